@@ -9,9 +9,10 @@ VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PIP := python -m pip install --quiet --disable-pip-version-check
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo compare test test-quick lint benchmarks embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo compare test test-quick browser lint benchmarks embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,11 +29,17 @@ demo: $(BASE)  ## run the whole pipeline on the embedded models, without GPU, ke
 compare: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m evaluation.terminal
 
-test: $(DEV) $(VLLM) lint  ## check and test everything, the real engine and browser included (about 10 minutes)
+test: $(DEV) $(VLLM) browser lint  ## check and test everything, the real engine and browser included (about 10 minutes)
 	TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python python -m pytest --numprocesses 2 --dist loadfile
 
 test-quick: $(DEV)  ## only the quick tests
 	python -m pytest -m "not slow"
+
+browser:  # the report's tests open it in Chromium, which no Python package brings
+	@command -v chromium chromium-browser google-chrome > /dev/null || { \
+		echo "installing Debian's chromium for the report's tests (once)"; \
+		$(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium > /dev/null; \
+	} || { echo "error: make test: there is no Chromium for the report's tests; install chromium or google-chrome"; exit 1; }
 
 lint: $(DEV)  ## ruff and mypy
 	ruff check .
