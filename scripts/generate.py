@@ -2,7 +2,7 @@
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/<model>.json, the ledger
 Writes  data/answers/<model>.jsonl, data/engines/<model>.json, the ledger
-Run     python scripts/generate.py <model>
+Run     python scripts/generate.py <model> [--only FILE] [--rows DIRECTORY]
 """
 
 import argparse
@@ -10,12 +10,16 @@ import importlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 from evaluation.environment import load_secrets
-from evaluation.errors import run, say
-from evaluation.generation import Engine, EngineDescription, Job, Request, Result
+from evaluation.errors import UserError, run, say
+from evaluation.finished_rows import OpenRow, handed_over
+from evaluation.generation import Ask, Engine, EngineDescription, Job, Request, Result
 from evaluation.ledger import KEYS_PER_QUERY, Ledger
 from evaluation.needs import require_judge
+from evaluation.params import Params
 from evaluation.progress import Progress
 from evaluation.records import (
     ANSWERS_DIRECTORY,
@@ -29,6 +33,8 @@ from evaluation.records import (
 )
 from evaluation.worlds import model_settings
 
+ENGINES_WITH_WEIGHTS = ("vllm", "transformers")
+
 
 def main() -> None:
     """Takes what the ledger has, generates the rest, and writes the answers whole."""
@@ -40,6 +46,8 @@ def main() -> None:
     engine = load_engine(resolved.engine)
 
     requests = engine.render(job, questions)
+    if arguments.only:
+        requests = chosen(requests, arguments.only)
     with Ledger() as ledger:
         missing = unanswered(requests, ledger)
         say(
@@ -48,14 +56,24 @@ def main() -> None:
         )
         if missing:
             require_judge(params)
-            generate(engine, job, missing, ledger)
-        write(job, requests, ledger)
+            generate(job, start(engine, job, params, questions, requests), missing, ledger, arguments.rows)
+        if not arguments.only:
+            write(job, requests, ledger)
 
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a key of `models` in params.yaml")
+    parser.add_argument(
+        "--only",
+        type=Path,
+        metavar="FILE",
+        help="only the rows whose keys stand in this JSON Lines file; no out is written",
+    )
+    parser.add_argument(
+        "--rows", type=Path, metavar="DIRECTORY", help="also hand finished rows over in files here, every few seconds"
+    )
     return parser.parse_args()
 
 
@@ -63,6 +81,33 @@ def load_engine(name: str) -> Engine:
     """The engine module of that name; importing it loads no heavy library."""
     engine: Engine = importlib.import_module(f"evaluation.engines.{name}")
     return engine
+
+
+def chosen(requests: Sequence[Request], only: Path) -> list[Request]:
+    """The requests that a file of keys names. Raises a UserError for a key that is not rendered here."""
+    wanted = {row.key for row in read_rows(only, OpenRow, made_by="generate.py")}
+    strange = wanted - {request.key for request in requests}
+    if strange:
+        found = (
+            f"{len(strange)} of {len(wanted)} rows have other prompts here, so their answers would be to something else"
+        )
+        remedy = "use the same code, settings and release of transformers as where the file was made"
+        raise UserError(str(only), found, remedy)
+    return [request for request in requests if request.key in wanted]
+
+
+def start(
+    engine: Engine, job: Job, params: Params, questions: Sequence[Question], requests: Sequence[Request]
+) -> AbstractContextManager[Ask]:
+    """What answers: the engine here, or the same engine in a job on SageMaker."""
+    if job.settings.run_on == "local":
+        return engine.start(job)
+    if job.resolved.engine not in ENGINES_WITH_WEIGHTS:
+        say(f"generate {job.resolved.model}: engine {job.resolved.engine} needs no machine of its own and runs here")
+        return engine.start(job)
+    from evaluation.sagemaker_run import start_on_sagemaker
+
+    return start_on_sagemaker(job, params, questions, requests)
 
 
 def unanswered(requests: Sequence[Request], ledger: Ledger) -> list[Request]:
@@ -74,12 +119,15 @@ def unanswered(requests: Sequence[Request], ledger: Ledger) -> list[Request]:
     return missing
 
 
-def generate(engine: Engine, job: Job, missing: Sequence[Request], ledger: Ledger) -> None:
+def generate(
+    job: Job, started: AbstractContextManager[Ask], missing: Sequence[Request], ledger: Ledger, rows: Path | None
+) -> None:
     """Has the missing answers generated, each into the ledger as it finishes, with progress."""
     counts: Counter[str] = Counter()
 
     def save(request: Request, result: Result) -> None:
         ledger.put(request.key, "answer", result.model_dump())
+        hand_over(request.key, result)
         counts["answers"] += 1
         counts["errors"] += result.finish_reason == "error"
         counts["prompt tokens"] += result.prompt_tokens or 0
@@ -90,7 +138,7 @@ def generate(engine: Engine, job: Job, missing: Sequence[Request], ledger: Ledge
         return f"{counts['answer tokens'] / max(progress.seconds, 1e-9):,.0f} tokens/s"
 
     what = f"generate {job.resolved.model}"
-    with engine.start(job) as ask, Progress(what, len(missing), "answers", speed) as progress:
+    with started as ask, handed_over(rows) as hand_over, Progress(what, len(missing), "answers", speed) as progress:
         try:
             ask(missing, save)
         finally:

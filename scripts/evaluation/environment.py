@@ -12,9 +12,11 @@ OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 
 def load_secrets() -> None:
     """Adds the variables of .env to the environment; what is set there already wins."""
-    from dotenv import load_dotenv
+    path = project_root() / ".env"
+    if path.is_file():  # a container's image may lack the library, and has no such file
+        from dotenv import load_dotenv
 
-    load_dotenv(project_root() / ".env", override=False)
+        load_dotenv(path, override=False)
 
 
 def endpoint_address(base_url: str | None) -> str | None:

@@ -87,7 +87,7 @@ class Generate(Settings):
     """How answers are generated; a model may override engine, sampling and an engine's settings."""
 
     engine: EngineName = "vllm"
-    run_on: Literal["local"] = "local"
+    run_on: Literal["local", "sagemaker"] = "local"
     sampling: Sampling = Sampling()
     vllm: Vllm = Vllm()
     transformers: Transformers = Transformers()

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from evaluation.panel import missing_judge_keys, require_keys
 from evaluation.params import Params
+from evaluation.sagemaker_connection import missing_for_sagemaker
 
 SCARCE_GIGABYTES = 20
 
@@ -16,7 +17,9 @@ SCARCE_GIGABYTES = 20
 def missing_engines(params: Params) -> Iterator[str]:
     """Why an engine that some model asks for cannot run here, once for each reason."""
     names = {params.generation(key).engine for key in params.models}
-    if params.generate.run_on == "local" and "vllm" in names:
+    if params.generate.run_on == "sagemaker" and names & {"vllm", "transformers"}:
+        yield from missing_for_sagemaker(params.sagemaker)
+    elif "vllm" in names:
         if importlib.util.find_spec("vllm") is None:
             yield "vLLM is not installed (pip install -r requirements/gpu.txt)"
         if not has_gpu() and not has_vllm_for_cpu():

@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from evaluation.errors import UserError
 from evaluation.generate_settings import Generate, Model, Questions
 from evaluation.judge_settings import Compare, Judge
+from evaluation.sagemaker_settings import SageMaker
 from evaluation.settings import Settings
 
 PARAMS_FILE = Path("params.yaml")
@@ -66,6 +67,7 @@ class Params(Settings):
     questions: Questions
     models: dict[str, Model] = Field(min_length=1)
     generate: Generate = Generate()
+    sagemaker: SageMaker = SageMaker()
     judge: Judge
     compare: Compare
     decision: Decision = Decision()

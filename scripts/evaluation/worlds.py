@@ -60,7 +60,7 @@ def embedded_params(params: Params) -> Params:
             "base_url": None, "served_as": None, "logprobs": False, "transport": "direct", "budget_usd": None,
         }
     )  # fmt: skip
-    generate = params.generate.model_copy(update={"sampling": short, "run_on": "local", "transformers": Transformers()})
+    generate = params.generate.model_copy(update={"sampling": short, "transformers": Transformers()})
     changes = {"questions": questions, "models": models, "judge": judge, "generate": generate}
     return params.model_copy(update=changes)
 

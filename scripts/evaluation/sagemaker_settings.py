@@ -1,0 +1,59 @@
+"""The section `sagemaker` of params.yaml: where a generation job runs, how long and for how much. No answer changes."""
+
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, Field
+
+from evaluation.settings import Positive, Settings, Strings
+
+S3_PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]+)?")
+SECRET_NAME = re.compile(r"[\w/+=.@:-]{1,512}", re.ASCII)
+TOKEN = re.compile(r"hf_\w+|sk-.+|AKIA\w{12,}", re.ASCII)
+LONGEST_RUNTIME_SECONDS = 777_600  # what AWS takes
+MOST_INSTANCE_TYPES = 5  # likewise
+
+PositiveNumber = Annotated[float, Field(gt=0)]
+
+
+def check_s3_prefix(prefix: str) -> str:
+    """A place in S3, without the slash at its end."""
+    prefix = prefix.rstrip("/")
+    if not S3_PREFIX.fullmatch(prefix):
+        raise ValueError("it is no place in S3, such as s3://my-bucket/tuneproof")
+    return prefix
+
+
+def check_secret_name(name: str) -> str:
+    """The name of a secret; a token pasted in its place is refused without being shown."""
+    if TOKEN.fullmatch(name) or not SECRET_NAME.fullmatch(name):
+        raise ValueError("it is the name of a secret in AWS Secrets Manager, and never the token itself")
+    return name
+
+
+class SageMaker(Settings):
+    """What a job on SageMaker needs; AWS's own chain of credentials and region is used where nothing is said."""
+
+    role: Annotated[str, Field(min_length=1)] | None = None
+    region: Annotated[str, Field(min_length=1)] | None = None
+    s3_prefix: Annotated[str, AfterValidator(check_s3_prefix)] | None = None
+    image_uri: Annotated[str, Field(min_length=1)] | None = None
+    instance_types: Annotated[Strings, Field(min_length=1, max_length=MOST_INSTANCE_TYPES)] = (
+        "ml.g5.2xlarge",
+        "ml.g6.2xlarge",
+    )
+    volume_gib: Positive = 100
+    max_runtime_seconds: Annotated[int, Field(gt=0, le=LONGEST_RUNTIME_SECONDS)] = 14_400
+    max_cost_usd: PositiveNumber | None = None
+    prices_usd_per_hour: dict[str, PositiveNumber] = Field(default_factory=dict)
+    assumed_tokens_per_answer: Positive = 400
+    assumed_tokens_per_second: PositiveNumber = 500
+    assumed_startup_minutes: PositiveNumber = 15
+    hf_token_secret: Annotated[str, AfterValidator(check_secret_name)] | None = None
+    subnets: Strings = ()
+    security_group_ids: Strings = ()
+    kms_key: Annotated[str, Field(min_length=1)] | None = None
+    keep: bool = False
+    on_interrupt: Literal["stop", "leave"] = "stop"
+    poll_seconds: PositiveNumber = 15
+    patience_seconds: PositiveNumber = 600

@@ -1,0 +1,92 @@
+"""The start of a job on SageMaker: what it will cost, what goes up to S3, and what SageMaker is asked for."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from evaluation.errors import say, warn
+from evaluation.generation import Job, Request
+from evaluation.params import Params
+from evaluation.records import Question
+from evaluation.sagemaker_connection import Connection
+from evaluation.sagemaker_cost import estimate, longest_run_seconds
+from evaluation.sagemaker_entry import SECRET_VARIABLE
+from evaluation.sagemaker_errors import NAME_IS_TAKEN, QUOTA, code_of, explained, one_line
+from evaluation.sagemaker_inbox import OUTPUT
+from evaluation.sagemaker_jobs import CONTAINER_PROJECT, Jobs, Plan
+from evaluation.sagemaker_package import local_folders, project_files
+from evaluation.sagemaker_storage import Storage
+
+
+class Starter:
+    """Starts jobs of one model."""
+
+    def __init__(
+        self, job: Job, params: Params, questions: Sequence[Question], aws: Connection, storage: Storage, jobs: Jobs
+    ) -> None:
+        """Takes the model, all settings and questions, the way to AWS, and where its data goes."""
+        self.job, self.params, self.settings, self.questions = job, params, params.sagemaker, questions
+        self.aws, self.storage, self.jobs = aws, storage, jobs
+        self.where = f"model {job.resolved.model}"
+
+    def start(self, name: str, attempt: int, missing: Sequence[Request]) -> None:
+        """Says what is about to be paid for, uploads what the job needs and creates it. Raises a UserError."""
+        types = self.settings.instance_types
+        longest_run_seconds(self.settings, types)  # a cap that cannot be kept is told before anything goes up
+        say(f"{self.where}: {estimate(self.job, self.settings, missing, types)}")
+        if self.job.resolved.sha and not self.settings.hf_token_secret:
+            warn(f"{self.where}: sagemaker.hf_token_secret is not set, so the job can only fetch what is public")
+        image_uri = self.aws.image_uri(self.settings)
+        plan = Plan(
+            name=name,
+            model=self.job.resolved.model,
+            image_uri=image_uri,
+            instance_types=types,
+            longest_seconds=longest_run_seconds(self.settings, types),
+            inputs=self.upload(attempt, missing),
+            output=self.storage.place(f"{OUTPUT}/{attempt}"),
+            environment=self.environment(),
+        )
+        self.create(plan)
+
+    def upload(self, attempt: int, missing: Sequence[Request]) -> dict[str, str]:
+        """Uploads the project folder of an attempt, and local weights once for all attempts; returns the inputs."""
+        files = project_files(self.job, self.params, self.questions, missing)
+        self.storage.put({f"input/{attempt}/{name}": content for name, content in files.items()})
+        inputs = {"project": self.storage.place(f"input/{attempt}/")}
+        for folder, weights in local_folders(self.job.resolved).items():
+            say(f"{self.where}: uploading the local {folder} folder to {self.storage.address}")
+            self.storage.put({f"{folder}/{name}": content for name, content in weights.items()})
+            inputs[folder] = self.storage.place(f"{folder}/")
+        return inputs
+
+    def environment(self) -> dict[str, str]:
+        """The job's environment. Whoever may describe the job reads it, so no secret is in it, only the name of one."""
+        variables = {
+            "PYTHONPATH": f"{CONTAINER_PROJECT}/scripts",
+            "AWS_DEFAULT_REGION": self.aws.region,
+            "VLLM_ENABLE_CUDA_COMPATIBILITY": "1",  # the image's CUDA may be newer than the instance's driver
+        }
+        if self.settings.hf_token_secret:
+            variables[SECRET_VARIABLE] = self.settings.hf_token_secret
+        return variables
+
+    def create(self, plan: Plan) -> None:
+        """Creates the job, on those of its instance types that the quota allows. Raises a UserError."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
+        try:
+            self.jobs.create(plan, self.settings)
+        except (BotoCoreError, ClientError) as error:
+            # A job of that name is this one: its creation was answered too late, or another process was faster.
+            if code_of(error) != NAME_IS_TAKEN:
+                allowed = tuple(name for name in plan.instance_types if name not in str(error))
+                if code_of(error) != QUOTA or allowed in ((), plan.instance_types):
+                    raise explained(error, self.where, "create the job") from None
+                warn(f"{self.where}: {one_line(error, 160)}; trying {', '.join(allowed)}")
+                longest_seconds = longest_run_seconds(self.settings, allowed)
+                self.create(replace(plan, instance_types=allowed, longest_seconds=longest_seconds))
+                return
+        say(
+            f"{self.where}: started the job {plan.name} on {' or '.join(plan.instance_types)} with {plan.image_uri}; "
+            f"AWS ends it after {plan.longest_seconds} s at the latest"
+        )

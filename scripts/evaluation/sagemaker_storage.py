@@ -1,0 +1,75 @@
+"""The job's data in S3: one folder, written and read by name."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from evaluation.errors import UserError
+from evaluation.sagemaker_errors import explaining
+
+UPLOADS_AT_ONCE = 8
+MOST_DELETED_AT_ONCE = 1000  # what S3 takes
+
+
+class Storage:
+    """A folder in S3. Its calls raise boto3's own errors where a caller waits on them, else UserErrors."""
+
+    def __init__(self, client: Any, address: str, kms_key: str | None) -> None:
+        """Takes boto3's client, `s3://bucket/folder`, and the key that encrypts what is put there, if any."""
+        self.client, self.address = client, address
+        self.bucket, _, self.folder = address.removeprefix("s3://").partition("/")
+        self.extra = {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key} if kms_key else {}
+
+    def place(self, name: str) -> str:
+        """The address of a file or folder within."""
+        return f"{self.address}/{name}"
+
+    def check(self) -> None:
+        """Raises a UserError where there is no such bucket, or it may not be listed."""
+        with explaining(self.address, "list the job's data"):
+            self.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.folder}/", MaxKeys=1)
+
+    def put(self, files: Mapping[str, str | Path]) -> None:
+        """Uploads texts and files by name, several at once. One of the same size that is there already is kept."""
+        with explaining(self.address, "upload the job's files"):
+            there = {name: size for name, _, size in self.listed("")}
+            with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+                list(pool.map(lambda name: self._put(name, files[name], there.get(name)), files))
+
+    def _put(self, name: str, content: str | Path, size_there: int | None) -> None:
+        key = f"{self.folder}/{name}"
+        if isinstance(content, str):
+            self.client.put_object(Bucket=self.bucket, Key=key, Body=content.encode(), **self.extra)
+        elif size_there != file_size(content):
+            self.client.upload_file(str(content), self.bucket, key, ExtraArgs=self.extra or None)
+
+    def listed(self, within: str) -> Iterator[tuple[str, str, int]]:
+        """Name, version and size of every file whose name begins so."""
+        pages = self.client.get_paginator("list_objects_v2").paginate(
+            Bucket=self.bucket, Prefix=f"{self.folder}/{within}"
+        )
+        for page in pages:
+            for found in page.get("Contents", []):
+                yield found["Key"].removeprefix(f"{self.folder}/"), found["ETag"], found["Size"]
+
+    def read(self, name: str) -> bytes:
+        """A file's bytes."""
+        content: bytes = self.client.get_object(Bucket=self.bucket, Key=f"{self.folder}/{name}")["Body"].read()
+        return content
+
+    def remove(self) -> None:
+        """Deletes the folder."""
+        with explaining(self.address, "delete the job's data"):
+            names = [name for name, _, _ in self.listed("")]
+            for start in range(0, len(names), MOST_DELETED_AT_ONCE):
+                part = [{"Key": f"{self.folder}/{name}"} for name in names[start : start + MOST_DELETED_AT_ONCE]]
+                self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": part, "Quiet": True})
+
+
+def file_size(path: Path) -> int:
+    """A local file's size in bytes. Raises a UserError where it cannot be read."""
+    try:
+        return path.stat().st_size
+    except OSError as error:
+        raise UserError(str(path), f"it cannot be read ({error.strerror})", "restore the file") from None
