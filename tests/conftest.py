@@ -5,6 +5,7 @@ import io
 import os
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,7 +16,15 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parent.parent
+# A shell starts what it runs in the background deaf to Ctrl-C, and processes hand that on to those they start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DVC_ROOT")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The slow files come first: one of them at the end would keep a single worker busy and the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
 
 
 @pytest.fixture(autouse=True)

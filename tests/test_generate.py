@@ -135,10 +135,12 @@ def test_an_engine_that_fails_keeps_what_was_saved(workspace: Workspace) -> None
         workspace.change(endpoint={"concurrency": 2})
         line = workspace.error_line("generate.py", "sft")
         assert line.startswith("error: ours: the account has no credit left")
-        assert recorded_rows(workspace) == 5
+        kept = recorded_rows(workspace)
+        assert kept == server.counts.paid.total() >= 5
         assert not (workspace.root / "data/answers/sft.jsonl").exists(), "an out with holes must not be cached"
         server.faults = Faults()
-        assert "5 answers are in the ledger, 7 to generate" in workspace.run_ok("generate.py", "sft")
+        said = workspace.run_ok("generate.py", "sft")
+        assert f"{kept} answers are in the ledger, {12 - kept} to generate" in said
         assert server.counts.paid.total() == 12
 
 

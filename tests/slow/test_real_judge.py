@@ -1,30 +1,19 @@
 """A real model behind a real server as the judge: vLLM on the CPU, with structured outputs."""
 
-import json
-import os
 import shutil
-import signal
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, Project
 from tests.judging import rows_of, with_answers
+from tests.slow.vllm_server import vllm_server
 
 pytestmark = pytest.mark.slow
 
-VLLM_PYTHON = Path(os.environ.get("TUNEPROOF_VLLM_PYTHON") or ROOT / ".venv-vllm" / "bin" / "python")
 TOKENIZER = ROOT / "data" / "embedded" / "models" / "sft"
-STARTUP_SECONDS = 300
 HIDDEN, CONTEXT = 64, 4096
-MODEL = "small-judge"
 
 
 def make_model(folder: Path) -> None:
@@ -58,63 +47,34 @@ def make_model(folder: Path) -> None:
         shutil.copy(TOKENIZER / name, folder)
 
 
-def served_models(url: str) -> list[str]:
-    """The names of the models at an address, none while nothing answers."""
-    try:
-        listed: dict[str, Any] = json.load(urllib.request.urlopen(f"{url}/models", timeout=5))  # noqa: S310 (local)
-    except (urllib.error.URLError, OSError):
-        return []
-    return [model["id"] for model in listed["data"]]
-
-
 @pytest.fixture(scope="module")
-def judge_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of vLLM's API server, which judges with the small model."""
-    assert VLLM_PYTHON.is_file(), f"there is no vLLM at {VLLM_PYTHON}; `make test` installs it"
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
+    """The address of vLLM's API server, which judges with the small model, and the model's name."""
     folder = tmp_path_factory.mktemp("judge")
     make_model(folder / "model")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/v1"
-    command = [
-        str(VLLM_PYTHON), "-m", "vllm.entrypoints.openai.api_server", "--model", str(folder / "model"),
-        "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32",
-        "--max-model-len", str(CONTEXT), "--enforce-eager", "--no-enable-chunked-prefill",
-        "--max-num-batched-tokens", "8192", "--logprobs-mode", "processed_logprobs",
-        "--structured-outputs-config", '{"backend": "xgrammar", "disable_any_whitespace": true}',
-    ]  # fmt: skip
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "OMP_NUM_THREADS": "1"}
-    log = folder / "log"
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, start_new_session=True)
-    try:
-        until = time.monotonic() + STARTUP_SECONDS
-        while served_models(url) != [MODEL]:
-            assert process.poll() is None, log.read_text()[-3000:]
-            assert time.monotonic() < until, log.read_text()[-3000:]
-            time.sleep(1)
-        yield url
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    structured = '{"backend": "xgrammar", "disable_any_whitespace": true}'
+    options = ("--max-model-len", str(CONTEXT), "--logprobs-mode", "processed_logprobs")
+    with vllm_server(folder / "model", *options, "--structured-outputs-config", structured, folder=folder) as started:
+        yield started
 
 
-def test_a_real_local_judge_scores_every_answer(project: Project, judge_url: str) -> None:
+def test_a_real_local_judge_scores_every_answer(project: Project, judge: tuple[str, str]) -> None:
+    url, model = judge
     answers = {"sft": [f"It is the number {number}, I think." for number in range(20)]}
-    with_answers(project, judge_url, answers, model=MODEL, served_as="local", max_tokens=300, logprobs=False)
+    with_answers(project, url, answers, model=model, served_as="local", max_tokens=300, logprobs=False)
     project.run_ok("judge.py", "sft")
     rows = rows_of(project, "judgements", "sft")
     assert [row["status"] for row in rows] == ["ok"] * 20
     assert all(row["scores"][name] in (1, 2, 3) for row in rows for name in ("accuracy", "style"))
-    assert {reply["model"] for row in rows for reply in row["replies"]} == {MODEL}
+    assert {reply["model"] for row in rows for reply in row["replies"]} == {model}
     assert all(reply["prompt_tokens"] > 100 for row in rows for reply in row["replies"])
 
 
-def test_a_real_local_judge_compares_and_gives_logprobs(project: Project, judge_url: str) -> None:
+def test_a_real_local_judge_compares_and_gives_logprobs(project: Project, judge: tuple[str, str]) -> None:
+    url, model = judge
     answers = {"sft": ["It is a number.", "I am not sure."], "baseline": ["Why?", "A letter."]}
-    settings = {"model": MODEL, "served_as": "local", "max_tokens": 300, "logprobs": True, "score_first": True}
-    with_answers(project, judge_url, answers, **settings)
+    settings = {"model": model, "served_as": "local", "max_tokens": 300, "logprobs": True, "score_first": True}
+    with_answers(project, url, answers, **settings)
     project.run_ok("compare.py", "sft")
     rows = rows_of(project, "comparisons", "sft")
     assert [row["status"] for row in rows] == ["ok"] * 4

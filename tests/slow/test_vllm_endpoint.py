@@ -1,65 +1,24 @@
 """The endpoint engine against a real vLLM server on the CPU."""
 
-import json
-import socket
-import subprocess
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from evaluation.processes import no_survivors
 from tests.evaluation.engines.workspaces import SMALL_MODELS, Workspace, instructions, make_workspace
-from tests.slow.vllm_environment import vllm_python
+from tests.slow.vllm_server import vllm_server
 
 pytestmark = pytest.mark.slow
 
 OVER_LONG = "word " * 600
 
 
-def free_port() -> int:
-    with socket.socket() as opened:
-        opened.bind(("127.0.0.1", 0))
-        return int(opened.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """The address and the model's name of a vLLM server that serves the small model."""
-    root = tmp_path_factory.mktemp("server")
-    name = f"small-{root.name}-{time.time_ns()}"  # nobody else's: a server left over elsewhere would answer otherwise
-    port = free_port()
-    command = [
-        vllm_python(), "-m", "vllm.entrypoints.openai.api_server", "--model", str(SMALL_MODELS / "sft"),
-        "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32",
-        "--max-model-len", "512", "--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192",
-        "--generation-config", "vllm",
-    ]  # fmt: skip
-    log = root / "server.log"
-    with no_survivors(root), log.open("wb") as file, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-        patch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-        running = subprocess.Popen(command, stdout=file, stderr=subprocess.STDOUT)
-        try:
-            while name not in models_of(port):
-                assert running.poll() is None, log.read_text()[-3000:]
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}/v1", name
-        finally:
-            running.kill()
-            running.wait()
-
-
-def models_of(port: int) -> list[str]:
-    """What a server says that it serves; nothing before it listens."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=10) as answer:
-            return [model["id"] for model in json.load(answer)["data"]]
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return []
+    options = ("--max-model-len", "512", "--generation-config", "vllm")
+    with vllm_server(SMALL_MODELS / "sft", *options, folder=tmp_path_factory.mktemp("server")) as started:
+        yield started
 
 
 @pytest.fixture
