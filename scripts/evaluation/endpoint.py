@@ -24,6 +24,7 @@ Item = TypeVar("Item")
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 900.0  # an endpoint that refuses everything for so long, or asks to wait longer, ends the run
+ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
 FAILURES_THAT_STOP = 5  # so many requests given up in a row, none answered meanwhile: the endpoint is gone
 REFUSALS_OF_ONE_REQUEST = 50  # while others pass: it is this request that the limit does not let through
 LONGEST_QUOTE_CHARACTERS = 200
@@ -83,9 +84,9 @@ class _Answer:
 class _Fault(Exception):  # noqa: N818 - as above
     """What kept a request from being answered this time; the text says it in one line."""
 
-    def __init__(self, found: str, headers: Mapping[str, str] | None = None) -> None:
+    def __init__(self, found: str, headers: Mapping[str, str] | None = None, *, nothing_listens: bool = False) -> None:
         super().__init__(found)
-        self.found, self.headers = found, headers or {}
+        self.found, self.headers, self.nothing_listens = found, headers or {}, nothing_listens
 
 
 async def work_through(items: Iterable[Item], worker: Callable[[Item], Awaitable[None]], concurrency: int) -> None:
@@ -218,7 +219,9 @@ class Client:
             response = error.response
         # The transport lets some of aiohttp's errors through unwrapped.
         except (openai.APIConnectionError, httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            raise _Fault(self._quoted(str(error.__cause__ or error) or type(error).__name__)) from None
+            found = self._quoted(str(error.__cause__ or error) or type(error).__name__)
+            nothing_listens = isinstance(error.__cause__, httpx2.ConnectError | httpx2.ConnectTimeout)
+            raise _Fault(found, nothing_listens=nothing_listens) from None
         return _Answer(response.status_code, response.headers, response.content)
 
     def _reply(self, answer: _Answer) -> Reply:
@@ -263,7 +266,11 @@ class Client:
         """Takes a fault and gives the seconds until the next attempt."""
         self.statistics.faults += 1
         self.statistics.last_fault = fault.found
-        if faults < self._transport_attempts:
+        gone_from_the_start = fault.nothing_listens and not self.statistics.replies
+        attempts = (
+            min(ATTEMPTS_TO_CONNECT, self._transport_attempts) if gone_from_the_start else self._transport_attempts
+        )
+        if faults < attempts:
             stated = stated_wait_seconds(fault.headers, "")
             return max(backoff_seconds(faults), min(stated or 0.0, LONGEST_BACKOFF_SECONDS))
         someone_was_answered = self.statistics.replies > replies_before

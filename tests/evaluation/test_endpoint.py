@@ -216,14 +216,16 @@ def test_an_endpoint_that_is_gone_ends_the_run_soon() -> None:
         assert server.counts.requests.total() <= 40
 
 
-def test_an_address_where_nothing_listens_is_named_as_the_cause() -> None:
+def test_an_address_where_nothing_listens_is_given_up_sooner_and_named_as_the_cause() -> None:
+    client = Client("http://127.0.0.1:9/v1", KEY, label="x", concurrency=1, timeout_seconds=5)
+
     async def run() -> None:
-        client = Client("http://127.0.0.1:9/v1", KEY, label="x", concurrency=1, timeout_seconds=5, transport_attempts=2)
         async with client:
             await client.complete(body_of(1))
 
-    with pytest.raises(TransportFailure, match="Cannot connect"):
+    with pytest.raises(TransportFailure, match="4 attempts failed, the last with: Cannot connect"):
         asyncio.run(run())
+    assert client.statistics.requests == 4
 
 
 def test_a_wait_of_hours_stops_instead() -> None:
