@@ -121,7 +121,9 @@ class LocalAWS:
 
     def environment(self) -> dict[str, str]:
         """The user's environment: keys, region, and no look at this machine's own AWS settings."""
-        nothing = {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+        empty = self.jobs.folder / "settings"  # botocore takes no /dev/null
+        empty.touch()
+        nothing = {"AWS_CONFIG_FILE": str(empty), "AWS_SHARED_CREDENTIALS_FILE": str(empty)}
         return self.keys("user") | nothing | {"AWS_DEFAULT_REGION": REGION, "AWS_EC2_METADATA_DISABLED": "true"}
 
     def client(self, name: str, caller: str = "user") -> Any:
