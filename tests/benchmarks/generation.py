@@ -21,7 +21,6 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, cast
 
 SIZES = (200, 2_000, 10_000)
@@ -162,12 +161,12 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
     from evaluation.ledger import Ledger
     from evaluation.records import ANSWERS_DIRECTORY, Answer, read_rows
 
-    warm: Any = SimpleNamespace(render=vllm.render, start=lambda _: contextlib.nullcontext(engine.answer))
     with contextlib.redirect_stderr(io.StringIO()):
         started = time.perf_counter()
         requests = vllm.render(job, questions)
         with Ledger(path) as ledger:
-            generate.generate(warm, job, generate.unanswered(requests, ledger), ledger)
+            warm = contextlib.nullcontext(engine.answer)
+            generate.generate(job, warm, generate.unanswered(requests, ledger), ledger, rows=None)
             generate.write(job, requests, ledger)
         seconds = time.perf_counter() - started
     answers = read_rows(ANSWERS_DIRECTORY / "sft.jsonl", Answer, made_by="generate.py")

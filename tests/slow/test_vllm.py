@@ -60,8 +60,10 @@ def test_answers_are_the_same_whatever_the_window_the_order_and_the_samples(
     assert answers["shuffled"] == expected
     assert answers["window 1"] == {name: expected[name] for name in answers["window 1"]}
     assert len(answers["window 1"]) == 40
-    assert len(answers["three samples"]) == 1203
-    assert {name: row for name, row in answers["three samples"].items() if name.endswith("#0")} == expected
+    assert len(answers["three samples"]) == 360
+    first_samples = {name: row for name, row in answers["three samples"].items() if name.endswith("#0")}
+    assert first_samples == {name: expected[name] for name in first_samples}
+    assert len(first_samples) == 120
 
 
 def test_an_over_long_prompt_is_an_error_row_and_costs_the_others_nothing(
@@ -117,7 +119,7 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     asked: tuple[Workspace, dict[str, Any]], tmp_path: Path
 ) -> None:
     workspace = make_workspace(tmp_path / "workspace", engine="vllm", vllm=SETTINGS | {"max_num_seqs": 4})
-    workspace.ask([*instructions(400), OVER_LONG])
+    workspace.ask([*instructions(200), OVER_LONG])
     running = workspace.process(python=vllm_python())
     wait_for_rows(workspace, running, 50)
     marked = engine_processes(workspace)
@@ -137,15 +139,15 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     descriptors = [os.pidfd_open(process) for process in engine_processes(workspace)]
     running.kill()
     said, _ = running.communicate()
-    assert f"{kept} answers are in the ledger, {401 - kept} to generate" in said
+    assert f"{kept} answers are in the ledger, {201 - kept} to generate" in said
     wait_for_ends(descriptors)
     kept = recorded_rows(workspace)
 
     finishing = workspace.process(python=vllm_python())
     said, _ = finishing.communicate(timeout=300)
     assert finishing.returncode == 0, said
-    assert f"{kept} answers are in the ledger, {401 - kept} to generate" in said
-    assert f"generated {401 - kept} of {401 - kept} answers" in said
+    assert f"{kept} answers are in the ledger, {201 - kept} to generate" in said
+    assert f"generated {201 - kept} of {201 - kept} answers" in said
     assert not engine_processes(workspace)
     rows = {
         f"{answer.id}#{answer.sample}": [
@@ -153,7 +155,9 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
         ]
         for answer in workspace.answers()
     }  # fmt: skip
-    assert rows == asked[1]["answers"]["window 384"]
+    expected = asked[1]["answers"]["window 384"]
+    assert rows == {name: expected[name] for name in rows}
+    assert len(rows) == 201
 
 
 def engine_processes(workspace: Workspace) -> list[int]:

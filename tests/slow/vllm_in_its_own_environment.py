@@ -46,8 +46,8 @@ def answers() -> dict[str, Saved]:
     """The same questions through one engine in several windows, orders and numbers of samples."""
     with vllm.started_engine(job_of("sft")) as engine:
         done = {"window 384": ask(engine, "sft"), "shuffled": ask(engine, "sft", shuffled=True)}
-        done["three samples"] = ask(engine, "samples")
-        done["stop string"] = ask(engine, "stopped")
+        done["three samples"] = ask(engine, "samples", first=360)
+        done["stop string"] = ask(engine, "stopped", first=100)
         done["greedy"] = ask(engine, "greedy", first=60)
         windows, vllm.WINDOWS = vllm.WINDOWS, 1
         done["window 1"] = ask(engine, "one", first=40)
