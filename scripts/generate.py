@@ -66,10 +66,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a key of `models` in params.yaml")
     parser.add_argument(
-        "--only",
-        type=Path,
-        metavar="FILE",
-        help="only the rows whose keys stand in this JSON Lines file; no out is written",
+        "--only", type=Path, metavar="FILE", help="only the rows whose keys stand in this file; no out is written"
     )
     parser.add_argument(
         "--rows", type=Path, metavar="DIRECTORY", help="also hand finished rows over in files here, every few seconds"
@@ -88,9 +85,7 @@ def chosen(requests: Sequence[Request], only: Path) -> list[Request]:
     wanted = {row.key for row in read_rows(only, OpenRow, made_by="generate.py")}
     strange = wanted - {request.key for request in requests}
     if strange:
-        found = (
-            f"{len(strange)} of {len(wanted)} rows have other prompts here, so their answers would be to something else"
-        )
+        found = f"{len(strange)} of {len(wanted)} prompts are rendered otherwise here, so their answers would differ"
         remedy = "use the same code, settings and release of transformers as where the file was made"
         raise UserError(str(only), found, remedy)
     return [request for request in requests if request.key in wanted]

@@ -1,6 +1,7 @@
 """The way to AWS: session, region, and the place for the job's data. Everything that is missing is said at once."""
 
 import importlib.util
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -11,7 +12,8 @@ from evaluation.sagemaker_settings import SageMaker
 
 PACKAGES = {"sagemaker-core": "sagemaker.core", "boto3": "boto3"}
 INSTALL = "pip install -r requirements/sagemaker.txt"
-ATTEMPTS = 5
+# The SDK makes a client of its own, which takes this from the environment alone.
+RETRIES = {"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "4"}
 IMAGE_VERSION = "0.30.0"  # the newest release of vLLM in the table of the SDK that is pinned
 
 
@@ -23,10 +25,8 @@ class Connection:
     region: str
 
     def client(self, service: str) -> Any:
-        """A client that repeats what may pass, and slows down where AWS asks for it."""
-        from botocore.config import Config
-
-        return self.session.client(service, config=Config(retries={"mode": "adaptive", "max_attempts": ATTEMPTS}))
+        """A client of boto3's."""
+        return self.session.client(service)
 
     def s3_prefix(self, settings: SageMaker) -> str:
         """Where the project's job data goes: as set, or the default bucket of AWS's SDK."""
@@ -76,6 +76,8 @@ def connect(settings: SageMaker) -> Connection:
             raise UserError("generate.run_on: sagemaker", f"the package {name} is not installed", remedy)
     import boto3
 
+    for name, value in RETRIES.items():
+        os.environ.setdefault(name, value)
     with explaining("AWS", "open a session"):
         session = boto3.Session(region_name=settings.region)
         credentials = session.get_credentials()

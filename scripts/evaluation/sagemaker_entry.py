@@ -35,6 +35,7 @@ def main() -> None:
     token = None
     try:
         describe_machine()
+        check_room()
         token = hub_token()
         command = [sys.executable, "scripts/generate.py", arguments.model]
         command += ["--only", str(OPEN_ROWS_FILE), "--rows", arguments.rows]
@@ -70,6 +71,13 @@ def describe_machine() -> None:
         say(f"nvidia-smi does not run here ({error})")
 
 
+def check_room() -> None:
+    """Raises a UserError where the project's folder, on the volume with room for weights, cannot be written to."""
+    if not os.access(PROJECT, os.W_OK):
+        remedy = "choose an image that runs as root, as AWS's own do (sagemaker.image_uri)"
+        raise UserError("the container", f"{PROJECT} cannot be written to", remedy)
+
+
 def hub_token() -> str | None:
     """The token for the Hub from the secret that is named in the environment, None where none is named."""
     name = os.environ.get(SECRET_VARIABLE)
@@ -92,8 +100,9 @@ def hub_token() -> str | None:
 def token_in(name: str, secret: str) -> str:
     """The token of a secret: its whole text, or the field HF_TOKEN of the JSON that AWS's console writes."""
     token: Any = secret.strip()
-    with suppress(ValueError, TypeError, KeyError):
-        token = json.loads(secret)[TOKEN_VARIABLE]
+    if token.startswith("{"):
+        with suppress(ValueError):
+            token = json.loads(token).get(TOKEN_VARIABLE)
     if not isinstance(token, str) or not token or not token.isprintable() or " " in token:
         remedy = f"store the token alone, or as the field {TOKEN_VARIABLE}"
         raise UserError(f"sagemaker.hf_token_secret {name}", "it holds no token", remedy)
@@ -113,12 +122,13 @@ def run_child(command: list[str], token: str | None) -> tuple[int, str]:
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
     ) as child:
-        signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
+        before = signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
         for line in child.stdout or ():
             shown = without(token, line.rstrip())
             print(shown, flush=True)
             if shown and not said.startswith("error: "):
                 said = shown
+        signal.signal(signal.SIGTERM, before)
     return child.returncode, said
 
 

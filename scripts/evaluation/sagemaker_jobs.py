@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from evaluation.errors import say, warn
-from evaluation.sagemaker_errors import DENIED, code_of, one_line
+from evaluation.sagemaker_errors import DENIED, code_of, is_passing, one_line
 from evaluation.sagemaker_settings import SageMaker
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -56,6 +56,7 @@ class Jobs:
 
     def __init__(self, session: Any, region: str) -> None:
         """Takes boto3's session."""
+        self.client = session.client("sagemaker", region)
         self.context = {"session": session, "region": region}
 
     def describe(self, name: str) -> JobState | None:
@@ -76,11 +77,17 @@ class Jobs:
 
         ProcessingJob.create(**request(plan, settings), **self.context)
 
-    def stop(self, name: str) -> None:
-        """Asks SageMaker to stop a job."""
-        from sagemaker.core.resources import ProcessingJob
+    def stop(self, name: str) -> bool:
+        """Asks SageMaker to stop a job; whether there was one to stop."""
+        from botocore.exceptions import ClientError
 
-        ProcessingJob.get(name, **self.context).stop()
+        try:  # without the SDK, which would have to describe the job before
+            self.client.stop_processing_job(ProcessingJobName=name)
+        except ClientError as error:
+            if code_of(error) in ("ValidationException", "ResourceNotFound"):  # it has ended, or never was
+                return False
+            raise
+        return True
 
 
 def state_of(job: Any) -> JobState:
@@ -164,8 +171,11 @@ class Log:
         self.is_readable = True
 
     def show(self) -> None:
-        """Shows the lines that are new. May raise boto3's errors."""
-        from botocore.exceptions import ClientError
+        """Shows the lines that are new; what cannot be read now is looked for again the next time.
+
+        May raise boto3's errors that are not about the log, such as that of expired credentials.
+        """
+        from botocore.exceptions import BotoCoreError, ClientError
 
         if not self.is_readable:
             return
@@ -173,11 +183,11 @@ class Log:
             found = self.client.describe_log_streams(logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self.job}/")
             for stream in found["logStreams"]:
                 self._show(stream["logStreamName"])
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             if code_of(error) in DENIED:
                 self.is_readable = False
                 warn(f"{self.label}: its log cannot be shown ({one_line(error)})")
-            elif code_of(error) != "ResourceNotFoundException":  # the stream appears with the first line
+            elif code_of(error) != "ResourceNotFoundException" and not is_passing(error):  # it comes with a first line
                 raise
 
     def _show(self, stream: str) -> None:

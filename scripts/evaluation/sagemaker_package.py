@@ -81,12 +81,12 @@ def container_id(folder: str, resolved: ResolvedModel | ResolvedAdapter) -> str:
     return resolved.id if resolved.sha else f"../{folder}"
 
 
-def local_folders(resolved: ResolvedModel) -> dict[str, dict[str, str | Path]]:
+def local_folders(resolved: ResolvedModel) -> dict[str, dict[str, Path]]:
     """The files of a model and adapter that are local folders, by `model` and `adapter`; empty for the Hub's."""
     parts = {"model": resolved, "adapter": resolved.adapter}
     return {name: folder_files(local_path(part.id)) for name, part in parts.items() if part and not part.sha}
 
 
-def folder_files(folder: Path) -> dict[str, str | Path]:
+def folder_files(folder: Path) -> dict[str, Path]:
     """The files of a local model folder that matter, by name."""
     return {name: folder / name for name in model_files(path.name for path in folder.iterdir() if path.is_file())}

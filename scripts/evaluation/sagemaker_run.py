@@ -5,6 +5,7 @@ rows are collected, and a new attempt gets only what is still open.
 """
 
 import re
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -23,6 +24,7 @@ from evaluation.sagemaker_storage import Storage
 
 WORK_DIGITS = 16
 LONGEST_MODEL_IN_NAME = 30  # a job's name may have 63 characters in all
+NEARLY_ALL = 0.95  # of the longest run, for clocks that differ
 SECONDS_TO_STOP = 180  # AWS gives a container 120 to end
 
 
@@ -36,7 +38,25 @@ def start_on_sagemaker(
     """
     connection = connect(params.sagemaker)
     require_role(params.sagemaker)
-    yield Remote(job, params, questions, requests, connection).ask
+    with ending_as_ctrl_c():
+        yield Remote(job, params, questions, requests, connection).ask
+
+
+@contextmanager
+def ending_as_ctrl_c() -> Iterator[None]:
+    """Has the end of a CI job (SIGTERM) or of a terminal (SIGHUP) do what Ctrl-C does: a job would go on and be paid.
+
+    A signal that is ignored already, as `nohup` has it, stays so.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    for number, handler in before.items():
+        if handler == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class Remote:
@@ -68,15 +88,16 @@ class Remote:
             inbox.collect()
         if len(inbox.open) < len(missing):
             say(f"{self.where}: took {len(missing) - len(inbox.open)} rows that an earlier job had put into S3")
+        state = None
         if latest and latest.is_running:
             say(f"{self.where}: the job {latest.name} is running already; taking it up")
-            self.follow(latest.name, inbox, may_be_stopped=latest.status == "Stopping")
-        while inbox.open:
-            attempt, before = attempt + 1, len(inbox.open)
-            self.run(attempt, inbox)
-            if len(inbox.open) == before:  # another attempt would cost as much and bring as little
-                found = f"the job {self.name(attempt)} completed and brought none of {before} rows"
-                raise UserError(self.where, found, "see its log above; its data stays in S3")
+            state = self.follow(latest.name, inbox, may_be_stopped=latest.status == "Stopping")
+        if inbox.open and (state is None or state.status != "Completed"):
+            state = self.run(attempt + 1, inbox)
+        if state and inbox.open:  # no further attempt by itself: it could cost as much and bring as little
+            found = f"the job {state.name} completed, and {len(inbox.open)} of {len(missing)} rows are not in S3"
+            remedy = "see its log above; where another process took them, run again: they are in its ledger"
+            raise UserError(self.where, found, remedy)
         if not self.settings.keep:
             self.storage.remove()
 
@@ -88,7 +109,7 @@ class Remote:
                 attempt, state = attempt + 1, found
         return attempt, state
 
-    def run(self, attempt: int, inbox: Inbox) -> None:
+    def run(self, attempt: int, inbox: Inbox) -> JobState:
         """Starts an attempt on what is open, and follows it to its end."""
         name = self.name(attempt)
         try:
@@ -96,10 +117,13 @@ class Remote:
         except BaseException:  # also where only the answer to its start was lost
             self.stop(name)
             raise
-        self.follow(name, inbox)
+        return self.follow(name, inbox)
 
-    def follow(self, name: str, inbox: Inbox, may_be_stopped: bool = False) -> None:
-        """Takes rows and shows the log until the job ends; stops it on trouble. Raises a UserError when it fails."""
+    def follow(self, name: str, inbox: Inbox, may_be_stopped: bool = False) -> JobState:
+        """Takes rows and shows the log until the job ends, and gives how it did; stops it on trouble.
+
+        Raises a UserError when it fails.
+        """
         log = Log(self.connection.client("logs"), name, f"{self.job.resolved.model} on SageMaker")
         try:
             state = self.wait(name, inbox, log)
@@ -112,6 +136,7 @@ class Remote:
         self.say_bill(state)
         if state.status != "Completed" and not may_be_stopped:
             raise self.failure(state, log)
+        return state
 
     def wait(self, name: str, inbox: Inbox, log: Log, until: float = float("inf")) -> JobState:
         """The job's state when it has ended and its rows are taken; the latest known when time is over."""
@@ -137,16 +162,11 @@ class Remote:
             self.say_bill(self.wait(name, inbox, log, until=time.monotonic() + SECONDS_TO_STOP))
 
     def stop(self, name: str) -> bool:
-        """Asks SageMaker to stop a job that is running; whether it does, or has nothing to stop."""
+        """Asks SageMaker to stop a job; whether it does. Says so where it cannot, for then it is paid for."""
         from botocore.exceptions import BotoCoreError, ClientError
 
         try:
-            state = self.jobs.describe(name)
-            if state is None or not state.is_running:
-                return state is not None
-            if state.status == "InProgress":
-                self.jobs.stop(name)
-            say(f"{self.where}: stopped the job {name}")
+            stops = self.jobs.stop(name)
         except (BotoCoreError, ClientError) as error:
             reason = explained(error, "AWS", "stop the job").found
             warn(
@@ -154,7 +174,9 @@ class Remote:
                 "paid for until it ends by itself, after sagemaker.max_runtime_seconds at the latest"
             )
             return False
-        return True
+        if stops:
+            say(f"{self.where}: stopped the job {name}")
+        return stops
 
     def say_bill(self, state: JobState) -> None:
         """Says what the job cost, once that is known."""
@@ -165,7 +187,7 @@ class Remote:
         """Why a job that was not stopped here did not complete."""
         where = f"{self.where}, job {state.name}"
         reason = state.reason
-        if state.status == "Stopped" and state.seconds >= state.longest_seconds:
+        if state.status == "Stopped" and state.seconds >= NEARLY_ALL * state.longest_seconds:
             reason = f"MaxRuntimeInSeconds {state.longest_seconds} was reached {reason}"
         elif state.status == "Stopped" and not reason:
             reason = f"somebody stopped it, or AWS did after {state.seconds} of {state.longest_seconds} s"

@@ -55,7 +55,7 @@ class Starter:
         inputs = {"project": self.storage.place(f"input/{attempt}/")}
         for folder, weights in local_folders(self.job.resolved).items():
             say(f"{self.where}: uploading the local {folder} folder to {self.storage.address}")
-            self.storage.put({f"{folder}/{name}": content for name, content in weights.items()})
+            self.storage.put_missing(folder, weights)  # the work's name holds their content
             inputs[folder] = self.storage.place(f"{folder}/")
         return inputs
 

@@ -31,17 +31,22 @@ class Storage:
             self.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.folder}/", MaxKeys=1)
 
     def put(self, files: Mapping[str, str | Path]) -> None:
-        """Uploads texts and files by name, several at once. One of the same size that is there already is kept."""
-        with explaining(self.address, "upload the job's files"):
-            there = {name: size for name, _, size in self.listed("")}
-            with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
-                list(pool.map(lambda name: self._put(name, files[name], there.get(name)), files))
+        """Uploads texts and files by name, several at once."""
+        with explaining(self.address, "upload the job's files"), ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
+            list(pool.map(self._put, files, files.values()))
 
-    def _put(self, name: str, content: str | Path, size_there: int | None) -> None:
+    def put_missing(self, folder: str, files: Mapping[str, Path]) -> None:
+        """Uploads the files of a folder but those that are there in the same size, for files that never change."""
+        with explaining(self.address, "upload the model"):
+            there = {name: size for name, _, size in self.listed(f"{folder}/")}
+        names = {f"{folder}/{name}": path for name, path in files.items()}
+        self.put({name: path for name, path in names.items() if there.get(name) != file_size(path)})
+
+    def _put(self, name: str, content: str | Path) -> None:
         key = f"{self.folder}/{name}"
         if isinstance(content, str):
             self.client.put_object(Bucket=self.bucket, Key=key, Body=content.encode(), **self.extra)
-        elif size_there != file_size(content):
+        else:
             self.client.upload_file(str(content), self.bucket, key, ExtraArgs=self.extra or None)
 
     def listed(self, within: str) -> Iterator[tuple[str, str, int]]:
