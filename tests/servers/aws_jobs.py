@@ -196,7 +196,7 @@ class Jobs:
             raise RefusedError("ResourceInUse", f"{message} ({self.by_name[name].arn})")
         if self.faults.roles_refused:
             raise RefusedError(*refused_role(request["RoleArn"]))
-        job = Job(request, region, self.folder / f"{len(self.by_name)}-{name}", self.faults)
+        job = Job(request, region, Path(tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)), self.faults)
         cluster = request["ProcessingResources"]["ClusterConfig"]
         if ("InstanceType" in cluster) == ("InstancePreferences" in cluster):
             raise RefusedError("ValidationException", "Specify either InstanceType or InstancePreferences")

@@ -282,4 +282,9 @@ def test_a_job_can_be_listed_by_a_part_of_its_name_and_a_reset_forgets_it(aws: L
     assert [job["ProcessingJobName"] for job in found] == ["a-job-2", "a-job-1"]
     aws.reset()
     assert sagemaker.list_processing_jobs()["ProcessingJobSummaries"] == []
+    aws.create_bucket(BUCKET)
+    aws.clients["s3"].put_object(Bucket=BUCKET, Key="in/work.py", Body=b"")
+    sagemaker.create_processing_job(**request("a-job-1"))
+    assert aws.jobs.wait("a-job-1").status == "Completed"
+    assert aws.objects(BUCKET, "out/") == {}
     assert not list(Path("/proc").glob(f"*/cwd/{aws.jobs.folder.name}")) or sys.platform != "linux"

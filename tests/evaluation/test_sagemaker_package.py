@@ -1,0 +1,100 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evaluation.engines import transformers, vllm
+from evaluation.generation import Job, Request
+from evaluation.params import load_params
+from evaluation.records import Question, ResolvedAdapter, ResolvedModel, rows_text
+from evaluation.sagemaker_package import container_id, in_container, local_folders, project_files
+from evaluation.worlds import embedded_params
+from tests.evaluation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
+
+SHA = "0" * 40
+
+
+def packaged(workspace: Workspace, job: Job, requests: list[Request]) -> dict[str, str | Path]:
+    return project_files(job, workspace.settings, workspace.questions, requests)
+
+
+def unpacked(files: dict[str, str | Path], root: Path) -> Path:
+    """The project folder as the job finds it."""
+    for name, content in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content.encode() if isinstance(content, str) else content.read_bytes())
+    return root
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"engine": "vllm", "vllm": {"max_model_len": 300, "engine_args": {"kv_cache_dtype": "fp8"}}},
+        {"system": "Be kind.", "stop": ["###", "\n\n"], "sampling": {"samples": 3, "temperature": 0.0}},
+        {"prompt": "alpaca", "transformers": {"dtype": "float32"}},
+    ],
+)
+def test_the_job_renders_the_same_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, Any]
+) -> None:
+    workspace = make_workspace(tmp_path / "workspace", **settings)
+    engine = vllm if settings.get("engine") == "vllm" else transformers
+    job = workspace.job()
+    requests = engine.render(job, workspace.questions)
+    root = unpacked(packaged(workspace, job, requests), tmp_path / "input" / "project")
+    (tmp_path / "input" / "model").symlink_to(SMALL_MODELS / "sft")
+    monkeypatch.chdir(root)
+    params = load_params()
+    there = Job(
+        ResolvedModel.model_validate_json((root / "data/resolved/sft.json").read_bytes()),
+        params.models["sft"], params.generation("sft"),
+    )  # fmt: skip
+    assert params.generate.run_on == "local"
+    assert [request.key for request in engine.render(there, workspace.questions)] == [one.key for one in requests]
+
+
+def test_only_questions_with_an_open_row_go_up_and_without_their_references(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace")
+    asked = [Question(id=str(number), instruction="Why?", reference="So.", tags={"a": "b"}) for number in range(4)]
+    job = workspace.job()
+    requests = transformers.render(job, asked)
+    files = project_files(job, workspace.settings, asked, requests[1:3])
+    expected = [Question(id=str(number), instruction="Why?", reference=None) for number in (1, 2)]
+    assert files["data/questions.jsonl"] == rows_text(expected)
+    assert str(files["open.jsonl"]).count("\n") == 2
+
+
+def test_the_embedded_world_is_packaged_too(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace")
+    params = embedded_params(workspace.settings)
+    resolved = workspace.resolve(run="embedded", embedded=True)
+    job = Job(resolved, params.models["sft"], params.generation("sft"))
+    root = unpacked(project_files(job, params, workspace.questions, []), tmp_path / "project")
+    again = embedded_params(load_params(root / "params.yaml"))
+    assert again.generation("sft") == params.generation("sft").model_copy(update={"run_on": "local"})
+
+
+def resolved_model(**changes: Any) -> ResolvedModel:
+    return ResolvedModel(
+        model="sft", run="real", dummy=False, embedded=False, engine="vllm", prompt="chat", requested="a/b", id="a/b",
+        sha=SHA, content="content",
+    ).model_copy(update=changes)  # fmt: skip
+
+
+def test_models_of_the_hub_are_fetched_by_the_job_and_local_ones_go_up() -> None:
+    folder = str(SMALL_MODELS / "sft")
+    assert in_container(resolved_model()) == resolved_model()
+    assert local_folders(resolved_model()) == {}
+    local = resolved_model(id=folder, sha=None, adapter=ResolvedAdapter(id="a/lora", sha=SHA, content="c"))
+    assert in_container(local) == local.model_copy(update={"id": "../model"})
+    assert set(local_folders(local)) == {"model"}
+    assert "model.safetensors" in local_folders(local)["model"]
+    assert "README.md" not in local_folders(local)["model"]
+
+
+def test_a_local_adapter_goes_up_beside_a_model_of_the_hub() -> None:
+    adapter = ResolvedAdapter(id=str(SMALL_MODELS / "sft"), sha=None, content="c")
+    assert set(local_folders(resolved_model(adapter=adapter))) == {"adapter"}
+    assert container_id("adapter", adapter) == "../adapter"

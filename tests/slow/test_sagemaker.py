@@ -1,0 +1,133 @@
+"""Generation on SageMaker, interrupted in every way, with jobs that really run."""
+
+import random
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.evaluation.engines.workspaces import Workspace, instructions, make_workspace
+from tests.sagemaker_workspaces import BUCKET, rows_in_s3, sagemaker_workspace, started, wait_until
+from tests.servers import aws_faults
+from tests.servers.aws import LocalAWS
+from tests.slow.vllm_environment import SETTINGS, vllm_python
+from tests.test_generate import recorded_rows
+
+pytestmark = pytest.mark.slow
+
+ROWS = 300
+
+
+@pytest.fixture
+def aws() -> Iterator[LocalAWS]:
+    with LocalAWS() as running:
+        running.create_bucket(BUCKET)
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    """A workspace whose job hands its rows over in several parts, which stay in S3."""
+    workspace = sagemaker_workspace(tmp_path / "workspace", keep=True)
+    workspace.ask(instructions(ROWS))
+    workspace.change(transformers={"batch_size": 1})
+    return workspace
+
+
+def assert_each_row_was_generated_once(aws: LocalAWS, rows: int = ROWS) -> None:
+    keys = [row.key for row in rows_in_s3(aws)]
+    assert len(keys) == len(set(keys)) == rows
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_the_end_of_a_ci_job_stop_the_job_and_keep_its_rows(
+    workspace: Workspace, aws: LocalAWS, number: signal.Signals
+) -> None:
+    process = started(workspace, aws)
+    wait_until(lambda: recorded_rows(workspace) > 0)
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "Traceback" not in said
+    assert "stopped the job tuneproof-sft-" in said
+    assert said.splitlines()[-1].startswith("interrupted; what was finished is kept")
+    assert aws.jobs.running == []
+    assert 0 < len(rows_in_s3(aws)) == recorded_rows(workspace) < ROWS
+
+
+def test_a_job_that_ctrl_c_leaves_is_taken_up_again(workspace: Workspace, aws: LocalAWS) -> None:
+    workspace.ask(instructions(120))
+    workspace.set(sagemaker__on_interrupt="leave")
+    process = started(workspace, aws)
+    wait_until(lambda: recorded_rows(workspace) > 0)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=60)
+    assert "goes on and is paid for; the same command takes it up again" in said
+    assert len(aws.jobs.running) == 1
+    said = workspace.run_ok("generate.py", "sft", **aws.environment())
+    assert "is running already; taking it up" in said or "rows that an earlier job had put into S3" in said
+    assert len(aws.jobs.descriptions()) == 1
+    assert_each_row_was_generated_once(aws, rows=120)
+
+
+def test_interrupted_at_ten_points_each_row_is_generated_once_and_the_file_is_the_same(
+    workspace: Workspace, aws: LocalAWS, tmp_path: Path
+) -> None:
+    points = sorted(
+        random.Random(6).sample(range(1, ROWS // 2), 10)
+    )  # a part may bring many rows, but not half of them
+    for number, point in enumerate(points):
+        interrupt(number, point, workspace, aws)
+    said = workspace.run_ok("generate.py", "sft", **aws.environment())
+    assert f"wrote {ROWS} answers" in said
+    assert aws.jobs.running == []
+    assert_each_row_was_generated_once(aws)
+    local = make_workspace(tmp_path / "local")
+    local.ask(instructions(ROWS))
+    local.run_ok("generate.py", "sft")
+    assert local.files()["data/answers/sft.jsonl"] == workspace.files()["data/answers/sft.jsonl"]
+
+
+def interrupt(number: int, point: int, workspace: Workspace, aws: LocalAWS) -> None:
+    """Runs the stage until so many rows are there, then has something go wrong: each time another thing."""
+    aws.faults.clear()
+    aws.jobs.faults.seconds_to_log = 0.0
+    if number % 5 == 2:  # passes by itself: the client stays, and is killed later
+        aws.faults += [aws_faults.server_error("^s3:", times=3), aws_faults.dropped("^s3:Get", times=2)]
+    if number % 5 == 3:
+        aws.faults += [aws_faults.throttled("DescribeProcessingJob", times=3), aws_faults.slow_down(times=3)]
+    if number % 5 == 4:
+        aws.jobs.faults.seconds_to_log = 60.0
+    process = started(workspace, aws)
+    wait_until(lambda: recorded_rows(workspace) >= point or process.poll() is not None)
+    if number % 2 and aws.jobs.running:
+        aws.jobs.kill(aws.jobs.running[0])
+        assert_fails(process)
+    process.kill()
+    process.communicate()
+
+
+def assert_fails(process: "subprocess.Popen[str]") -> None:
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, said
+    assert "it failed (InternalServerError: We encountered an internal error." in said.splitlines()[-1]
+    assert "Traceback" not in said
+
+
+def test_vllm_on_the_cpu_answers_in_the_container_as_it_does_here(tmp_path: Path) -> None:
+    """The client has no vLLM; the container has nothing but vLLM's own environment."""
+    workspace = make_workspace(tmp_path / "workspace", questions=40, engine="vllm", vllm=SETTINGS)
+    running = workspace.process(python=vllm_python())
+    said, _ = running.communicate(timeout=300)
+    assert running.returncode == 0, said
+    here = workspace.files()
+    there = sagemaker_workspace(tmp_path / "there", questions=40)
+    there.change(engine="vllm", vllm=SETTINGS)
+    with LocalAWS(vllm_python()) as aws:
+        aws.create_bucket(BUCKET)
+        said = there.run_ok("generate.py", "sft", **aws.environment())
+    assert "sft on SageMaker: the job runs Python 3." in said
+    for name in ("data/answers/sft.jsonl", "data/engines/sft.json"):
+        assert there.files()[name] == here[name]
