@@ -75,9 +75,8 @@ def test_a_job_that_ctrl_c_leaves_is_taken_up_again(workspace: Workspace, aws: L
 def test_interrupted_at_ten_points_each_row_is_generated_once_and_the_file_is_the_same(
     workspace: Workspace, aws: LocalAWS, tmp_path: Path
 ) -> None:
-    points = sorted(
-        random.Random(6).sample(range(1, ROWS // 2), 10)
-    )  # a part may bring many rows, but not half of them
+    # A part may bring many rows at once, but not half of them: the last job must not be done before its kill.
+    points = sorted(random.Random(6).sample(range(1, ROWS // 2), 10))
     for number, point in enumerate(points):
         interrupt(number, point, workspace, aws)
     said = workspace.run_ok("generate.py", "sft", **aws.environment())
