@@ -2,7 +2,8 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from evaluation.engines import transformers
 from evaluation.finished_rows import FinishedRow
 from evaluation.generation import Result
 from tests.evaluation.engines.workspaces import Workspace
-from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace, wait_until
+from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace, started, wait_until
 from tests.servers import aws_faults
 from tests.servers.aws import LocalAWS
 from tests.test_generate import recorded_rows
@@ -70,8 +71,8 @@ def test_what_it_may_cost_is_said_before_and_what_it_took_afterwards(finished: t
     lines = finished[1].splitlines()
     assert "; 0 answers are in the ledger, 12 to generate" in lines[0]
     assert lines[1] == (
-        "model sft: 12 rows, 713 prompt tokens and about 288 answer tokens; an estimate from assumptions: 0.3 h, "
-        "0.38 USD at 1.515 USD an hour"
+        "model sft: 12 rows on ml.g5.2xlarge or ml.g6.2xlarge, 713 prompt tokens and about 288 answer tokens; "
+        "an estimate from assumptions: 0.3 h, 0.38 USD at 1.515 USD an hour"
     )
     started = next(line for line in lines if "started the job" in line)
     assert "on ml.g5.2xlarge or ml.g6.2xlarge with vllm:tests; AWS ends it after 14400 s at the latest" in started
@@ -147,7 +148,7 @@ def test_a_job_that_brings_nothing_is_not_started_again(tmp_path: Path, aws: Loc
         line = workspace.error_line("generate.py", "sft", **aws.environment())
     finally:
         aws.service.python = python
-    assert "completed, and 12 of 12 rows are not in S3" in line
+    assert "completed, and 12 rows are not in S3" in line
     assert len(aws.jobs.descriptions()) == 1
 
 
@@ -161,39 +162,63 @@ def test_a_job_that_brings_nothing_is_not_started_again(tmp_path: Path, aws: Loc
 def test_a_strange_row_in_s3_stops_the_run_and_the_job(tmp_path: Path, aws: LocalAWS, row: str, found: str) -> None:
     workspace = sagemaker_workspace(tmp_path / "workspace")
     aws.jobs.faults.seconds_to_start = 60
-    place = "jobs/60773ed10a20ed7d/output/1/part-000000.jsonl"
-
-    def put_a_row() -> None:
-        wait_until(lambda: bool(aws.jobs.running))
-        aws.clients["s3"].put_object(Bucket=BUCKET, Key=place, Body=row.encode())
-
-    somebody = threading.Thread(target=put_a_row)
-    somebody.start()
-    assert found in workspace.error_line("generate.py", "sft", **aws.environment())
-    somebody.join()
+    with beside(lambda: put(aws, row.encode())):
+        assert found in workspace.error_line("generate.py", "sft", **aws.environment())
     assert aws.jobs.wait(aws.jobs.descriptions()[0]["ProcessingJobName"]).status == "Stopped"
 
 
-def test_a_row_that_is_cut_off_is_taken_when_it_is_whole(tmp_path: Path, aws: LocalAWS) -> None:
+def test_a_strange_row_stops_also_a_job_that_was_taken_up(tmp_path: Path, aws: LocalAWS) -> None:
+    workspace = sagemaker_workspace(tmp_path / "workspace")
+    aws.jobs.faults.seconds_to_start = 60
+    process = started(workspace, aws)
+    wait_until(lambda: bool(aws.jobs.running))
+    process.kill()
+    process.communicate()
+    put(aws, b"no row\n")
+    assert "this is no finished row (" in workspace.error_line("generate.py", "sft", **aws.environment())
+    assert aws.jobs.running == []
+
+
+def test_a_row_that_is_cut_off_is_taken_when_it_is_whole_and_a_job_that_brought_all_may_fail(
+    tmp_path: Path, aws: LocalAWS
+) -> None:
     workspace = sagemaker_workspace(tmp_path / "workspace")
     rows = "".join(
         FinishedRow(key=request.key, result=Result(answer="Yes.", finish_reason="stop")).model_dump_json() + "\n"
         for request in transformers.render(workspace.job(), workspace.questions)
     ).encode()
     aws.jobs.faults.seconds_to_start = 60
-    place = "jobs/60773ed10a20ed7d/output/1/part-000000.jsonl"
 
     def put_rows() -> None:
-        wait_until(lambda: bool(aws.jobs.running))
-        aws.clients["s3"].put_object(Bucket=BUCKET, Key=place, Body=rows[:-20])
+        put(aws, rows[:-20])
         wait_until(lambda: recorded_rows(workspace) == 11)
-        aws.clients["s3"].put_object(Bucket=BUCKET, Key=place, Body=rows)
+        put(aws, rows)
         wait_until(lambda: recorded_rows(workspace) == 12)
         aws.jobs.by_name[aws.jobs.running[0]].stopping.set()
 
-    job = threading.Thread(target=put_rows)
-    job.start()
-    line = workspace.error_line("generate.py", "sft", **aws.environment())
-    job.join()
-    assert "somebody stopped it, or AWS did" in line
-    assert "12 answers are in the ledger" in workspace.run_ok("generate.py", "sft")
+    with beside(put_rows):
+        said = workspace.run_ok("generate.py", "sft", **aws.environment())
+    assert "every row had come when it failed (somebody stopped it, or AWS did" in said
+    assert aws.objects(BUCKET) == {}
+
+
+def test_data_that_may_not_be_deleted_is_a_warning_and_not_an_error(tmp_path: Path, aws: LocalAWS) -> None:
+    aws.faults.append(aws_faults.access_denied("s3:DeleteObjects", "s3:DeleteObject"))
+    said = sagemaker_workspace(tmp_path / "workspace").run_ok("generate.py", "sft", **aws.environment())
+    assert "warning: s3://tuneproof-tests/jobs/sft-" in said
+    assert "the job's data stays in S3, where you may delete it" in said
+
+
+def put(aws: LocalAWS, rows: bytes) -> None:
+    """Puts rows where the running job would."""
+    wait_until(lambda: bool(aws.jobs.running))
+    aws.clients["s3"].put_object(Bucket=BUCKET, Key="jobs/sft-60773ed10a20ed7d/output/1/part-000000.jsonl", Body=rows)
+
+
+@contextmanager
+def beside(work: Callable[[], None]) -> Iterator[None]:
+    """Has something happen while the stage runs."""
+    somebody = threading.Thread(target=work)
+    somebody.start()
+    yield
+    somebody.join()

@@ -1,4 +1,4 @@
-"""What docs/sagemaker.md says of policies and settings; its first command is run by the slow test of the same name."""
+"""What docs/sagemaker.md says of policies and settings; tests/slow/test_sagemaker_pipeline.py runs its command."""
 
 import json
 import re

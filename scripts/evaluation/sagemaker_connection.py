@@ -12,7 +12,7 @@ from evaluation.sagemaker_settings import SageMaker
 
 PACKAGES = {"sagemaker-core": "sagemaker.core", "boto3": "boto3"}
 INSTALL = "pip install -r requirements/sagemaker.txt"
-# The SDK makes a client of its own, which takes this from the environment alone.
+# By the environment, since the SDK makes a client of its own; what the user has set there is kept.
 RETRIES = {"AWS_RETRY_MODE": "adaptive", "AWS_MAX_ATTEMPTS": "4"}
 IMAGE_VERSION = "0.30.0"  # the newest release of vLLM in the table of the SDK that is pinned
 
@@ -52,7 +52,7 @@ class Connection:
 
 
 def missing_for_sagemaker(settings: SageMaker) -> Iterator[str]:
-    """What a job on SageMaker would lack, without asking AWS."""
+    """What a job on SageMaker would lack, without asking S3 or SageMaker."""
     for check in (connect, require_role):
         try:
             check(settings)

@@ -42,8 +42,8 @@ def estimate(job: Job, settings: SageMaker, missing: Sequence[Request], instance
     price = dearest_price(settings, instance_types)
     cost = f", {cost_words(hours, price)}" if price else ", at a price that is not known"
     return (
-        f"{len(missing)} rows, {prompt_tokens:,} prompt tokens and about {answer_tokens:,} answer tokens; an estimate "
-        f"from assumptions: {hours:.1f} h{cost}"
+        f"{len(missing)} rows on {' or '.join(instance_types)}, {prompt_tokens:,} prompt tokens and about "
+        f"{answer_tokens:,} answer tokens; an estimate from assumptions: {hours:.1f} h{cost}"
     )
 
 

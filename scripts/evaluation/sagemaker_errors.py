@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from evaluation.errors import UserError, warn
+from evaluation.errors import UserError, one_line, warn
 
 AGAIN = "then run again: rows that arrived are kept"
 THROTTLED = {
@@ -19,6 +19,7 @@ UNKNOWN_CALLER = {
 }  # fmt: skip
 DENIED = {"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "Forbidden", "403"}
 ELSEWHERE = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "301"}
+LONGEST_REASON_CHARACTERS = 300
 QUOTA = "ResourceLimitExceeded"
 NAME_IS_TAKEN = "ResourceInUse"
 
@@ -30,6 +31,8 @@ JOB_FAILURES = (
      "raise sagemaker.max_runtime_seconds (or max_cost_usd), " + AGAIN),
     (("No space left on device", "disk is full", "Disk quota exceeded"), "it ran out of disk",
      "raise sagemaker.volume_gib, " + AGAIN),
+    (("bucket is in this region",), "its bucket is in another region",
+     "set sagemaker.region to the bucket's, or another bucket"),
     (("pull algorithm container", "Cannot pull", "CannotPull", "Requested image not found", "manifest unknown",
       "does not exist in the registry", "ECR image"), "its image is missing or may not be pulled",
      "correct sagemaker.image_uri, and let the role pull it (docs/sagemaker.md)"),
@@ -47,18 +50,14 @@ def code_of(error: BaseException) -> str:
 def is_passing(error: BaseException) -> bool:
     """Whether the same call may succeed in a while: throttled, an error of the service, or no connection."""
     from botocore.exceptions import ConnectionError as NoConnectionError
-    from botocore.exceptions import HTTPClientError, ResponseStreamingError
+    from botocore.exceptions import FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
     response: dict[str, Any] = getattr(error, "response", None) or {}
     status = response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    no_answer = isinstance(error, HTTPClientError | NoConnectionError | ResponseStreamingError)
-    return no_answer or status >= 500 or status == 429 or code_of(error) in THROTTLED
-
-
-def one_line(text: object, characters: int = 300) -> str:
-    """What somebody else wrote, in one short line without control characters."""
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in str(text)[:5000]).split())
-    return line if len(line) <= characters else line[: characters - 3] + "..."
+    no_whole_answer = isinstance(
+        error, HTTPClientError | NoConnectionError | IncompleteReadError | FlexibleChecksumError
+    )
+    return no_whole_answer or status >= 500 or status == 429 or code_of(error) in THROTTLED
 
 
 def explained(error: BaseException, where: str, doing: str) -> UserError:
@@ -79,9 +78,7 @@ def explained(error: BaseException, where: str, doing: str) -> UserError:
     if code == "NoSuchBucket":
         return UserError(where, "there is no such bucket", "create it with `aws s3 mb`, or set sagemaker.s3_prefix")
     if code in ELSEWHERE:
-        return UserError(
-            where, "the bucket is in another region", "set sagemaker.region to the bucket's, or another bucket"
-        )
+        return bucket_elsewhere(where, "another region")
     if code == QUOTA:
         return UserError(
             where, f"your quota does not allow it ({said})", "ask AWS to raise it, or set other instance_types"
@@ -91,6 +88,11 @@ def explained(error: BaseException, where: str, doing: str) -> UserError:
     return UserError(
         where, f"AWS refuses to {doing} ({said})", f"correct the section `sagemaker` of params.yaml, {AGAIN}"
     )
+
+
+def bucket_elsewhere(where: str, region: str) -> UserError:
+    """A bucket that the job could not read, though S3 leads this machine to it."""
+    return UserError(where, f"the bucket is in {region}", "set sagemaker.region to the bucket's, or another bucket")
 
 
 @contextmanager
@@ -135,7 +137,8 @@ def job_failure(where: str, reason: str, said: str, log: str) -> UserError:
 
     `said` and `log` may hold anything; only the reason and the message are shown.
     """
-    shown = one_line("; ".join(part for part in (said.removeprefix("error: "), reason) if part) or "no reason is given")
+    known = [part for part in (said.removeprefix("error: "), reason) if part]
+    shown = one_line("; ".join(known) or "no reason is given", LONGEST_REASON_CHARACTERS)
     for words, found, remedy in JOB_FAILURES:
         if any(word.lower() in f"{reason}\n{said}\n{log}".lower() for word in words):
             return UserError(where, f"{found} ({shown})", remedy)

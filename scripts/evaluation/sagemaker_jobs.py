@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from evaluation.errors import say, warn
-from evaluation.sagemaker_errors import DENIED, code_of, is_passing, one_line
+from evaluation.errors import one_line, say, warn
+from evaluation.sagemaker_errors import DENIED, code_of, is_passing
 from evaluation.sagemaker_settings import SageMaker
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
@@ -73,15 +73,16 @@ class Jobs:
 
     def create(self, plan: Plan, settings: SageMaker) -> None:
         """Creates a job."""
-        from sagemaker.core.resources import ProcessingJob
+        from sagemaker.core.utils.utils import serialize
 
-        ProcessingJob.create(**request(plan, settings), **self.context)
+        # Not by the SDK's own `create`: it looks at the new job at once, and a failed look would seem a failed start.
+        self.client.create_processing_job(**serialize(request(plan, settings)))
 
     def stop(self, name: str) -> bool:
         """Asks SageMaker to stop a job; whether there was one to stop."""
         from botocore.exceptions import ClientError
 
-        try:  # without the SDK, which would have to describe the job before
+        try:  # not by the SDK's own `stop` either, for the same reason
             self.client.stop_processing_job(ProcessingJobName=name)
         except ClientError as error:
             if code_of(error) in ("ValidationException", "ResourceNotFound"):  # it has ended, or never was
@@ -111,7 +112,7 @@ def state_of(job: Any) -> JobState:
 
 
 def request(plan: Plan, settings: SageMaker) -> dict[str, Any]:
-    """The arguments that create a job."""
+    """The arguments that create a job, in the SDK's shapes, which check them."""
     from sagemaker.core import shapes
 
     types = plan.instance_types
@@ -122,22 +123,22 @@ def request(plan: Plan, settings: SageMaker) -> dict[str, Any]:
         **({"instance_type": types[0]} if len(types) == 1 else {"instance_preferences": several}),
     )
     arguments = {
-        "processing_job_name": plan.name,
-        "role_arn": settings.role,
-        "processing_resources": shapes.ProcessingResources(cluster_config=cluster),
-        "stopping_condition": shapes.ProcessingStoppingCondition(max_runtime_in_seconds=plan.longest_seconds),
-        "app_specification": shapes.AppSpecification(
+        "ProcessingJobName": plan.name,
+        "RoleArn": settings.role,
+        "ProcessingResources": shapes.ProcessingResources(cluster_config=cluster),
+        "StoppingCondition": shapes.ProcessingStoppingCondition(max_runtime_in_seconds=plan.longest_seconds),
+        "AppSpecification": shapes.AppSpecification(
             image_uri=plan.image_uri,
             container_entrypoint=["python3", "-m", "evaluation.sagemaker_entry"],
             container_arguments=[plan.model, "--rows", CONTAINER_ROWS, "--message", CONTAINER_MESSAGE],
         ),
-        "environment": plan.environment,
-        "processing_inputs": [job_input(folder, address) for folder, address in plan.inputs.items()],
-        "processing_output_config": job_output(plan.output, settings.kms_key),
+        "Environment": plan.environment,
+        "ProcessingInputs": [job_input(folder, address) for folder, address in plan.inputs.items()],
+        "ProcessingOutputConfig": job_output(plan.output, settings.kms_key),
     }
     if settings.subnets or settings.security_group_ids:
         network = shapes.VpcConfig(subnets=list(settings.subnets), security_group_ids=list(settings.security_group_ids))
-        arguments["network_config"] = shapes.NetworkConfig(vpc_config=network)
+        arguments["NetworkConfig"] = shapes.NetworkConfig(vpc_config=network)
     return arguments
 
 
@@ -161,7 +162,7 @@ def job_output(address: str, kms_key: str | None) -> Any:
 
 
 class Log:
-    """A job's log in CloudWatch, shown as it grows; whatever cannot be read of it stops nothing."""
+    """A job's log in CloudWatch, shown as it grows; where AWS does not give it, that stops nothing."""
 
     def __init__(self, client: Any, job: str, label: str) -> None:
         """Takes boto3's client, the job's name and what stands before each line."""

@@ -69,11 +69,15 @@ def job_params(job: Job, params: Params) -> str:
 
 
 def in_container(resolved: ResolvedModel) -> ResolvedModel:
-    """The resolved model with local folders where the job finds them; its content, and so every key, stays."""
+    """The resolved model with local folders where the job finds them; its content, and so every key, stays.
+
+    What was asked for is not sent: it may be a path of this machine.
+    """
     adapter = resolved.adapter
     if adapter:
         adapter = adapter.model_copy(update={"id": container_id("adapter", adapter)})
-    return resolved.model_copy(update={"id": container_id("model", resolved), "adapter": adapter})
+    own_id = container_id("model", resolved)
+    return resolved.model_copy(update={"id": own_id, "requested": own_id, "adapter": adapter})
 
 
 def container_id(folder: str, resolved: ResolvedModel | ResolvedAdapter) -> str:

@@ -12,13 +12,14 @@ from contextlib import contextmanager
 
 from evaluation.errors import UserError, say, warn
 from evaluation.generation import Ask, Job, Request, Save
+from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.records import Question, canonical_json, sha256_hex
 from evaluation.sagemaker_connection import Connection, connect, require_role
 from evaluation.sagemaker_cost import bill
 from evaluation.sagemaker_errors import AGAIN, Patience, explained, explaining, job_failure
 from evaluation.sagemaker_inbox import Inbox
-from evaluation.sagemaker_jobs import Jobs, JobState, Log
+from evaluation.sagemaker_jobs import Jobs, JobState, Log, Plan
 from evaluation.sagemaker_start import Starter
 from evaluation.sagemaker_storage import Storage
 
@@ -67,9 +68,10 @@ class Remote:
     ) -> None:
         self.job, self.settings, self.requests, self.connection = job, params.sagemaker, requests, aws
         self.where = f"model {job.resolved.model}"
-        self.work = sha256_hex(canonical_json(sorted(request.key for request in requests)))[:WORK_DIGITS]
-        address = f"{aws.s3_prefix(self.settings)}/{self.work}"
-        self.storage = Storage(aws.client("s3"), address, self.settings.kms_key)
+        work = sha256_hex(canonical_json(sorted(request.key for request in requests)))[:WORK_DIGITS]
+        model = re.sub("[^a-zA-Z0-9]", "-", job.resolved.model)[:LONGEST_MODEL_IN_NAME]
+        self.title = f"{model}-{work}"
+        self.storage = Storage(aws.client("s3"), f"{aws.s3_prefix(self.settings)}/{self.title}", self.settings.kms_key)
         self.storage.check()
         self.jobs = Jobs(aws.session, aws.region)
         self.starter = Starter(job, params, questions, aws, self.storage, self.jobs)
@@ -77,29 +79,24 @@ class Remote:
 
     def name(self, attempt: int) -> str:
         """The name of an attempt's job."""
-        model = re.sub("[^a-zA-Z0-9]", "-", self.job.resolved.model)[:LONGEST_MODEL_IN_NAME]
-        return f"tuneproof-{model}-{self.work}-{attempt}"
+        return f"tuneproof-{self.title}-{attempt}"
 
     def ask(self, missing: Sequence[Request], save: Save) -> None:
         """Saves each answer as it arrives. Raises a UserError when a job fails; nothing is left running then."""
         inbox = Inbox(self.storage, self.requests, missing, save)
         attempt, latest = self.latest()
-        with explaining(self.storage.address, "collect rows"):
-            inbox.collect()
-        if len(inbox.open) < len(missing):
-            say(f"{self.where}: took {len(missing) - len(inbox.open)} rows that an earlier job had put into S3")
         state = None
         if latest and latest.is_running:
             say(f"{self.where}: the job {latest.name} is running already; taking it up")
             state = self.follow(latest.name, inbox, may_be_stopped=latest.status == "Stopping")
+        else:
+            self.collect_left(inbox)
         if inbox.open and (state is None or state.status != "Completed"):
-            state = self.run(attempt + 1, inbox)
-        if state and inbox.open:  # no further attempt by itself: it could cost as much and bring as little
-            found = f"the job {state.name} completed, and {len(inbox.open)} of {len(missing)} rows are not in S3"
-            remedy = "see its log above; where another process took them, run again: they are in its ledger"
-            raise UserError(self.where, found, remedy)
-        if not self.settings.keep:
-            self.storage.remove()
+            plan = self.starter.plan(self.name(attempt + 1), attempt + 1, list(inbox.open.values()))
+            state = self.follow(plan.name, inbox, plan)
+        if state and inbox.open:
+            self.require_all(state, inbox)
+        self.clean()
 
     def latest(self) -> tuple[int, JobState | None]:
         """The number of the newest attempt and how it stands; 0 and None where there was none."""
@@ -109,34 +106,61 @@ class Remote:
                 attempt, state = attempt + 1, found
         return attempt, state
 
-    def run(self, attempt: int, inbox: Inbox) -> JobState:
-        """Starts an attempt on what is open, and follows it to its end."""
-        name = self.name(attempt)
-        try:
-            self.starter.start(name, attempt, list(inbox.open.values()))
-        except BaseException:  # also where only the answer to its start was lost
-            self.stop(name)
-            raise
-        return self.follow(name, inbox)
+    def collect_left(self, inbox: Inbox) -> None:
+        """Takes what jobs that have ended put into S3."""
+        before = len(inbox.open)
+        with explaining(self.storage.address, "collect rows"):
+            inbox.collect()
+        if len(inbox.open) < before:
+            say(f"{self.where}: took {before - len(inbox.open)} rows that an earlier job had put into S3")
 
-    def follow(self, name: str, inbox: Inbox, may_be_stopped: bool = False) -> JobState:
-        """Takes rows and shows the log until the job ends, and gives how it did; stops it on trouble.
+    def require_all(self, state: JobState, inbox: Inbox) -> None:
+        """Raises a UserError where a job has ended well and rows are neither in S3 nor in the ledger by now.
 
-        Raises a UserError when it fails.
+        No further attempt is made by itself: it could cost as much and bring as little.
+        """
+        with Ledger() as ledger:  # another run of this clone may have followed the same job, and emptied S3
+            lost = set(inbox.open) - set(ledger.get_many(inbox.open))
+        if lost:
+            found = f"the job {state.name} completed, and {len(lost)} rows are not in S3"
+            remedy = "see its log above; run again to generate them anew, unless another clone's ledger has them"
+            raise UserError(self.where, found, remedy)
+
+    def clean(self) -> None:
+        """Removes the job's data from S3, unless it is to be kept."""
+        if not self.settings.keep:
+            self.storage.remove()
+
+    def follow(self, name: str, inbox: Inbox, new: Plan | None = None, may_be_stopped: bool = False) -> JobState:
+        """Creates a job that is new, takes rows and shows the log until it ends, and gives how it did.
+
+        Stops it on trouble. Raises a UserError when it fails before every row is there.
         """
         log = Log(self.connection.client("logs"), name, f"{self.job.resolved.model} on SageMaker")
         try:
+            if new:
+                self.starter.create(new)
             state = self.wait(name, inbox, log)
         except KeyboardInterrupt:
             self.interrupted(name, inbox, log)
             raise
-        except BaseException:
+        except BaseException:  # also where only the answer to its start was lost
             self.stop(name)
             raise
         self.say_bill(state)
         if state.status != "Completed" and not may_be_stopped:
-            raise self.failure(state, log)
+            self.ended_badly(state, inbox, log)
         return state
+
+    def ended_badly(self, state: JobState, inbox: Inbox, log: Log) -> None:
+        """Raises why a job failed; where every row had come before, it is only said."""
+        time.sleep(self.settings.poll_seconds)  # the last lines of a log come late
+        with self.patience.tried(self.where, "read the log"):
+            log.show()
+        failure = self.failure(state, log)
+        if inbox.open:
+            raise failure
+        warn(f"{failure.where}: every row had come when {failure.found}")
 
     def wait(self, name: str, inbox: Inbox, log: Log, until: float = float("inf")) -> JobState:
         """The job's state when it has ended and its rows are taken; the latest known when time is over."""
@@ -159,7 +183,10 @@ class Remote:
         if self.settings.on_interrupt == "leave":
             say(f"{self.where}: the job {name} goes on and is paid for; the same command takes it up again")
         elif self.stop(name):
+            say(f"{self.where}: waiting for its last rows; Ctrl-C again does not")
             self.say_bill(self.wait(name, inbox, log, until=time.monotonic() + SECONDS_TO_STOP))
+            if not inbox.open:
+                self.clean()
 
     def stop(self, name: str) -> bool:
         """Asks SageMaker to stop a job; whether it does. Says so where it cannot, for then it is paid for."""

@@ -1,15 +1,16 @@
 """The section `sagemaker` of params.yaml: where a generation job runs, how long and for how much. No answer changes."""
 
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, model_validator
 
 from evaluation.settings import Positive, Settings, Strings
 
 S3_PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]+)?")
-SECRET_NAME = re.compile(r"[\w/+=.@:-]{1,512}", re.ASCII)
-TOKEN = re.compile(r"hf_\w+|sk-.+|AKIA\w{12,}", re.ASCII)
+SECRET_NAME = re.compile(r"[\w/+=.@:-]{1,256}", re.ASCII)  # as long as a variable of a job's environment may be
+TOKEN = re.compile(r"hf_[a-zA-Z0-9]{20,}|sk-.+|AKIA\w{12,}", re.ASCII)
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 LONGEST_RUNTIME_SECONDS = 777_600  # what AWS takes
 MOST_INSTANCE_TYPES = 5  # likewise
 
@@ -31,17 +32,30 @@ def check_secret_name(name: str) -> str:
     return name
 
 
+def check_role(role: str) -> str:
+    """The ARN of a role."""
+    if not ROLE.fullmatch(role):
+        raise ValueError("it is no role, such as arn:aws:iam::123456789012:role/tuneproof")
+    return role
+
+
+def check_no_doubles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of which AWS takes each once."""
+    if len(set(names)) < len(names):
+        raise ValueError("it names something twice")
+    return names
+
+
 class SageMaker(Settings):
     """What a job on SageMaker needs; AWS's own chain of credentials and region is used where nothing is said."""
 
-    role: Annotated[str, Field(min_length=1)] | None = None
+    role: Annotated[str, AfterValidator(check_role)] | None = None
     region: Annotated[str, Field(min_length=1)] | None = None
     s3_prefix: Annotated[str, AfterValidator(check_s3_prefix)] | None = None
     image_uri: Annotated[str, Field(min_length=1)] | None = None
-    instance_types: Annotated[Strings, Field(min_length=1, max_length=MOST_INSTANCE_TYPES)] = (
-        "ml.g5.2xlarge",
-        "ml.g6.2xlarge",
-    )
+    instance_types: Annotated[
+        Strings, Field(min_length=1, max_length=MOST_INSTANCE_TYPES), AfterValidator(check_no_doubles)
+    ] = ("ml.g5.2xlarge", "ml.g6.2xlarge")
     volume_gib: Positive = 100
     max_runtime_seconds: Annotated[int, Field(gt=0, le=LONGEST_RUNTIME_SECONDS)] = 14_400
     max_cost_usd: PositiveNumber | None = None
@@ -57,3 +71,10 @@ class SageMaker(Settings):
     on_interrupt: Literal["stop", "leave"] = "stop"
     poll_seconds: PositiveNumber = 15
     patience_seconds: PositiveNumber = 600
+
+    @model_validator(mode="after")
+    def check_network(self) -> Self:
+        """AWS takes subnets and security groups together only."""
+        if bool(self.subnets) != bool(self.security_group_ids):
+            raise ValueError("subnets and security_group_ids go together; set both or none")
+        return self

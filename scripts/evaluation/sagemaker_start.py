@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from evaluation.errors import say, warn
+from evaluation.errors import one_line, say, warn
 from evaluation.generation import Job, Request
 from evaluation.params import Params
 from evaluation.records import Question
 from evaluation.sagemaker_connection import Connection
 from evaluation.sagemaker_cost import estimate, longest_run_seconds
 from evaluation.sagemaker_entry import SECRET_VARIABLE
-from evaluation.sagemaker_errors import NAME_IS_TAKEN, QUOTA, code_of, explained, one_line
+from evaluation.sagemaker_errors import NAME_IS_TAKEN, QUOTA, code_of, explained
 from evaluation.sagemaker_inbox import OUTPUT
 from evaluation.sagemaker_jobs import CONTAINER_PROJECT, Jobs, Plan
 from evaluation.sagemaker_package import local_folders, project_files
@@ -28,25 +28,24 @@ class Starter:
         self.aws, self.storage, self.jobs = aws, storage, jobs
         self.where = f"model {job.resolved.model}"
 
-    def start(self, name: str, attempt: int, missing: Sequence[Request]) -> None:
-        """Says what is about to be paid for, uploads what the job needs and creates it. Raises a UserError."""
+    def plan(self, name: str, attempt: int, missing: Sequence[Request]) -> Plan:
+        """Says what is about to be paid for, and uploads what the job needs. Raises a UserError."""
         types = self.settings.instance_types
-        longest_run_seconds(self.settings, types)  # a cap that cannot be kept is told before anything goes up
+        longest_seconds = longest_run_seconds(self.settings, types)  # first: it tells of a cap that cannot be kept
         say(f"{self.where}: {estimate(self.job, self.settings, missing, types)}")
         if self.job.resolved.sha and not self.settings.hf_token_secret:
             warn(f"{self.where}: sagemaker.hf_token_secret is not set, so the job can only fetch what is public")
         image_uri = self.aws.image_uri(self.settings)
-        plan = Plan(
+        return Plan(
             name=name,
             model=self.job.resolved.model,
             image_uri=image_uri,
             instance_types=types,
-            longest_seconds=longest_run_seconds(self.settings, types),
+            longest_seconds=longest_seconds,
             inputs=self.upload(attempt, missing),
             output=self.storage.place(f"{OUTPUT}/{attempt}"),
             environment=self.environment(),
         )
-        self.create(plan)
 
     def upload(self, attempt: int, missing: Sequence[Request]) -> dict[str, str]:
         """Uploads the project folder of an attempt, and local weights once for all attempts; returns the inputs."""

@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import UserError
-from evaluation.sagemaker_errors import explaining
+from evaluation.errors import UserError, one_line, warn
+from evaluation.progress import Progress
+from evaluation.sagemaker_errors import bucket_elsewhere, explaining
 
 UPLOADS_AT_ONCE = 8
 MOST_DELETED_AT_ONCE = 1000  # what S3 takes
@@ -26,21 +27,32 @@ class Storage:
         return f"{self.address}/{name}"
 
     def check(self) -> None:
-        """Raises a UserError where there is no such bucket, or it may not be listed."""
+        """Raises a UserError where there is no such bucket here, or it may not be listed."""
         with explaining(self.address, "list the job's data"):
             self.client.list_objects_v2(Bucket=self.bucket, Prefix=f"{self.folder}/", MaxKeys=1)
+            region = self.client.head_bucket(Bucket=self.bucket).get("BucketRegion")
+        if region and region != self.client.meta.region_name:
+            raise bucket_elsewhere(self.address, region)
 
     def put(self, files: Mapping[str, str | Path]) -> None:
-        """Uploads texts and files by name, several at once."""
+        """Uploads small files by name, several at once."""
         with explaining(self.address, "upload the job's files"), ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:
             list(pool.map(self._put, files, files.values()))
 
     def put_missing(self, folder: str, files: Mapping[str, Path]) -> None:
-        """Uploads the files of a folder but those that are there in the same size, for files that never change."""
+        """Uploads the files of a folder but those that are there in the same size, for files that never change.
+
+        One after another: boto3 sends the parts of a large one at once, and ends with Ctrl-C.
+        """
         with explaining(self.address, "upload the model"):
             there = {name: size for name, _, size in self.listed(f"{folder}/")}
-        names = {f"{folder}/{name}": path for name, path in files.items()}
-        self.put({name: path for name, path in names.items() if there.get(name) != file_size(path)})
+            sizes = {name: file_size(path) for name, path in files.items()}
+            missing = [name for name, size in sizes.items() if there.get(f"{folder}/{name}") != size]
+            megabytes = round(sum(sizes[name] for name in missing) / 1e6)
+            with Progress(f"upload {folder}", megabytes, "MB") as progress:
+                for name in missing:
+                    self._put(f"{folder}/{name}", files[name])
+                    progress.advance(round(sizes[name] / 1e6))
 
     def _put(self, name: str, content: str | Path) -> None:
         key = f"{self.folder}/{name}"
@@ -64,12 +76,18 @@ class Storage:
         return content
 
     def remove(self) -> None:
-        """Deletes the folder."""
-        with explaining(self.address, "delete the job's data"):
-            names = [name for name, _, _ in self.listed("")]
-            for start in range(0, len(names), MOST_DELETED_AT_ONCE):
-                part = [{"Key": f"{self.folder}/{name}"} for name in names[start : start + MOST_DELETED_AT_ONCE]]
-                self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": part, "Quiet": True})
+        """Deletes the folder; where that fails it warns, for nothing is lost by it."""
+        try:
+            with explaining(self.address, "delete the job's data"):
+                names = [name for name, _, _ in self.listed("")]
+                for start in range(0, len(names), MOST_DELETED_AT_ONCE):
+                    part = [{"Key": f"{self.folder}/{name}"} for name in names[start : start + MOST_DELETED_AT_ONCE]]
+                    answer = self.client.delete_objects(Bucket=self.bucket, Delete={"Objects": part, "Quiet": True})
+                    if refused := answer.get("Errors"):  # in an answer that says 200
+                        found = f"{len(refused)} files cannot be deleted ({one_line(refused[0].get('Message'))})"
+                        raise UserError(self.address, found, "give yourself the policy in docs/sagemaker.md")
+        except UserError as error:
+            warn(f"{error.where}: the job's data stays in S3, where you may delete it: {error.found}")
 
 
 def file_size(path: Path) -> int:

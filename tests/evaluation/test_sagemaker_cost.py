@@ -34,8 +34,8 @@ def test_the_estimate_is_that_of_the_stated_assumptions(tmp_path: Path) -> None:
     settings = SageMaker(prices_usd_per_hour=PRICES, assumed_startup_minutes=30.0, assumed_tokens_per_second=20.0)
     words = estimate(job, settings, requests, TYPES)
     assert words == (
-        "3000 rows, 0 prompt tokens and about 72,000 answer tokens; an estimate from assumptions: 1.5 h, "
-        "2.25 USD at 1.5 USD an hour"
+        "3000 rows on ml.g5.2xlarge or ml.g6.2xlarge, 0 prompt tokens and about 72,000 answer tokens; "
+        "an estimate from assumptions: 1.5 h, 2.25 USD at 1.5 USD an hour"
     )
     assert estimate(job, settings, requests, ("unknown",)).endswith("1.5 h, at a price that is not known")
 

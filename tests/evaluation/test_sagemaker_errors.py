@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from evaluation.errors import UserError
-from evaluation.sagemaker_errors import Patience, is_passing, job_failure, one_line
+from evaluation.sagemaker_errors import Patience, is_passing, job_failure
 from tests.evaluation.engines.workspaces import Workspace
 from tests.hostile_texts import HOSTILE_TEXTS
 from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace
@@ -59,6 +59,10 @@ def allow_nothing(aws: LocalAWS) -> None:
     aws.jobs.faults.without_quota = {"ml.g5.2xlarge", "ml.g6.2xlarge"}
 
 
+def lose_the_bucket_in_the_job(aws: LocalAWS) -> None:
+    aws.jobs.faults.fails_with = aws_faults.BUCKET_ELSEWHERE
+
+
 def run_out_of_disk(aws: LocalAWS) -> None:
     aws.jobs.faults.fails_with = aws_faults.FAILED
     aws.jobs.faults.logs = ("Downloading shards", "OSError: [Errno 28] No space left on device")
@@ -84,6 +88,7 @@ def forbid(action: str, pattern: str) -> Callable[[LocalAWS], None]:
         (be_full, "there is no capacity for it (", "run again later, or name further sagemaker.instance_types"),
         (allow_nothing, "your quota does not allow it (", "ask AWS to raise it"),
         (run_out_of_disk, "it ran out of disk (", "raise sagemaker.volume_gib"),
+        (lose_the_bucket_in_the_job, "its bucket is in another region (", "set sagemaker.region"),
         (expire, "AWS: the credentials have expired", "log in again"),
         (lie_elsewhere, "the bucket is in another region", "set sagemaker.region"),
         (forbid("sagemaker:CreateProcessingJob", "CreateProcessingJob"), "you may not create the job (", "the policy"),
@@ -116,9 +121,16 @@ def test_the_last_log_lines_of_a_failed_job_are_shown(workspace: Workspace, aws:
 def test_a_bucket_that_is_not_there_is_said_before_anything_is_paid_for(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(sagemaker__s3_prefix="s3://nobody-has-this-bucket/jobs")
     assert error_line(workspace, aws) == (
-        "error: s3://nobody-has-this-bucket/jobs/60773ed10a20ed7d: there is no such bucket; "
+        "error: s3://nobody-has-this-bucket/jobs/sft-60773ed10a20ed7d: there is no such bucket; "
         "create it with `aws s3 mb`, or set sagemaker.s3_prefix"
     )
+    assert not aws.jobs.descriptions()
+
+
+def test_a_bucket_in_another_region_is_said_before_anything_is_paid_for(workspace: Workspace, aws: LocalAWS) -> None:
+    aws.clients["s3"].create_bucket(Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
+    workspace.set(sagemaker__s3_prefix="s3://far-away/jobs")
+    assert ": the bucket is in eu-west-1; set sagemaker.region to the bucket's" in error_line(workspace, aws)
     assert not aws.jobs.descriptions()
 
 
@@ -222,8 +234,3 @@ def test_what_a_job_left_is_shown_in_one_short_line_whatever_it_is() -> None:
         line = str(job_failure("job", "AlgorithmError", text, text))
         assert "\n" not in line and "\x1b" not in line
         assert len(line) < 600
-
-
-def test_one_line_keeps_what_is_short() -> None:
-    assert one_line(" a \n b\x1b[31m ") == "a b [31m"
-    assert one_line("x" * 500, 10) == "xxxxxxx..."

@@ -88,7 +88,7 @@ def test_models_of_the_hub_are_fetched_by_the_job_and_local_ones_go_up() -> None
     assert in_container(resolved_model()) == resolved_model()
     assert local_folders(resolved_model()) == {}
     local = resolved_model(id=folder, sha=None, adapter=ResolvedAdapter(id="a/lora", sha=SHA, content="c"))
-    assert in_container(local) == local.model_copy(update={"id": "../model"})
+    assert in_container(local) == local.model_copy(update={"id": "../model", "requested": "../model"})
     assert set(local_folders(local)) == {"model"}
     assert "model.safetensors" in local_folders(local)["model"]
     assert "README.md" not in local_folders(local)["model"]

@@ -16,7 +16,7 @@ def test_the_shipped_settings_are_the_defaults_and_the_prices() -> None:
     assert set(shipped.prices_usd_per_hour) == set(shipped.instance_types)
 
 
-@pytest.mark.parametrize("name", ["the-hub", "team/hub_token", "arn:aws:secretsmanager:us-east-1:1:secret:hub-a1b2C3"])
+@pytest.mark.parametrize("name", ["hf_token", "team/hub_token", "arn:aws:secretsmanager:us-east-1:1:secret:hub-a1b2C3"])
 def test_a_secret_is_named(name: str) -> None:
     assert SageMaker(hf_token_secret=name).hf_token_secret == name
 
@@ -38,8 +38,10 @@ def test_a_slash_at_the_end_of_the_prefix_is_dropped() -> None:
     "settings",
     [
         {"s3_prefix": "a-bucket/jobs"}, {"s3_prefix": "s3://B/jobs"}, {"instance_types": []},
-        {"instance_types": ["ml.g5.2xlarge"] * 6}, {"max_runtime_seconds": 0}, {"max_runtime_seconds": 777_601},
-        {"max_cost_usd": 0.0}, {"on_interrupt": "ask"}, {"poll_seconds": 0.0}, {"hf_token": "x"},
+        {"instance_types": list("abcdef")}, {"max_runtime_seconds": 0}, {"max_runtime_seconds": 777_601},
+        {"role": "tuneproof"}, {"subnets": ["subnet-1"]}, {"security_group_ids": ["sg-1"]},
+        {"instance_types": ["ml.g5.2xlarge"] * 2}, {"max_cost_usd": 0.0},
+        {"on_interrupt": "ask"}, {"poll_seconds": 0.0}, {"hf_token": "x"},
     ],
 )  # fmt: skip
 def test_what_cannot_work_is_refused(settings: dict[str, Any]) -> None:

@@ -12,7 +12,6 @@ from tests.evaluation.engines.workspaces import Workspace, instructions, make_wo
 from tests.sagemaker_workspaces import BUCKET, rows_in_s3, sagemaker_workspace, started, wait_until
 from tests.servers import aws_faults
 from tests.servers.aws import LocalAWS
-from tests.slow.vllm_environment import SETTINGS, vllm_python
 from tests.test_generate import recorded_rows
 
 pytestmark = pytest.mark.slow
@@ -113,20 +112,3 @@ def assert_fails(process: "subprocess.Popen[str]") -> None:
     assert process.returncode == 1, said
     assert "it failed (InternalServerError: We encountered an internal error." in said.splitlines()[-1]
     assert "Traceback" not in said
-
-
-def test_vllm_on_the_cpu_answers_in_the_container_as_it_does_here(tmp_path: Path) -> None:
-    """The client has no vLLM; the container has nothing but vLLM's own environment."""
-    workspace = make_workspace(tmp_path / "workspace", questions=40, engine="vllm", vllm=SETTINGS)
-    running = workspace.process(python=vllm_python())
-    said, _ = running.communicate(timeout=300)
-    assert running.returncode == 0, said
-    here = workspace.files()
-    there = sagemaker_workspace(tmp_path / "there", questions=40)
-    there.change(engine="vllm", vllm=SETTINGS)
-    with LocalAWS(vllm_python()) as aws:
-        aws.create_bucket(BUCKET)
-        said = there.run_ok("generate.py", "sft", **aws.environment())
-    assert "sft on SageMaker: the job runs Python 3." in said
-    for name in ("data/answers/sft.jsonl", "data/engines/sft.json"):
-        assert there.files()[name] == here[name]

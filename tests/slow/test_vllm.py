@@ -15,6 +15,8 @@ from evaluation.engines import transformers as transformers_engine
 from evaluation.processes import marks_of_processes
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import LOOSE_SAMPLING, Workspace, answered, instructions, make_workspace
+from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace
+from tests.servers.aws import LocalAWS
 from tests.slow.vllm_environment import SETTINGS, vllm_python, write_adapter, write_merged
 from tests.test_generate import recorded_rows, wait_for_rows
 
@@ -180,3 +182,21 @@ def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
     assert said.splitlines()[-1].startswith("error: model sft: vLLM does not start (TypeError: ")
     assert "max_model_length" in said.splitlines()[-1]
     assert "Traceback" not in said
+
+
+def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[str, Any]], tmp_path: Path) -> None:
+    """The client has no vLLM; the container has nothing but vLLM's own environment."""
+    workspace = sagemaker_workspace(tmp_path / "workspace")
+    workspace.ask(instructions(40))
+    workspace.change(engine="vllm", vllm=SETTINGS)
+    with LocalAWS(vllm_python()) as aws:
+        aws.create_bucket(BUCKET)
+        said = workspace.run_ok("generate.py", "sft", **aws.environment())
+    assert "sft on SageMaker: the job runs Python 3." in said
+    expected = asked[1]["answers"]["window 384"]
+    for row in workspace.answers():
+        found = [row.answer, row.finish_reason, row.error, row.prompt_tokens, row.answer_tokens]
+        assert found == expected[f"{row.id}#{row.sample}"]
+    assert len(workspace.answers()) == 40
+    (record,) = workspace.read_json("data/engines/sft.json")
+    assert record["version"].startswith("vllm 0.")
