@@ -29,7 +29,8 @@ def change_json(path: Path, **values: Any) -> None:
 
 
 def rendered(tokenizer: Any, text: str) -> list[int]:
-    return prompt_token_ids(tokenizer, text, first_token_id(tokenizer))
+    (token_ids,) = prompt_token_ids(tokenizer, [text], first_token_id(tokenizer))
+    return token_ids
 
 
 def test_a_prompt_begins_with_exactly_one_bos_whether_its_text_shows_one_or_not(workspace: Workspace) -> None:

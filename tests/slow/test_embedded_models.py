@@ -143,8 +143,8 @@ def test_chat_asks_what_the_alpaca_format_asks_with_one_bos(name: str) -> None:
         prompt = alpaca_prompt(question["instruction"])
         messages = chat_messages(question["instruction"])
         chat = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        token_ids = prompt_token_ids(tokenizer, prompt, first)
-        assert token_ids == prompt_token_ids(tokenizer, chat, first) == tokenizer(prompt)["input_ids"]
+        token_ids, same = prompt_token_ids(tokenizer, [prompt, chat], first)
+        assert token_ids == same == tokenizer(prompt)["input_ids"]
         assert token_ids.count(tokenizer.bos_token_id) == 1
 
 
@@ -170,7 +170,7 @@ def test_every_prompt_and_good_answer_fits() -> None:
     tokenizer, good = load_tokenizer(MODELS / "sft"), good_answers()
     context_tokens = read_json(MODELS / "sft" / "config.json")["max_position_embeddings"]
     for question in read_rows("questions.jsonl"):
-        prompt = prompt_token_ids(tokenizer, alpaca_prompt(question["instruction"]), tokenizer.bos_token_id)
+        (prompt,) = prompt_token_ids(tokenizer, [alpaca_prompt(question["instruction"])], tokenizer.bos_token_id)
         answer = tokenizer.encode(good[question["id"]] + tokenizer.eos_token, add_special_tokens=False)
         assert len(answer) <= ANSWER_TOKENS
         assert len(prompt) + ANSWER_TOKENS <= context_tokens
