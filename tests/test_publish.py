@@ -312,7 +312,7 @@ def test_an_organisation_is_a_workspace(server: HubServer, workspace: FinishedRu
 @pytest.mark.parametrize("step", ["POST /api/repos/create", "POST /api/datasets/.*/commit", "POST .*/preupload"])
 def test_a_refused_write_stops_and_is_no_fallback(step: str, server: HubServer, workspace: FinishedRun) -> None:
     server.faults.append(Fault(step, status=403, headers={"X-Error-Message": f"no rights for {TOKEN}"}))
-    refused(r"dataset me/Llama-SFT-results: the Hub refuses the write: 403 \(no rights for \[token\]")
+    refused(r"dataset me/Llama-SFT-results: the Hub refuses the write: 403 \(no rights for \*\*\*")
     assert not (workspace.root / "data/published.json").exists()
 
 

@@ -15,7 +15,7 @@ from evaluation.bench import NEWER_MAX_TOKENS, Bench, Case, Chain, refused_mater
 from evaluation.budget import Budget
 from evaluation.claims import Claims
 from evaluation.endpoint import RequestRejected
-from evaluation.errors import UserError, say
+from evaluation.errors import UserError, one_line, say
 from evaluation.ledger import Kind
 from evaluation.panel import Panelist
 from evaluation.records import content_key
@@ -231,11 +231,11 @@ def api(panelist: Panelist) -> Iterator["OpenAI"]:
     try:
         yield client
     except openai.APIStatusError as error:
-        found = f"its Batch API answered {error.status_code}: {one_line(error.message, panelist.api_key)}"
+        found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=panelist.api_key)}"
         remedy = "set judge.transport: direct" if error.status_code == NOT_FOUND else "mend this, then run again"
         raise UserError(panelist.label, found, remedy) from None
     except openai.APIConnectionError as error:
-        found = f"its Batch API cannot be reached ({one_line(str(error), panelist.api_key)})"
+        found = f"its Batch API cannot be reached ({one_line(str(error), secret=panelist.api_key)})"
         raise UserError(panelist.label, found, "run again: batches under way are not submitted again") from None
     finally:
         client.close()
@@ -267,9 +267,3 @@ def reason_of(batch: "Batch") -> str:
     """Why a batch brought less than it should."""
     errors = [error.message or error.code or "" for error in (batch.errors.data or [])] if batch.errors else []
     return f"{batch.status}: {errors[0]}" if errors else batch.status
-
-
-def one_line(text: str, api_key: str | None = None) -> str:
-    """A server's text in one short line, without the key."""
-    hidden = text.replace(api_key, "***") if api_key else text
-    return " ".join("".join(letter if letter.isprintable() else " " for letter in hidden[:1000]).split())[:200]

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
-from evaluation.errors import UserError
+from evaluation.errors import UserError, one_line
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
 from evaluation.replies import Reply, encoded, error_of, estimated_tokens, read_completion
@@ -27,7 +27,6 @@ PATIENCE_SECONDS = 900.0  # an endpoint that refuses everything for so long, or 
 ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
 FAILURES_THAT_STOP = 5  # so many requests given up in a row, none answered meanwhile: the endpoint is gone
 REFUSALS_OF_ONE_REQUEST = 50  # while others pass: it is this request that the limit does not let through
-LONGEST_QUOTE_CHARACTERS = 200
 LOOKS_LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]+")
 PLACEHOLDER_KEY = "none"  # what servers that need no key are sent
 NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
@@ -301,9 +300,7 @@ class Client:
 
     def _quoted(self, text: str) -> str:
         """Makes a server's text fit for an error line: no key, one line, not long."""
-        hidden = LOOKS_LIKE_A_KEY.sub("***", text.replace(self._api_key, "***"))
-        line = " ".join("".join(character if character.isprintable() else " " for character in hidden[:2000]).split())
-        return line if len(line) <= LONGEST_QUOTE_CHARACTERS else line[: LONGEST_QUOTE_CHARACTERS - 3] + "..."
+        return one_line(LOOKS_LIKE_A_KEY.sub("***", text.replace(self._api_key, "***")))
 
 
 def _checked_key(base_url: str, api_key: str | None, label: str) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+from evaluation.errors import one_line
+
 LONGEST_REASON_CHARACTERS = 300
 READ_BYTES = 200_000  # of the log's end; the reason of a failure stands near it
 REASON = re.compile(
@@ -49,6 +51,5 @@ def reason_in(path: Path) -> str | None:
     for line in reversed(text.splitlines()):
         found = REASON.search(line)
         if found and not any(words in line for words in NOT_THE_REASON):
-            printable = "".join(character if character.isprintable() else " " for character in found[1])
-            return " ".join(printable.split())[:LONGEST_REASON_CHARACTERS]
+            return one_line(found[1], LONGEST_REASON_CHARACTERS)
     return None

@@ -22,6 +22,14 @@ class OutOfReachError(UserError):
     """A service did not answer at all; only what is known without it may go on."""
 
 
+def one_line(text: object, characters: int = 200, secret: str | None = None) -> str:
+    """What somebody else wrote, in one short line without control characters and without a secret."""
+    shown = str(text).replace(secret, "***") if secret else str(text)
+    printable = "".join(letter if letter.isprintable() else " " for letter in shown[: 10 * characters])
+    line = " ".join(printable.split())
+    return line if len(line) <= characters else line[: characters - 3] + "..."
+
+
 def say(line: str) -> None:
     """Prints one plain line for a person to standard error, where progress goes too."""
     print(" ".join(line.split()), file=sys.stderr, flush=True)

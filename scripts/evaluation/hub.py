@@ -6,8 +6,8 @@ HF_HUB_OFFLINE, HF_HOME and, where no token is given, HF_TOKEN or a saved login.
 
 from dataclasses import dataclass, replace
 
-from evaluation.errors import OutOfReachError, warn
-from evaluation.hub_answers import NotThereError, UnreachableError, ask, one_line, usable_token
+from evaluation.errors import OutOfReachError, one_line, warn
+from evaluation.hub_answers import NotThereError, UnreachableError, ask, usable_token
 from evaluation.hub_files import Resolved, cached_dataset, cached_model, no_files
 from evaluation.model_checks import check_weights
 from evaluation.model_files import content_hash, data_files, model_files, weights_of

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
-from evaluation.errors import UserError
+from evaluation.errors import UserError, one_line
 
 if TYPE_CHECKING:
     from huggingface_hub.errors import HfHubHTTPError
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 RETRY_DELAYS_SECONDS = (1.0, 4.0)
 MAX_RETRY_DELAY_SECONDS = 30.0  # a server may ask for minutes; a person waits for validate
 PASSING_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-MESSAGE_CHARACTERS = 200
 # Hubs that gave no answer: a laptop without a network should not wait for every model anew.
 _silent: set[str] = set()
 
@@ -47,9 +46,9 @@ def ask(call: Callable[[], Result], where: str, revision: str, token: str | None
 
     A Hub that was out of reach a moment ago is called once.
     """
-    import httpx2
     from huggingface_hub import constants
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, OfflineModeIsEnabled
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # another package before release 2
 
     for delay_seconds in (None,) if constants.ENDPOINT in _silent else (*RETRY_DELAYS_SECONDS, None):
         try:
@@ -64,13 +63,13 @@ def ask(call: Callable[[], Result], where: str, revision: str, token: str | None
         except HFValidationError:
             found = "this is neither the id of a repository nor a path that exists"
             raise UserError(where, found, "write owner/name as on the Hub, or the path of a folder or file") from None
-        except (httpx2.UnsupportedProtocol, httpx2.InvalidURL):
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL):
             remedy = "write HF_ENDPOINT as https://host, or unset it"
             raise UserError("HF_ENDPOINT", "this is no address of a web server", remedy) from None
-        except httpx2.TransportError as error:
-            reason = f"{hub_host()} cannot be reached ({one_line(str(error) or type(error).__name__, token)})"
+        except httpx.TransportError as error:
+            reason = f"{hub_host()} cannot be reached ({one_line(str(error) or type(error).__name__, secret=token)})"
             asked_seconds = 0.0
-        except (httpx2.RequestError, ValueError, KeyError, TypeError):
+        except (httpx.RequestError, ValueError, KeyError, TypeError):
             remedy = "check HF_ENDPOINT and any proxy between here and the Hub"
             raise UserError(where, f"{hub_host()} does not answer as the Hub does", remedy) from None
         else:
@@ -120,16 +119,8 @@ def explained(error: "HfHubHTTPError", where: str, revision: str, token: str | N
         return UserError(where, f"it has no revision {one_line(revision)}", remedy)
     if isinstance(error, DisabledRepoError):
         return UserError(where, "the Hub has disabled it", "choose another repository")
-    said = one_line(error.server_message or "no reason given", token)
+    said = one_line(error.server_message or "no reason given", secret=token)
     if status == 403:
         remedy = "use a token with read access (a fine-grained token names each repository)"
         return UserError(where, f"the token may not read it ({said})", remedy)
     return UserError(where, f"{hub_host()} answers {status} ({said})", "check the id and HF_ENDPOINT")
-
-
-def one_line(text: str, token: str | None = None) -> str:
-    """A foreign text as one short line without control characters and without the token."""
-    printable = "".join(character if character.isprintable() else " " for character in text)
-    if token:
-        printable = printable.replace(token, "[token]")
-    return " ".join(printable.split())[:MESSAGE_CHARACTERS]

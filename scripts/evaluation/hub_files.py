@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
 
-from evaluation.errors import OutOfReachError, UserError
-from evaluation.hub_answers import PASSING_STATUSES, explained, hub_host, one_line, usable_token
+from evaluation.errors import OutOfReachError, UserError, one_line
+from evaluation.hub_answers import PASSING_STATUSES, explained, hub_host, usable_token
 from evaluation.model_files import COMPRESSION_SUFFIXES, DATA_SUFFIXES, SMALL_FILES, data_files, model_files, weights_of
 from evaluation.pins import UPDATE_COMMAND, Kind
 
@@ -89,9 +89,9 @@ def _ignored(kind: Kind) -> list[str] | None:
 
 
 def _snapshot(resolved: Resolved, patterns: list[str], token: str | None) -> Path:
-    import httpx2
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     quiet_progress()
     where = f"{resolved.kind} {resolved.id}"
@@ -113,9 +113,9 @@ def _snapshot(resolved: Resolved, patterns: list[str], token: str | None) -> Pat
         raise UserError(where, f"the pinned commit {commit} is gone from the Hub", remedy) from None
     except HfHubHTTPError as error:
         raise explained(error, where, resolved.sha, token) from None
-    except (httpx2.HTTPError, RuntimeError, OSError) as error:
+    except (httpx.HTTPError, RuntimeError, OSError) as error:
         # A full or read-only disk, a file of the wrong length, a connection lost at last: the cause says which.
-        reason = one_line(str(error) or type(error).__name__, token)
+        reason = one_line(str(error) or type(error).__name__, secret=token)
         remedy = "check the connection and the room in HF_HOME, then run this again; what was downloaded is kept"
         raise UserError(where, f"the download broke off ({reason})", remedy) from None
     return Path(folder)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from evaluation.errors import OutOfReachError, UserError, say
-from evaluation.hub_answers import PASSING_STATUSES, NotThereError, UnreachableError, ask, hub_host, one_line
+from evaluation.errors import OutOfReachError, UserError, one_line, say
+from evaluation.hub_answers import PASSING_STATUSES, NotThereError, UnreachableError, ask, hub_host
 from evaluation.hub_files import quiet_progress
 from evaluation.published_rows import SPLIT
 from evaluation.records import canonical_json, content_key
@@ -60,7 +60,7 @@ def check_writer(workspace: str, token: str) -> None:
     account = asked(lambda: HfApi(token=token).whoami(), "HF_TOKEN", token)
     names = [str(account.get("name")), *(str(each.get("name")) for each in account.get("orgs") or ())]
     if workspace not in names:
-        known = one_line(", ".join(names), token)
+        known = one_line(", ".join(names), secret=token)
         remedy = "correct `publish.workspace`, or use a token of its owner"
         found = f"the token's account has no such user or organisation, only {known}"
         raise UserError(f"workspace {workspace}", found, remedy)
@@ -168,13 +168,13 @@ def _commit(
 @contextmanager
 def writing(where: str, token: str) -> Iterator[None]:
     """Says what a refused or broken-off write means. Nothing is visible on the Hub before its one commit is whole."""
-    import httpx2
     from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
 
     try:
         yield
     except HfHubHTTPError as error:
-        status, said = error.response.status_code, one_line(error.server_message or "no reason given", token)
+        status, said = error.response.status_code, one_line(error.server_message or "no reason given", secret=token)
         if status in (401, 402, 403, 404):
             raise UserError(where, f"the Hub refuses the write: {status} ({said})", TOKEN_REMEDY) from None
         if status in (409, 412):
@@ -182,7 +182,7 @@ def writing(where: str, token: str) -> Iterator[None]:
             raise UserError(where, found, "run this again") from None
         kind = OutOfReachError if status in PASSING_STATUSES else UserError
         raise kind(where, f"{hub_host()} answers {status} ({said})", "run this again later") from None
-    except (httpx2.HTTPError, RuntimeError, OSError, ValueError) as error:
-        reason = one_line(str(error.__cause__ or error) or type(error).__name__, token)
+    except (httpx.HTTPError, RuntimeError, OSError, ValueError) as error:
+        reason = one_line(str(error.__cause__ or error) or type(error).__name__, secret=token)
         remedy = "run this again; what was sent is kept, and what lies on the Hub is as it was"
         raise UserError(where, f"the upload broke off ({reason})", remedy) from None

@@ -11,8 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from evaluation.errors import UserError
-from evaluation.hub_answers import one_line
+from evaluation.errors import UserError, one_line
 from evaluation.hub_files import Resolved, download_dataset, quiet_progress
 
 FORMATS = {".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}

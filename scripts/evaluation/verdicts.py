@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from evaluation.errors import one_line
+
 Score = int | float
 Status = Literal["ok", "refused", "truncated", "unreadable"]
 ReplyFormat = Literal["json_schema", "json_object", "text"]
 
 LONGEST_REPLY_CHARACTERS = 200_000  # a longer one is no judgement, and scanning it could take seconds
-LONGEST_REASON_CHARACTERS = 200
 
 
 class Criterion(Protocol):
@@ -128,7 +129,10 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
     unreadable: the reply is empty
     """
     if refusal or finish_reason == "content_filter":
-        return Verdict("refused", error=_one_line(refusal or "the endpoint's content filter stopped the reply"))
+        return Verdict(
+            "refused",
+            error=one_line(refusal or "the endpoint's content filter stopped the reply"),
+        )
     if finish_reason == "length":
         return Verdict("truncated", error="the reply was cut at the token limit")
     if not text or not text.strip():
@@ -138,7 +142,7 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
         scores = {name: _score(name, found, criterion) for name, criterion in criteria.items()}
         analyses = {name: _analysis(name, found[name]) for name in criteria}
     except _UnreadableError as reason:
-        return Verdict("unreadable", error=_one_line(str(reason)))
+        return Verdict("unreadable", error=one_line(reason))
     return Verdict("ok", scores, analyses)
 
 
@@ -224,11 +228,6 @@ def _shown(value: Any) -> str:
         return json.dumps(value)
     except (RecursionError, ValueError):
         return f"a {type(value).__name__}"
-
-
-def _one_line(text: str) -> str:
-    shown = " ".join("".join(character if character.isprintable() else " " for character in text[:1000]).split())
-    return shown if len(shown) <= LONGEST_REASON_CHARACTERS else shown[: LONGEST_REASON_CHARACTERS - 3] + "..."
 
 
 _LEXEMES = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)

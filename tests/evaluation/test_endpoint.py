@@ -104,7 +104,7 @@ def test_every_request_is_answered_under_a_mix_of_all_faults() -> None:
     shares = {fault: 0.02 for fault in TRANSPORT_FAULTS if fault not in ("429", "hanging")}
     faults = Faults(shares | {"429": 0.05, "hanging": 0.002}, wait_seconds=0.01)
     with OpenAIServer(faults=faults) as server:
-        replies, failures, client = ask(server, 1000, timeout_seconds=1.0)
+        replies, failures, client = ask(server, 1000, timeout_seconds=5.0)
     assert not failures
     assert len(replies) == 1000
     assert server.counts.paid.total() == 1000, "no reply was bought twice"

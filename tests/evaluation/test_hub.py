@@ -247,7 +247,7 @@ def test_a_server_that_echoes_the_token_cannot_make_it_show(server: HubServer, p
     server.faults.append(Fault(f"/api/models/{MODEL}", status=403, body=body))
     with pytest.raises(UserError) as stopped:
         hub.resolve_model(MODEL, "main", FALLBACK, pins, token=TOKEN)
-    assert "no rights for Bearer [token]" in str(stopped.value)
+    assert "no rights for Bearer ***" in str(stopped.value)
     assert str(stopped.value).isprintable()
 
 
