@@ -14,6 +14,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 MARK_VARIABLE = "TUNEPROOF_STAGE"  # in the environment of every process that a stage's engine starts
+# vLLM's processes rename themselves by setproctitle, which writes the name over the environment unless this is set
+# (https://github.com/dvarrazzo/py-setproctitle#environment-variables).
+KEEPS_THE_MARK = "SPT_NOENV"
 PROCESSES = Path("/proc")
 SECONDS_TO_END = 10
 START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the name, which may itself hold spaces
@@ -27,7 +30,7 @@ def no_survivors(root: Path) -> Iterator[None]:
     # A session of its own, so that neither Ctrl-C nor a killed process group takes the watcher along.
     command = [sys.executable, "-I", "-S", __file__, mark]
     with subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True):
-        os.environ[MARK_VARIABLE] = mark
+        os.environ |= {MARK_VARIABLE: mark, KEEPS_THE_MARK: "1"}
         try:
             yield
         finally:

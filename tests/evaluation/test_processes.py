@@ -17,19 +17,26 @@ from pathlib import Path
 from evaluation.processes import no_survivors
 with no_survivors(Path(sys.argv[1])):
     engine = subprocess.Popen(
-        [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"],
-        stdout=subprocess.PIPE, start_new_session=True,
+        [sys.executable, "-c", sys.argv[2]], stdout=subprocess.PIPE, start_new_session=True
     )
     engine.stdout.readline()
     print(engine.pid, flush=True)
     time.sleep(600)
+"""
+# As vLLM's, an engine process takes a name of its own, which setproctitle may write over its environment.
+ENGINE = """
+import time
+from setproctitle import setproctitle
+setproctitle("an engine")
+print("up", flush=True)
+time.sleep(600)
 """
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 
 
 def start_stage(root: Path) -> tuple["subprocess.Popen[str]", int]:
     stage = subprocess.Popen(
-        [sys.executable, "-c", STAGE, str(root)], cwd=ROOT / "scripts", stdout=subprocess.PIPE, text=True,
+        [sys.executable, "-c", STAGE, str(root), ENGINE], cwd=ROOT / "scripts", stdout=subprocess.PIPE, text=True,
         start_new_session=True,
     )  # fmt: skip
     assert stage.stdout
@@ -67,7 +74,7 @@ def test_killing_the_whole_process_group_of_the_stage_leaves_no_engine_either(tm
 
 def test_what_was_started_within_is_gone_afterwards(tmp_path: Path) -> None:
     with no_survivors(tmp_path):
-        engine = subprocess.Popen(SLEEP, stdout=subprocess.PIPE)
+        engine = subprocess.Popen([sys.executable, "-c", ENGINE], stdout=subprocess.PIPE)
         assert engine.stdout
         engine.stdout.readline()
         assert list(marks_of_processes()).count(engine.pid) == 1

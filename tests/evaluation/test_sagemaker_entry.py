@@ -64,8 +64,8 @@ def test_the_message_is_as_long_as_sagemaker_keeps_it(tmp_path: Path) -> None:
 
 def test_a_stop_interrupts_the_child_which_may_finish() -> None:
     child = (
-        "import time\n"
-        "try:\n    print('ready', flush=True)\n    time.sleep(60)\nexcept KeyboardInterrupt:\n    print('handed over', flush=True)\n"
+        "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "except KeyboardInterrupt:\n    print('handed over', flush=True)\n"
     )
     script = "import sys; from evaluation.sagemaker_entry import run_child; "
     script += f"run_child([sys.executable, '-c', {child!r}], None)"
