@@ -15,6 +15,7 @@ from evaluation.records import Question, content_key
 # Some chat templates print today's date into the prompt. A fixed one keeps a prompt, and so its answer, the same
 # tomorrow; this is the date that Llama 3.1's own template falls back to.
 TEMPLATE_DATE = datetime(2024, 7, 26)
+PROMPTS_AT_ONCE = 250  # to be tokenized: many are fast, all would fill memory
 
 
 def load_tokenizer(folder: Path) -> Any:
@@ -60,7 +61,7 @@ def first_token_id(tokenizer: Any) -> int | None:
 def prompt_token_ids(tokenizer: Any, texts: Sequence[str], first: int | None) -> list[list[int]]:
     """The tokens of prompts, begun with `first` exactly once: a chat template may have written it out already.
 
-    All prompts in one call: a call for each takes five times as long.
+    In one call: one for each prompt takes several times as long.
     """
     if not texts:
         return []
@@ -90,11 +91,12 @@ def render_requests(job: Job, questions: Sequence[Question], folder: Path, **det
     tokenizer = load_tokenizer(folder)
     fixed = answer_key(job, stop_token_ids=stop_token_ids(tokenizer, folder), **determines)
     first = first_token_id(tokenizer)
-    texts = [prompt_text(tokenizer, job, question.instruction) for question in questions]
-    prompts = prompt_token_ids(tokenizer, texts, first)
-    for question, text, token_ids in zip(questions, texts, prompts, strict=True):
-        packed = array("i", token_ids)
-        for sample in range(job.samples):
-            seed = row_seed(job.settings.sampling.seed, question.id, sample)
-            key = content_key({**fixed, "prompt": token_ids, "seed": seed, "sample": sample})
-            yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)
+    for start in range(0, len(questions), PROMPTS_AT_ONCE):
+        part = questions[start : start + PROMPTS_AT_ONCE]
+        texts = [prompt_text(tokenizer, job, question.instruction) for question in part]
+        for question, text, token_ids in zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True):
+            packed = array("i", token_ids)
+            for sample in range(job.samples):
+                seed = row_seed(job.settings.sampling.seed, question.id, sample)
+                key = content_key({**fixed, "prompt": token_ids, "seed": seed, "sample": sample})
+                yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)
