@@ -27,7 +27,8 @@ demo: $(BASE)  ## run the whole pipeline on the embedded models, without GPU, ke
 	@$(MAKE) --no-print-directory compare
 	@echo
 	@echo "Every answer side by side:  report/index.html     The scores:  metrics/     Everything else:  data/"
-	@echo "DVC left 'embedded: true' in params.yaml. Before a run on your own models undo it:  git checkout params.yaml"
+	@echo "DVC left 'embedded: true' in params.yaml. Undo it before you edit that file:  git checkout params.yaml"
+	@echo "(A checkout undoes uncommitted edits too: commit your own edits first.)"
 
 compare: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m evaluation.terminal
