@@ -145,12 +145,12 @@ def test_an_engine_that_fails_keeps_what_was_saved(workspace: Workspace) -> None
 
 
 def test_a_judge_without_key_is_told_before_anything_is_generated(workspace: Workspace) -> None:
-    workspace.set(judge__backend="openai")
+    workspace.set(judge__base_url=None)
     assert "there is no OPENAI_API_KEY" in workspace.error_line("generate.py", "sft")
     assert recorded_rows(workspace) == 0
-    workspace.set(judge__backend="embedded")
+    workspace.set(judge__base_url="http://localhost:9/v1")
     workspace.run_ok("generate.py", "sft")
-    workspace.set(judge__backend="openai")
+    workspace.set(judge__base_url=None)
     workspace.run_ok("generate.py", "sft")  # there is nothing to buy, so nothing is needed
 
 

@@ -86,7 +86,7 @@ class Params(Settings):
 
     @model_validator(mode="after")
     def check_models(self) -> Self:
-        """Keys name files; the baseline is one of the models; every model's merged settings hold."""
+        """Keys name files; the baseline is one of the models; models, judge and world fit together."""
         for key, model in self.models.items():
             if not MODEL_KEY.fullmatch(key) or key in RESERVED_MODEL_KEYS or is_number(key):
                 raise ValueError(f"'{key[:40]}' cannot name a model; {MODEL_KEY_RULE}")
@@ -97,6 +97,9 @@ class Params(Settings):
                 raise ValueError(f"models.{key}.{place}: {problem}") from None
             except ValueError as error:
                 raise ValueError(f"models.{key}: {error}") from None
+        if self.judge.backend == "embedded" and not self.embedded:
+            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
+            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
         if self.baseline not in self.models:
             raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
         return self

@@ -24,9 +24,12 @@ from evaluation.records import (
 from evaluation.sagemaker_entry import OPEN_ROWS_FILE
 
 SCRIPTS = Path(__file__).parents[1]
-# params.yaml cannot be without a judge; this one needs no key and is never asked.
+# params.yaml cannot be without a judge; this one is never asked, and at an address of its own it needs no key.
 NO_JUDGE = {
-    "judge": {"backend": "embedded", "criteria": {"none": {"question": "None.", "scale": {0: "No.", 1: "Yes."}}}},
+    "judge": {
+        "base_url": "http://nowhere.invalid/v1",
+        "criteria": {"none": {"question": "None.", "scale": {0: "No.", 1: "Yes."}}},
+    },
     "compare": {"enabled": False, "criteria": "None."},
 }
 

@@ -140,7 +140,7 @@ def make_workspace(root: Path, questions: int = 12, **settings: Any) -> Workspac
         "questions": {"dataset": "questions.jsonl"},
         "models": {"sft": model},
         "generate": {"sampling": dict(LOOSE_SAMPLING), "transformers": {"device": "cpu"}},
-        "judge": {"backend": "embedded", "criteria": {"accuracy": scale}},
+        "judge": {"base_url": "http://localhost:9/v1", "criteria": {"accuracy": scale}},
         "compare": {"criteria": "Prefer the right one."},
     }
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
