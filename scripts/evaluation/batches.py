@@ -19,7 +19,7 @@ from evaluation.errors import UserError, one_line, say
 from evaluation.ledger import Kind
 from evaluation.panel import Panelist
 from evaluation.records import content_key
-from evaluation.replies import encoded, error_of, read_completion
+from evaluation.replies import encoded, error_of, is_about_one_prompt, read_completion
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -57,6 +57,7 @@ class Batches:
     collected: set[str] = field(default_factory=set)
     renamed: set[Panelist] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
     problem: str | None = None
+    rejection: UserError | None = None  # of every request, by the batch that is being recorded
 
     def note(self, cases: Iterable[Case]) -> None:
         """Notes every missing reply, and the batches that will bring some of them."""
@@ -133,9 +134,10 @@ class Batches:
     def collect(self, wait: bool) -> int:
         """Records what batches have brought, waiting for those under way or leaving them; gives how many replies.
 
-        Raises a UserError when a batch that was waited for failed or was cancelled; what it brought is recorded.
+        Raises a UserError when a batch that was waited for failed, was cancelled, or had a request rejected as every
+        one would be; what all of them brought is recorded.
         """
-        brought, ended_badly = 0, list[str]()
+        brought, ended_badly, rejections = 0, list[str](), list[UserError]()
         for number, (identity, panelist) in enumerate(list(self.waiting.items()), start=1):
             with api(panelist) as client:
                 batch = client.batches.retrieve(identity)
@@ -143,12 +145,17 @@ class Batches:
                 if waited_for and not wait:
                     continue
                 batch = self.until_ended(client, batch, f"batch {number} of {len(self.waiting)}")
+                self.rejection = None
                 brought += self.record(client, batch)
+            if self.rejection and waited_for:
+                rejections.append(self.rejection)
             del self.waiting[identity]
             self.collected.add(identity)
             if batch.status != "completed":
                 self.problem = one_line(f"batch {identity} is {reason_of(batch)}")
                 ended_badly += [self.problem] if waited_for and batch.status != "expired" else []
+        if rejections:
+            raise rejections[0]
         if ended_badly:
             raise UserError(self.what, "; ".join(ended_badly), "run again to submit the rest anew")
         return brought
@@ -172,7 +179,7 @@ class Batches:
         """Records the replies that a batch has brought; gives how many are new."""
         brought = 0
         for file in filter(None, (batch.output_file_id, batch.error_file_id)):
-            for line in client.files.content(file).text.splitlines():
+            for line in client.files.content(file).content.splitlines():
                 brought += self.record_line(json.loads(line))
         return brought
 
@@ -189,12 +196,18 @@ class Batches:
         else:
             message, code = error_of(content)
             self.problem = one_line(message)
-            if NEWER_MAX_TOKENS in message:
+            newer_name = NEWER_MAX_TOKENS in message and not is_about_one_prompt(message, code)
+            if newer_name:
                 self.renamed.add(place.panelist)
-            if NEWER_MAX_TOKENS in message or response.get("status_code") != BAD_REQUEST:
+            if newer_name or response.get("status_code") != BAD_REQUEST:
                 self.budget.let_go(key)
                 return False
-            reply = refused_material(RequestRejected(self.problem, code), place.panelist, place.attempt, key)
+            try:
+                reply = refused_material(RequestRejected(self.problem, code), place.panelist, place.attempt, key)
+            except UserError as rejection:
+                self.rejection = rejection
+                self.budget.let_go(key)
+                return False
         self.bench.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
         self.budget.pay(reply, place.request_bytes)
         del self.places[key]

@@ -13,10 +13,10 @@ from evaluation.ledger import Ledger
 from evaluation.panel import Panelist, panel_of
 from evaluation.records import Reply, canonical_json, sha256_hex
 from evaluation.replies import Reply as EndpointReply
+from evaluation.replies import is_about_one_prompt
 from evaluation.verdicts import expected_scores, read_reply, response_format, score_probabilities
 
 TOP_LOGPROBS = 20
-REJECTED_MATERIAL = {"context_length_exceeded", "string_above_max_length", "content_filter", "invalid_prompt"}
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call max_tokens
 
 
@@ -133,7 +133,7 @@ def with_newer_name(body: Mapping[str, Any]) -> dict[str, Any]:
 
 def refused_material(rejection: RequestRejected, panelist: Panelist, attempt: int, key: str) -> Reply:
     """The reply for material that the endpoint will not take. Any other rejection concerns all requests and stops."""
-    if rejection.code not in REJECTED_MATERIAL:
+    if not is_about_one_prompt(rejection.message, rejection.code):
         remedy = "check the settings under `judge` (does this endpoint know judge.format and judge.logprobs?)"
         raise UserError(panelist.label, f"it rejects the request: {rejection.message}", remedy) from None
     return Reply(

@@ -1,9 +1,23 @@
 """What stands in the bodies of the OpenAI protocol: requests as limits count them, replies, and errors."""
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+
+MOST_TOKENS = 10**9  # no request has more; a larger count is an error of the server
+LARGEST_LOGPROB = 0.01  # a probability of 1, rounded up
+
+# What a server refuses for the sake of one prompt: another prompt may pass, another attempt will not.
+CODES_OF_ONE_PROMPT = {
+    "context_length_exceeded", "string_above_max_length", "content_filter", "content_policy_violation",
+    "invalid_prompt",
+}  # fmt: skip
+WORDS_OF_AN_OVER_LONG_PROMPT = (
+    "context length", "context size", "context window", "maximum model length", "max_model_len", "too long",
+    "input tokens", "`inputs` tokens", "prompt length", "request too large", "entity too large", "payload too large",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,6 +59,15 @@ def error_of(body: bytes) -> tuple[str, str | None]:
     return (error if isinstance(error, str) else body[:1000].decode(errors="replace")), None
 
 
+def is_about_one_prompt(message: str, code: str | None) -> bool:
+    """Whether an error's message and code say that another prompt might pass: this one is too long, or filtered.
+
+    Only OpenAI has codes for it; the other servers say it in words.
+    """
+    lowered = message.lower()
+    return code in CODES_OF_ONE_PROMPT or any(words in lowered for words in WORDS_OF_AN_OVER_LONG_PROMPT)
+
+
 def read_completion(body: bytes) -> Reply | None:
     """Reads the body of a chat completion; None when it is none."""
     found = _json(body)
@@ -58,7 +81,7 @@ def read_completion(body: bytes) -> Reply | None:
             model=_text(found.get("model")) or "",
             prompt_tokens=_count(usage.get("prompt_tokens")),
             reply_tokens=_count(usage.get("completion_tokens")),
-            logprobs=_logprobs((choice.get("logprobs") or {}).get("content")),
+            logprobs=_logprobs(choice.get("logprobs")),
         )
     except (KeyError, IndexError, TypeError, AttributeError):
         return None
@@ -79,20 +102,23 @@ def _text(value: Any) -> str | None:
 
 
 def _count(value: Any) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_TOKENS else None
 
 
-def _logprobs(content: Any) -> list[dict[str, Any]] | None:
-    if not content:
+def _logprobs(found: Any) -> list[dict[str, Any]] | None:
+    """Reads what stands under `logprobs`; None for all that is odd, since the reply is good without it."""
+    try:
+        return [
+            {**_alternative(token), "top_logprobs": [_alternative(other) for other in token.get("top_logprobs") or []]}
+            for token in found["content"]
+        ] or None
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         return None
-    return [
-        {
-            "token": _text(token["token"]),
-            "logprob": float(token["logprob"]),
-            "top_logprobs": [
-                {"token": _text(other["token"]), "logprob": float(other["logprob"])}
-                for other in token.get("top_logprobs") or []
-            ],
-        }
-        for token in content
-    ]
+
+
+def _alternative(token: Any) -> dict[str, Any]:
+    """Reads a token with its logprob. Raises a ValueError for what is none."""
+    text, logprob = _text(token["token"]), float(token["logprob"])
+    if text is None or not math.isfinite(logprob) or logprob > LARGEST_LOGPROB:
+        raise ValueError("no token, or no logarithm of a probability")
+    return {"token": text, "logprob": logprob}

@@ -1,9 +1,11 @@
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -116,6 +118,40 @@ def test_a_batch_that_a_killed_run_could_not_note_is_found_by_its_mark(project: 
         project.run_ok("judge.py", "sft")
         assert len(server.batches) == 1
         assert server.counts.paid.total() == 10
+
+
+def test_a_request_that_is_rejected_as_all_would_be_stops_after_every_other_reply_is_kept(project: Project) -> None:
+    with BatchServer(["rejected", "completed"]) as server:
+        with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
+        assert "it rejects the request: Unknown parameter: 'logprobs'." in project.error_line("judge.py", "sft")
+        assert server.counts.paid.total() == 9
+        project.run_ok("judge.py", "sft")
+        assert [batch["request_counts"]["total"] for batch in server.batches.values()] == [10, 1]
+        assert (statuses(project), server.counts.paid.total()) == ({"ok"}, 10)
+
+
+def test_a_batch_that_ended_with_a_rejection_while_nobody_looked_is_collected_and_the_rest_sent_anew(
+    project: Project,
+) -> None:
+    with BatchServer(["rejected", "completed"]) as server:
+        with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
+        project.error_line("judge.py", "sft")
+        for file in (project.root / ".cache").glob("ledger.sqlite*"):
+            file.unlink()
+        project.run_ok("judge.py", "sft")
+        assert (statuses(project), server.counts.paid.total()) == ({"ok"}, 10)
+
+
+def test_a_line_end_of_unicode_within_a_reply_does_not_end_its_line(project: Project) -> None:
+    def scorer(body: dict[str, Any]) -> str:
+        entry = {"analysis": "a\u2028b\x85c", "score": 3}
+        return json.dumps({"accuracy": entry, "style": entry}, ensure_ascii=False)
+
+    with BatchServer(scorer=scorer) as server:
+        with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
+        project.run_ok("judge.py", "sft")
+        first = project.files()["data/judgements/sft.jsonl"].splitlines()[0]
+        assert json.loads(first)["analyses"]["style"] == "a\u2028b\x85c"
 
 
 def test_unusable_replies_are_asked_again_in_further_batches(project: Project) -> None:

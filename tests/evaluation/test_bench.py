@@ -1,3 +1,4 @@
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,64 @@ def test_a_model_that_knows_only_the_newer_name_of_max_tokens_is_asked_by_it(pro
         project.set(judge__base_url=older.base_url)
         project.run_ok("judge.py", "sft")
         assert older.counts.requests.total() == 0
+
+
+class ShortContext(OpenAIServer):
+    """Refuses what is marked as long in the words and codes of vLLM's server."""
+
+    def _refused(
+        self, fault: str | None, body: dict[str, Any], usage: dict[str, int], now: float
+    ) -> web.Response | None:
+        if "Too long for it" not in str(body["messages"]):
+            return super()._refused(fault, body, usage, now)
+        found = "This model's maximum context length is 2048 tokens. However, your request has 3000 input tokens."
+        return web.json_response(
+            {"object": "error", "message": found, "type": "BadRequestError", "code": 400}, status=400
+        )
+
+
+def test_one_over_long_answer_is_refused_with_its_reason_and_the_others_get_their_scores(project: Project) -> None:
+    with ShortContext() as server:
+        with_answers(project, server.base_url, {"sft": ["Fine.", "Too long for it.", "Good."]})
+        project.run_ok("judge.py", "sft")
+        rows = rows_of(project, "judgements", "sft")
+        assert [row["status"] for row in rows] == ["ok", "refused", "ok"]
+        assert "maximum context length is 2048" in rows[1]["replies"][-1]["error"]
+        asked = server.counts.requests.total()
+        project.run_ok("judge.py", "sft")
+        assert server.counts.requests.total() == asked
+
+
+class OddLogprobs(OpenAIServer):
+    """Gives logprobs that are none."""
+
+    odd: Any = None
+
+    async def _answer(self, request: web.Request, body: dict[str, Any], name: str) -> web.StreamResponse:
+        response = await super()._answer(request, body, name)
+        assert isinstance(response, web.Response)
+        given = json.loads(response.text or "")
+        for token in given["choices"][0]["logprobs"]["content"]:
+            token |= self.odd
+        return web.json_response(given)
+
+
+@pytest.mark.parametrize(
+    "odd", [{"logprob": float("nan")}, {"logprob": 1e5}, {"logprob": None}, {"token": None},
+            {"top_logprobs": [{"token": None, "logprob": -0.1}]}], ids=str,
+)  # fmt: skip
+def test_odd_logprobs_leave_the_score_as_written_and_the_reply_is_bought_once(
+    project: Project, odd: dict[str, Any]
+) -> None:
+    with OddLogprobs() as server:
+        server.odd = odd
+        with_answers(project, server.base_url, {"sft": ["Fine.", "Good."]}, logprobs=True)
+        project.run_ok("judge.py", "sft")
+        assert server.counts.paid.total() == 2
+    for row in rows_of(project, "judgements", "sft"):
+        [reply] = row["replies"]
+        assert (reply["status"], reply["probabilities"]) == ("ok", None)
+        assert set(reply["scores"].values()) <= {1, 2, 3}
 
 
 def test_a_recorded_reply_reads_back_as_it_was(ledger: Ledger) -> None:

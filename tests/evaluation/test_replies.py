@@ -1,10 +1,11 @@
 """Bodies of the OpenAI protocol as servers really write them."""
 
 import json
+from typing import Any
 
 import pytest
 
-from evaluation.replies import Reply, encoded, error_of, estimated_tokens, read_completion
+from evaluation.replies import Reply, encoded, error_of, estimated_tokens, is_about_one_prompt, read_completion
 
 
 @pytest.mark.parametrize(
@@ -35,7 +36,6 @@ def test_errors_of_all_servers_are_read(body: str, message: str, code: str | Non
         "", "null", "[]", "{}", '{"choices": []}', '{"choices": null}', '{"choices": [{}]}',
         '{"choices": [{"message": null}]}',
         '{"choices": {"0": 1}}', '{"choices": [{"message": "text"}]}', '{"error": {"message": "no"}}',
-        '{"choices": [{"message": {"content": "x"}, "logprobs": {"content": [{"token": 1}]}}]}',
         '{"choices": [{"message": {"content": "x"}}], "usage": "many"}', "\xff\xfe", "[" * 100_000,
     ],
 )  # fmt: skip
@@ -51,6 +51,64 @@ def test_odd_but_complete_replies_are_read() -> None:
     lone = read_completion(b'{"choices": [{"message": {"content": "\\ud800"}}]}')
     assert lone is not None
     assert lone.text == "?"
+
+
+def completion(**choice: Any) -> bytes:
+    return json.dumps({"choices": [{"message": {"content": "3"}, **choice}], "usage": {}}).encode()
+
+
+ODD_LOGPROBS: list[Any] = [
+    "many", 7, [], [{"token": "3", "logprob": -0.1}], {}, {"content": None}, {"content": []}, {"content": "3"},
+    {"content": 3}, {"content": {"token": "3"}}, {"content": [None]}, {"content": [{"token": 1}]},
+    *({"content": [{"token": token, "logprob": -0.1}]} for token in (None, 3, {})),
+    *({"content": [{"token": "3", "logprob": odd}]} for odd in (float("nan"), 1e5, 1.0, "x", None, 10**400, [])),
+    *(
+        {"content": [{"token": "3", "logprob": -0.1, "top_logprobs": odd}]}
+        for odd in (3, "3", [None], [{"token": None, "logprob": -1}], [{"token": "3", "logprob": float("-inf")}])
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("logprobs", ODD_LOGPROBS, ids=str)
+def test_odd_logprobs_are_none_and_the_reply_is_kept(logprobs: Any) -> None:
+    reply = read_completion(completion(logprobs=logprobs))
+    assert reply == Reply("3", None, None, "", None, None, None)
+
+
+def test_logprobs_are_read_whole() -> None:
+    token = {"token": "3", "logprob": 1e-7, "bytes": [51], "top_logprobs": [{"token": "2", "logprob": -9999}]}
+    reply = read_completion(completion(logprobs={"content": [token]}))
+    assert reply is not None
+    assert reply.logprobs == [{"token": "3", "logprob": 1e-7, "top_logprobs": [{"token": "2", "logprob": -9999.0}]}]
+
+
+def test_a_count_of_tokens_that_nothing_can_have_is_none() -> None:
+    body = json.loads(completion()) | {"usage": {"prompt_tokens": 10**400, "completion_tokens": 10**9}}
+    reply = read_completion(json.dumps(body).encode())
+    assert reply is not None
+    assert (reply.prompt_tokens, reply.reply_tokens) == (None, 10**9)
+
+
+OVER_LONG = [
+    "This model's maximum context length is 2048 tokens. However, you requested 3000 tokens.",
+    "The decoder prompt (length 3000) is longer than the maximum model length of 2048.",
+    "the request exceeds the available context size, try increasing it",
+    "prompt is too long: 3000 tokens > 2048 maximum",
+    "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 2048.",
+    "Request too large for gpt-4o on tokens per min (TPM): Limit 30000, Requested 40000.",
+    "This model's maximum prompt length is 2048 but the request contains 3000 tokens.",
+]
+
+
+@pytest.mark.parametrize("message", OVER_LONG)
+def test_an_over_long_prompt_is_known_by_the_words_of_every_server(message: str) -> None:
+    assert is_about_one_prompt(message, "BadRequestError")
+
+
+def test_what_every_prompt_would_meet_is_not_about_one_prompt() -> None:
+    assert not is_about_one_prompt("max_tokens is too large: 9999. This model supports at most 4096.", "invalid_value")
+    assert not is_about_one_prompt("'json_schema' is not supported.", None)
+    assert is_about_one_prompt("No.", "content_filter")
 
 
 def test_the_room_for_the_reply_counts_as_tokens() -> None:

@@ -11,13 +11,14 @@ from tests.servers.openai_faults import CONTENT_FAULTS, canonical
 from tests.servers.openai_replies import completion, spoiled, usage_of
 from tests.servers.openai_server import OpenAIServer
 
-Outcome = Literal["completed", "half", "expired", "failed", "cancelled"]
+Outcome = Literal["completed", "half", "rejected", "expired", "failed", "cancelled"]
 
 
 class BatchServer(OpenAIServer):
     """The n-th batch ends with the n-th outcome (the last one goes on), once it was looked at `looks` times.
 
-    `half`: completed, every second request with an error 500; `expired` and `cancelled` bring every second reply;
+    `half`: completed, every second request with an error 500; `rejected`: completed, the first line says that this
+    server knows no such parameter; `expired` and `cancelled` bring every second reply;
     `failed` brings none. What is brought is counted as paid.
     """
 
@@ -78,13 +79,16 @@ class BatchServer(OpenAIServer):
         return web.json_response(batch)
 
     def _end(self, batch: dict[str, Any], outcome: Outcome) -> None:
-        batch["status"] = "completed" if outcome == "half" else outcome
+        batch["status"] = "completed" if outcome in ("half", "rejected") else outcome
         if outcome == "failed":
             batch["errors"] = {"object": "list", "data": [{"code": "token_limit_exceeded", "message": "Too many."}]}
             return
         requests = [json.loads(line) for line in self._files[batch["input_file_id"]].splitlines()]
-        brought = requests if outcome == "completed" else requests[::2]
+        brought = {"completed": requests, "rejected": requests[1:]}.get(outcome, requests[::2])
         lines = [self._line(one["custom_id"], 200, self._reply(one["body"])) for one in brought]
+        if outcome == "rejected":
+            error = {"error": {"message": "Unknown parameter: 'logprobs'.", "code": "unknown_parameter"}}
+            lines.insert(0, self._line(requests[0]["custom_id"], 400, error))
         batch["output_file_id"] = self._keep(b"\n".join(lines))["id"]
         if outcome == "half":
             error = {"error": {"message": "The server had an error.", "code": None}}
@@ -101,4 +105,5 @@ class BatchServer(OpenAIServer):
     @staticmethod
     def _line(key: str, status: int, body: dict[str, Any]) -> bytes:
         response = {"status_code": status, "request_id": f"req-{key}", "body": body}
-        return json.dumps({"id": f"line-{key}", "custom_id": key, "response": response, "error": None}).encode()
+        line = {"id": f"line-{key}", "custom_id": key, "response": response, "error": None}
+        return json.dumps(line, ensure_ascii=False).encode()

@@ -12,13 +12,8 @@ from evaluation.generation import Ask, EngineDescription, Job, Request, Result, 
 from evaluation.panel import is_openai
 from evaluation.prompts import chat_messages
 from evaluation.records import Question, content_key
-from evaluation.replies import Reply
+from evaluation.replies import Reply, is_about_one_prompt
 
-# What a server refuses for the sake of one prompt: another prompt may pass, another attempt will not.
-CODES_OF_ONE_PROMPT = {
-    "context_length_exceeded", "string_above_max_length", "content_filter", "content_policy_violation",
-}  # fmt: skip
-WORDS_OF_AN_OVER_LONG_PROMPT = ("context length", "maximum model length", "max_model_len", "too long", "input tokens")
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's reasoning models call max_tokens
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
 ADJUSTABLE = (NEWER_MAX_TOKENS, MIN_P)  # named in a rejection, each is mended once, for all requests
@@ -105,7 +100,7 @@ class Questioner:
         try:
             return self.read(await self.client.complete(self.body(request)))
         except RequestRejected as rejection:
-            if is_about_one_prompt(rejection):
+            if is_about_one_prompt(rejection.message, rejection.code):
                 description = self.description(self.job.resolved.id)
                 return Result(answer="", finish_reason="error", error=rejection.message, engine=description)
             unknown = next((name for name in ADJUSTABLE if name in rejection.message), None)
@@ -155,9 +150,3 @@ class Questioner:
         """What answered: the model as the endpoint names it, and the endpoint by its label."""
         lost = (MIN_P,) if MIN_P in self.adjusted and self.job.settings.sampling.min_p else ()
         return EngineDescription(engine="endpoint", version=model, device=self.client.label, not_sent=lost)
-
-
-def is_about_one_prompt(rejection: RequestRejected) -> bool:
-    """Whether another prompt might pass: this one is too long, or a filter refuses it."""
-    message = rejection.message.lower()
-    return rejection.code in CODES_OF_ONE_PROMPT or any(words in message for words in WORDS_OF_AN_OVER_LONG_PROMPT)
