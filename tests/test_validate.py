@@ -180,6 +180,9 @@ def model_file(name: str, text: str | None) -> Break:
     return change
 
 
+LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 16000000\n"
+
+
 def edit_config(**values: Any) -> Break:
     def change(project: Project) -> None:
         path = project.root / "my-model" / "config.json"
@@ -232,6 +235,10 @@ BAD_WORLDS: list[tuple[str, Break, str]] = [
     ("pickled weights", pickled, "pickles"),
     ("no config", model_file("config.json", None), "it has no config.json"),
     ("broken config", model_file("config.json", "{"), "its config.json is no JSON"),
+    ("tokenizer is a pointer", model_file("tokenizer.json", LFS_POINTER), "its tokenizer.json is no JSON"),
+    ("broken tokenizer", model_file("tokenizer.json", "{"), "its tokenizer.json is no JSON"),
+    ("tokenizer is a list", model_file("tokenizer.json", "[]"), "its tokenizer.json is no JSON object"),
+    ("weights are a pointer", model_file("model.safetensors", LFS_POINTER), "its model.safetensors cannot be read"),
     ("config is a list", model_file("config.json", "[]"), "is no JSON object"),
     ("no architecture", edit_config(architectures=[]), "names no architecture"),
     ("foreign code", edit_config(auto_map={"AutoModel": "evil.Model"}), "code of its own"),

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, Strings
+from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, Strings, Texts
 
 ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set
     "model": "models.<key>.id", "tokenizer": None, "revision": "models.<key>.revision", "tokenizer_revision": None,
@@ -104,7 +104,7 @@ class Model(Settings):
     adapter_revision: str = "main"
     prompt: PromptFormat = "chat"
     system: str | None = None
-    stop: Strings = ()
+    stop: Texts = ()  # no empty one: every text holds it
     base_url: Address | None = None
     served_as: str | None = None
     key_variable: KeyVariable | None = None

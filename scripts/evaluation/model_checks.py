@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import UserError
+from evaluation.adapters import plain_shapes
+from evaluation.errors import UserError, one_line
 from evaluation.generate_settings import PromptFormat
 from evaluation.model_files import weights_of
 
@@ -25,9 +26,10 @@ def check_model(where: str, folder: Path, prompt: PromptFormat) -> list[str]:
     if not any((folder / name).is_file() for name in TOKENIZER_FILES):
         raise UserError(where, "it has no tokenizer", "add the tokenizer's files to the model")
     tokenizer = read_json(where, folder / "tokenizer_config.json", required=False)
+    words = read_json(where, folder / "tokenizer.json", required=False)
     if prompt == "chat" and not has_chat_template(folder, tokenizer):
         raise UserError(where, "it has no chat template", "set `prompt: alpaca`, or add the template it was trained on")
-    return list(differing_ends(where, folder, config, tokenizer))
+    return list(differing_ends(where, folder, config, tokenizer, words))
 
 
 def check_weights(where: str, names: Iterable[str]) -> None:
@@ -35,6 +37,13 @@ def check_weights(where: str, names: Iterable[str]) -> None:
     weights = weights_of(names)
     if weights and not any(name.endswith((".safetensors", ".safetensors.index.json")) for name in weights):
         raise UserError(where, f"its weights are pickles ({weights[0]})", "save the model with safetensors")
+
+
+def check_headers(where: str, folder: Path) -> None:
+    """Raises a UserError where a weight file is none, such as the pointer that Git leaves without Git LFS."""
+    for name in weights_of(file.name for file in folder.iterdir()):
+        if name.endswith(".safetensors"):
+            list(plain_shapes(where, folder / name))
 
 
 def check_adapter(where: str, folder: Path) -> None:
@@ -50,13 +59,15 @@ def has_chat_template(folder: Path, tokenizer: dict[str, Any]) -> bool:
     return bool(tokenizer.get("chat_template")) or any((folder / name).is_file() for name in files)
 
 
-def differing_ends(where: str, folder: Path, config: dict[str, Any], tokenizer: dict[str, Any]) -> Iterator[str]:
+def differing_ends(
+    where: str, folder: Path, config: dict[str, Any], tokenizer: dict[str, Any], words: dict[str, Any]
+) -> Iterator[str]:
     """Says so when model and tokenizer disagree on the token that ends an answer; both then end it."""
     model_ends = token_ids(config.get("eos_token_id"))
     model_ends |= token_ids(read_json(where, folder / "generation_config.json", required=False).get("eos_token_id"))
     token = tokenizer.get("eos_token")
     text = token.get("content") if isinstance(token, dict) else token
-    tokenizer_end = id_of_token(folder / "tokenizer.json", text) if isinstance(text, str) else None
+    tokenizer_end = id_of_token(words, text) if isinstance(text, str) else None
     if model_ends and tokenizer_end is not None and tokenizer_end not in model_ends:
         yield (
             f"{where}: its tokenizer ends texts with {text!r} ({tokenizer_end}) and its configuration with "
@@ -69,12 +80,12 @@ def token_ids(value: Any) -> set[int]:
     return {token for token in (value if isinstance(value, list) else [value]) if isinstance(token, int)}
 
 
-def id_of_token(tokenizer_file: Path, text: str) -> int | None:
-    """The id of a special token, read from tokenizer.json without loading a tokenizer."""
-    if not tokenizer_file.is_file():
-        return None
-    added = json.loads(tokenizer_file.read_text(encoding="utf-8")).get("added_tokens") or []
-    return next((int(token["id"]) for token in added if token.get("content") == text), None)
+def id_of_token(words: dict[str, Any], text: str) -> int | None:
+    """The id of a special token in what tokenizer.json holds; no tokenizer is loaded for it."""
+    added = words.get("added_tokens")
+    tokens = [token for token in added if isinstance(token, dict)] if isinstance(added, list) else []
+    ids = token_ids([token.get("id") for token in tokens if token.get("content") == text])
+    return min(ids, default=None)
 
 
 def read_json(where: str, path: Path, required: bool = True) -> dict[str, Any]:
@@ -85,8 +96,10 @@ def read_json(where: str, path: Path, required: bool = True) -> dict[str, Any]:
         if not required:
             return {}
         raise UserError(where, f"it has no {path.name}", "name a complete model") from None
-    except (ValueError, OSError) as error:
-        raise UserError(where, f"its {path.name} is no JSON ({error})", "download or save the model again") from None
+    except (ValueError, OSError, RecursionError) as error:
+        raise UserError(
+            where, f"its {path.name} is no JSON ({one_line(error)})", "download or save the model again"
+        ) from None
     if not isinstance(document, dict):
         raise UserError(where, f"its {path.name} is no JSON object", "download or save the model again")
     return document

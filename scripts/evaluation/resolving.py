@@ -11,7 +11,7 @@ from evaluation.generate_settings import Model, Questions
 from evaluation.generation import local_path
 from evaluation.hub_files import Resolved, download_small_files, file_names
 from evaluation.ledger import project_root
-from evaluation.model_checks import check_adapter, check_model, check_weights
+from evaluation.model_checks import check_adapter, check_headers, check_model, check_weights
 from evaluation.model_files import identify_local_folder
 from evaluation.params import Params
 from evaluation.pins import Kind, Pins
@@ -107,6 +107,7 @@ def find_weights(where: str, identity: str, revision: str, fallback: str | None,
     if folder.exists() or identity.startswith((".", "/", "~")):
         content = identify_local_folder(folder, project_root() / ".cache" / "files.json")
         check_weights(f"{where} ({identity})", [file.name for file in folder.iterdir()])
+        check_headers(f"{where} ({identity})", folder)
         return Found(identity, None, content)
     if identity.count("/") != 1:
         remedy = "give `organisation/name` of the Hub or the path of a folder"

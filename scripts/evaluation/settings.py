@@ -42,7 +42,9 @@ def check_key_variable(name: str) -> str:
     return name
 
 
+Text = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
+Texts = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
 Address = Annotated[str, BeforeValidator(lambda value: check_address(value) if isinstance(value, str) else value)]
 
 KeyVariable = Annotated[str, AfterValidator(check_key_variable)]

@@ -14,7 +14,7 @@ from typing import Any
 from evaluation.errors import UserError, one_line
 from evaluation.hub_files import Resolved, download_dataset, quiet_progress
 
-FORMATS = {".jsonl": "json", ".csv": "csv", ".parquet": "parquet"}
+FORMATS = {".jsonl": "json lines", ".csv": "csv", ".parquet": "parquet"}
 MAX_CSV_FIELD_CHARACTERS = 10_000_000
 
 
@@ -38,7 +38,8 @@ def load_hub_table(
 def load_local_table(file: str | Path, columns: Sequence[str] | None) -> list[dict[str, Any]]:
     """Rows of a .jsonl, .csv or .parquet file, only the columns asked for (None: all); needs no network.
 
-    An empty field of a .csv file is null. Raises a UserError that names the line or the columns there are.
+    An empty field of a .csv file is null, and so is a NaN. Raises a UserError that names the line or the columns there
+    are.
     """
     path = Path(file)
     suffix = path.suffix.lower()
@@ -49,9 +50,8 @@ def load_local_table(file: str | Path, columns: Sequence[str] | None) -> list[di
     if path.stat().st_size == 0:
         raise UserError(str(file), "the file is empty", "give a file with at least one row")
     options: dict[str, Any] = {"data_files": escape(str(path))}
-    if suffix == ".jsonl":
-        _check_json_lines(path)
-        options["parse_agent_traces"] = False  # else columns with certain names are rebuilt as chat logs
+    if suffix == ".jsonl":  # the library would turn texts that look like dates into dates
+        return _chosen(str(file), _json_lines(path), columns)
     if suffix == ".csv":
         _check_csv(path)  # without the options the answer "NA" is missing and the id "007" is 7
         options |= {"keep_default_na": False, "converters": dict.fromkeys(columns or _csv_columns(path), str)}
@@ -66,22 +66,32 @@ def _csv_columns(path: Path) -> list[str]:
         return next(csv.reader(file), [])
 
 
-def _check_json_lines(path: Path) -> None:
-    """Names the first line that is no JSON object; the reader itself would only say that there is one."""
-    rows = 0
+def _json_lines(path: Path) -> list[dict[str, Any]]:
+    """The objects of a file, one in each line. Raises a UserError that names the first line that is none."""
+    rows = []
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
             if not line.strip():
                 continue
-            rows += 1
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=lambda name: None)  # NaN, which is no JSON and no text
+                json.dumps(row, ensure_ascii=False).encode()  # half a character cannot be written again
             except (ValueError, RecursionError) as error:
                 found = f"this is not JSON ({one_line(str(error))})"
                 raise UserError(f"{path}, line {number}", found, "mend or remove the line") from None
             if not isinstance(row, dict):
                 raise UserError(f"{path}, line {number}", "this is not a JSON object", "write one {...} per line")
-    _check_rows(path, rows)
+            rows.append(row)
+    _check_rows(path, len(rows))
+    return rows
+
+
+def _chosen(where: str, rows: list[dict[str, Any]], columns: Sequence[str] | None) -> list[dict[str, Any]]:
+    """The columns asked for; a row that lacks one has null there."""
+    known = list(dict.fromkeys(name for row in rows for name in row))
+    for column in columns or ():
+        _check_name(where, "column", column, known)
+    return [{column: row.get(column) for column in columns or known} for row in rows]
 
 
 def _check_csv(path: Path) -> None:
@@ -127,7 +137,7 @@ def _load(
         rows: list[dict[str, Any]] = table.select_columns(list(dict.fromkeys(columns or table.column_names))).to_list()
     if not rows:
         raise UserError(where, f"split {split} has no rows", "give a table with at least one row")
-    return rows
+    return [{column: None if value != value else value for column, value in row.items()} for row in rows]  # NaN
 
 
 def _check_name(where: str, kind: str, name: str, known: list[str]) -> None:

@@ -1,6 +1,5 @@
 """Prompts as token ids, with exactly one BOS, and the tokens that end an answer. Shared by the engines with weights."""
 
-import json
 from array import array
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -9,6 +8,7 @@ from typing import Any
 
 from evaluation.errors import UserError
 from evaluation.generation import Job, Request, answer_key, row_seed, shortened
+from evaluation.model_checks import read_json, token_ids
 from evaluation.prompts import alpaca_prompt, chat_messages
 from evaluation.records import Question, content_key
 
@@ -78,12 +78,8 @@ def stop_token_ids(tokenizer: Any, folder: Path) -> tuple[int, ...]:
 
 
 def eos_ids(path: Path) -> set[int]:
-    """The `eos_token_id` of one configuration file, which may be one number, several or missing."""
-    if not path.is_file():
-        return set()
-    value = json.loads(path.read_text(encoding="utf-8")).get("eos_token_id")
-    values = value if isinstance(value, list) else [value]
-    return {token for token in values if isinstance(token, int)}
+    """The `eos_token_id` of one configuration file, which may be missing. Raises a UserError for a broken file."""
+    return token_ids(read_json(str(path.parent), path, required=False).get("eos_token_id"))
 
 
 def render_requests(job: Job, questions: Sequence[Question], folder: Path, **determines: Any) -> Iterator[Request]:
@@ -94,9 +90,9 @@ def render_requests(job: Job, questions: Sequence[Question], folder: Path, **det
     for start in range(0, len(questions), PROMPTS_AT_ONCE):
         part = questions[start : start + PROMPTS_AT_ONCE]
         texts = [prompt_text(tokenizer, job, question.instruction) for question in part]
-        for question, text, token_ids in zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True):
-            packed = array("i", token_ids)
+        for question, text, ids in zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True):
+            packed = array("i", ids)
             for sample in range(job.samples):
                 seed = row_seed(job.settings.sampling.seed, question.id, sample)
-                key = content_key({**fixed, "prompt": token_ids, "seed": seed, "sample": sample})
+                key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
                 yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)

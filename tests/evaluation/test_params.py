@@ -61,6 +61,7 @@ BAD_SETTINGS = [
     ("models.sft.id", 7, "models.sft.id: input should be a valid string"),
     ("models.sft.promt", "chat", "did you mean 'prompt'?"),
     ("models.sft.prompt", "llama", "models.sft.prompt: input should be 'alpaca' or 'chat'"),
+    ("models.sft.stop", ["###", ""], "models.sft.stop.1: string should have at least 1 character"),
     ("models.sft.engine", "tgi", "models.sft.engine: input should be"),
     ("models.sft.engine", "recorded", "models.sft: engine recorded needs `path`"),
     ("models.sft.path", "answers.jsonl", "`path` is only for engine recorded"),

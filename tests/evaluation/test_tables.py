@@ -72,12 +72,36 @@ def test_a_csv_field_is_taken_literally(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("value", ["2024-01-01", "2024-01-01T10:00:00Z", "007", "NA", "", 7, True, None])
+def test_a_json_lines_field_is_taken_literally(value: Any, tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    rows = [{"instruction": "Which day?", "output": value}, {"instruction": "And then?", "output": value}]
+    file.write_bytes(json_lines(rows))
+    assert load_local_table(file, ["instruction", "output"]) == rows
+
+
+@pytest.mark.parametrize(("suffix", "write"), [(".jsonl", json_lines), (".parquet", parquet)])
+def test_what_is_no_number_is_missing(suffix: str, write: Any, tmp_path: Path) -> None:
+    file = tmp_path / f"questions{suffix}"
+    file.write_bytes(write([{"instruction": "a", "output": float("nan")}, {"instruction": "b", "output": 1.5}]))
+    assert [row["output"] for row in load_local_table(file, ["output"])] == [None, 1.5]
+
+
+def test_a_row_that_lacks_a_column_has_null_there(tmp_path: Path) -> None:
+    file = tmp_path / "questions.jsonl"
+    file.write_bytes(b'{"instruction": "a"}\n{"instruction": "b", "output": "c"}\n')
+    assert [row["output"] for row in load_local_table(file, ["output"])] == [None, "c"]
+    assert load_local_table(file, None)[0] == {"instruction": "a", "output": None}
+
+
 BROKEN = [
     ("a.jsonl", b"", "the file is empty"),
     ("a.jsonl", b"\n \n", "the file has no rows"),
     ("a.jsonl", b'{"instruction": "a"}\n{"instruction": \n', "line 2: this is not JSON"),
     ("a.jsonl", b'{"instruction": "a"}\n\n[1]\n', "line 3: this is not a JSON object"),
     ("a.jsonl", b"\x7fELF\x02\x01\xff\xfe\n", "line 1: this is not JSON"),
+    ("a.jsonl", b'{"instruction": "\\ud800"}\n', "line 1: this is not JSON"),
+    ("a.jsonl", b'{"instruction": ' + b"7" * 5_000 + b"}\n", "line 1: this is not JSON"),
     ("a.jsonl", b"[" * 100_000, "line 1: this is not JSON"),
     ("a.jsonl", b'{"question": "a"}\n', "there is no column instruction, only question"),
     ("a.csv", b"", "the file is empty"),

@@ -92,6 +92,12 @@ def test_every_end_that_tokenizer_model_or_settings_name_ends_an_answer(folder: 
     assert stop_token_ids(load_tokenizer(folder), folder) == (EOS,)
 
 
+def test_a_broken_configuration_is_one_line(folder: Path) -> None:
+    (folder / "generation_config.json").write_text("[]")
+    with pytest.raises(UserError, match=r"its generation_config.json is no JSON object"):
+        stop_token_ids(load_tokenizer(folder), folder)
+
+
 def test_a_broken_tokenizer_is_one_line(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match=r"its tokenizer does not load .*; add the tokenizer's files to the model"):

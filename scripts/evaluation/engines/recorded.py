@@ -1,18 +1,23 @@
 """The recorded engine: answers that were made elsewhere, read from a .jsonl, .csv or .parquet file.
 
-Columns: `answer`; `id` or `instruction` to match a question by; where wanted `sample` (from 0) and `finish_reason`.
+Columns: `answer`; `id` or `instruction` to match a question by; where wanted `sample` (from 0), `finish_reason` and
+`error`, what went wrong where the reason is `error`. A row whose answer is null has none.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from evaluation.errors import UserError
+from evaluation.errors import UserError, say
 from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, local_path
 from evaluation.records import FinishReason, Question, content_key
 from evaluation.tables import load_local_table
 
 SHOWN_MISSING = 3
+LONGEST_SAMPLE_DIGITS = 9
+FINISH_REASONS: dict[str, FinishReason] = {  # as servers call them
+    "stop": "stop", "length": "length", "error": "error", "content_filter": "error",
+}  # fmt: skip
 DESCRIPTION = EngineDescription(engine="recorded", version="1")
 
 Place = tuple[str, int]  # what a question is matched by, and the sample
@@ -23,7 +28,9 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
 
     Raises a UserError that names questions without an answer, and rows that cannot be read.
     """
-    column, answers = read_answers(job)
+    rows = read_rows(job)
+    column = matching_column(job, rows, questions)
+    answers = by_place(job, rows, column)
     wanted = [
         (question, sample, (getattr(question, column), sample))
         for question in questions
@@ -34,6 +41,8 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
         shown = "; ".join(repr(instruction[:60]) for instruction in list(dict.fromkeys(missing))[:SHOWN_MISSING])
         found = f"{len(missing)} of {len(wanted)} answers are missing, such as those to {shown}"
         remedy = f"add rows with their {column} and answer"
+        if any(row["answer"] is None for row in rows):
+            remedy += ' (an answer that is null is none; an empty one is "" in a .jsonl file)'
         if job.samples > 1:
             remedy += f", and a column `sample` from 0 to {job.samples - 1}, or set generate.sampling.samples to 1"
         raise UserError(str(job.model.path), found, remedy)
@@ -46,8 +55,8 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
 @contextmanager
 def start(job: Job) -> Iterator[Ask]:
     """Takes the answers over from the file."""
-    _, answers = read_answers(job)
-    by_key = {key_of(result): result for result in answers.values()}
+    results = [read_answer(where(job, number), row) for number, row in enumerate(read_rows(job), start=1)]
+    by_key = {key_of(result): result for result in results if result}
 
     def ask(requests: Sequence[Request], save: Save) -> None:
         for request in requests:
@@ -56,37 +65,68 @@ def start(job: Job) -> Iterator[Ask]:
     yield ask
 
 
-def read_answers(job: Job) -> tuple[str, dict[Place, Result]]:
-    """The column that questions are matched by, and every recorded answer by that column's text and the sample."""
-    path = local_path(str(job.model.path))
-    rows = load_local_table(path, None)
-    column = next((name for name in ("id", "instruction") if name in rows[0]), None)
-    if column is None or "answer" not in rows[0]:
+def read_rows(job: Job) -> list[dict[str, Any]]:
+    """The rows of the file. Raises a UserError where it lacks a column."""
+    rows = load_local_table(local_path(str(job.model.path)), None)
+    if "answer" not in rows[0] or not rows[0].keys() & {"id", "instruction"}:
         found = f"its columns are {', '.join(str(name)[:40] for name in rows[0])}"
         raise UserError(str(job.model.path), found, "give it the columns `answer`, and `id` or `instruction`")
+    return rows
+
+
+def where(job: Job, number: int) -> str:
+    """The place of a row in a message."""
+    return f"{job.model.path}, row {number}"
+
+
+def matching_column(job: Job, rows: Sequence[Mapping[str, Any]], questions: Sequence[Question]) -> str:
+    """The column that questions are matched by: `id`, unless the ids are others than the questions' own."""
+    ids = {question.id for question in questions}
+    if "instruction" in rows[0] and not any(str(row.get("id")) in ids for row in rows):
+        if "id" in rows[0]:
+            say(f"generate {job.resolved.model}: no id of {job.model.path} is a question's; matched by instruction")
+        return "instruction"
+    return "id"
+
+
+def by_place(job: Job, rows: Sequence[Mapping[str, Any]], column: str) -> dict[Place, Result]:
+    """Every recorded answer by the text that its question is matched by and the sample."""
     answers: dict[Place, Result] = {}
     for number, row in enumerate(rows, start=1):
-        place, result = read_row(f"{job.model.path}, row {number}", row, column)
+        place, result = read_place(where(job, number), row, column), read_answer(where(job, number), row)
         if place in answers:
-            raise UserError(
-                f"{job.model.path}, row {number}", f"this {column} was answered above", "remove one of them"
-            )
-        answers[place] = result
-    return column, answers
+            raise UserError(where(job, number), f"this {column} was answered above", "remove one of them")
+        if result:
+            answers[place] = result
+    return answers
 
 
-def read_row(where: str, row: Mapping[str, Any], column: str) -> tuple[Place, Result]:
-    """One row's place and answer. Raises a UserError for a row that has none; an empty text is an answer."""
-    answer, name = row["answer"], row[column]
-    if name is None or not isinstance(answer, str | None):
-        raise UserError(where, f"its {column} is empty or its answer is no text", "mend or remove the row")
+def read_place(where: str, row: Mapping[str, Any], column: str) -> Place:
+    """What a row is matched by, and its sample. Raises a UserError where it has none."""
+    if row[column] is None:
+        raise UserError(where, f"its {column} is empty", "fill it in or remove the row")
     sample = str(row.get("sample") or 0)
-    if not sample.isdigit():
+    if not sample.isdecimal() or len(sample) > LONGEST_SAMPLE_DIGITS:
         raise UserError(where, f"its sample is {sample[:40]!r}", "count samples from 0")
-    reason: FinishReason = "length" if row.get("finish_reason") == "length" else "stop"
-    return (str(name), int(sample)), Result(answer=answer or "", finish_reason=reason, engine=DESCRIPTION)
+    return str(row[column]), int(sample)
+
+
+def read_answer(where: str, row: Mapping[str, Any]) -> Result | None:
+    """A row's answer, None where it is null. Raises a UserError for one that is no text or ended in no known way."""
+    answer, given = row["answer"], row.get("finish_reason") or "stop"
+    if not isinstance(answer, str | None):
+        raise UserError(where, "its answer is no text", "mend or remove the row")
+    if not isinstance(given, str) or given not in FINISH_REASONS:
+        remedy = f"write one of {', '.join(FINISH_REASONS)}, or leave it empty"
+        raise UserError(where, f"its finish_reason is {str(given)[:40]!r}", remedy)
+    reason = FINISH_REASONS[given]
+    if reason == "error":
+        error = str(row.get("error") or f"the row's finish_reason is {given}")
+        return Result(answer="", finish_reason="error", error=error, engine=DESCRIPTION)
+    return None if answer is None else Result(answer=answer, finish_reason=reason, engine=DESCRIPTION)
 
 
 def key_of(result: Result) -> str:
     """What determines a recorded answer: its text and how it ended."""
-    return content_key({"kind": "answer", **result.model_dump(include={"answer", "finish_reason", "engine"})})
+    determines = result.model_dump(include={"answer", "finish_reason", "engine"})
+    return content_key({"kind": "answer", **determines} | ({"error": result.error} if result.error else {}))

@@ -77,6 +77,43 @@ def test_missing_answers_are_counted_and_the_first_named(workspace: Workspace) -
     assert "\n" not in line
 
 
+def test_an_answer_that_is_null_is_missing(workspace: Workspace) -> None:
+    rows = rows_for(workspace)
+    rows[1]["answer"] = None
+    write(rows)
+    with pytest.raises(UserError, match=r"1 of 5 answers are missing, such as those to 'Question 1.*null is none"):
+        engine.render(workspace.job(), workspace.questions)
+
+
+def test_an_answer_that_ended_in_an_error_is_one(workspace: Workspace) -> None:
+    rows = rows_for(workspace)
+    rows[0] |= {"answer": None, "finish_reason": "error", "error": "the server was down"}
+    rows[1] |= {"answer": "Withheld.", "finish_reason": "content_filter"}
+    write(rows)
+    results = [result for _, result in answered(engine, workspace.job(), workspace.questions)]
+    assert [result.finish_reason for result in results] == ["error", "error", "stop", "stop", "stop"]
+    assert [result.error for result in results[:2]] == [
+        "the server was down", "the row's finish_reason is content_filter",
+    ]  # fmt: skip
+    assert results[1].answer == ""
+
+
+@pytest.mark.parametrize("name", ["answers.jsonl", "answers.csv", "answers.parquet"])
+def test_ids_that_are_not_the_questions_are_the_users_own(
+    workspace: Workspace, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.change(path=name)
+    write([{"id": f"row-{number}", **row} for number, row in enumerate(rows_for(workspace, "instruction"))], name)
+    saved = answered(engine, workspace.job(), workspace.questions)
+    assert texts_of(saved) == {(one.id, 0): f"Answer to {one.id}" for one in workspace.questions}
+    assert "no id of answers" in capsys.readouterr().err
+
+
+def test_an_answer_that_is_a_date_is_a_text(workspace: Workspace) -> None:
+    write([row | {"answer": "2024-01-01"} for row in rows_for(workspace)])
+    assert set(texts_of(answered(engine, workspace.job(), workspace.questions)).values()) == {"2024-01-01"}
+
+
 def test_another_recorded_answer_has_another_key_and_the_same_one_the_same(workspace: Workspace) -> None:
     rows = rows_for(workspace)
     write(rows)
@@ -94,7 +131,11 @@ def test_another_recorded_answer_has_another_key_and_the_same_one_the_same(works
         ([{"id": "q", "text": "a"}], "its columns are id, text; give it the columns `answer`"),
         ([{"question": "q", "answer": "a"}], "give it the columns `answer`, and `id` or `instruction`"),
         ([{"id": None, "answer": "a"}], "row 1: its id is empty"),
-        ([{"id": "q", "answer": 3}], "row 1: its id is empty or its answer is no text"),
+        ([{"id": "q", "answer": 3}], "row 1: its answer is no text"),
+        ([{"id": "q", "answer": "a", "finish_reason": "weird"}], "row 1: its finish_reason is 'weird'; write one of"),
+        ([{"id": "q", "answer": "a", "finish_reason": 3}], "row 1: its finish_reason is '3'; write one of"),
+        ([{"id": "q", "answer": "a", "sample": "²"}], "row 1: its sample is '²'; count samples from 0"),
+        ([{"id": "q", "answer": "a", "sample": "9" * 5000}], "row 1: its sample is '9999"),
         ([{"id": "q", "answer": "a", "sample": "first"}], "row 1: its sample is 'first'; count samples from 0"),
     ],
 )
