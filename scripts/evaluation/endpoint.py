@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
 
+from evaluation.environment import OPENAI_KEY_VARIABLE
 from evaluation.errors import UserError, one_line
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
@@ -31,11 +32,10 @@ LOOKS_LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]+")
 PLACEHOLDER_KEY = "none"  # what servers that need no key are sent
 NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 NO_CREDIT_REMEDY = "add credit, then run again: what is paid for is kept"
-OK, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 429, 500
+OK, UNAUTHORIZED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 401, 429, 500
 WORTH_ANOTHER_TRY = {408, 409, 425}
 ANOTHER_BODY_IS_NEEDED = {400, 413, 422}
 STOPS = {
-    401: ("refused the key", "check the key (OPENAI_API_KEY)"),
     402: ("wants to be paid", NO_CREDIT_REMEDY),
     403: ("forbids this", "check that this key may use this model"),
     404: ("does not know this model or address", "check the model's name and the base_url"),
@@ -46,8 +46,11 @@ class EndpointStopped(UserError):  # noqa: N818 - names what happened, as UserEr
     """The endpoint answers, but further requests are pointless until a person changes something."""
 
 
-class TransportFailure(UserError):  # noqa: N818 - as above
-    """One request got no usable HTTP answer within its attempts; another run may go on from here."""
+class TransportFailure(Exception):  # noqa: N818 - as above
+    """One request got no usable HTTP answer within its attempts; the text says which endpoint's and why.
+
+    It is no UserError, since it ends no run by itself: who counts these says what to do about all of them.
+    """
 
 
 class RequestRejected(Exception):  # noqa: N818 - as above
@@ -121,7 +124,8 @@ class Client:
 
     At most `concurrency` requests are in flight at once, each for at most `timeout_seconds`. Rate limits are followed
     and are no failed attempts; server errors, broken connections and time-outs are tried `transport_attempts` times.
-    `label` names the endpoint in errors. The key never stands in them.
+    `label` names the endpoint in errors, and `key_variable` the environment variable with its key, None where no key
+    is known of. The key never stands in them.
     """
 
     def __init__(
@@ -133,10 +137,12 @@ class Client:
         concurrency: int,
         timeout_seconds: float,
         transport_attempts: int = 8,
+        key_variable: str | None = OPENAI_KEY_VARIABLE,
     ) -> None:
         self.label, self.statistics = label, Statistics()
+        self._key_variable = key_variable
         self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_ADDRESS
-        self._api_key = _checked_key(self._base_url, api_key, label)
+        self._api_key = _checked_key(self._base_url, api_key, label, key_variable)
         self._concurrency, self._timeout_seconds = concurrency, timeout_seconds
         self._transport_attempts = transport_attempts
         self._given_up_in_a_row = 0
@@ -232,6 +238,10 @@ class Client:
         quoted = f"{answer.status}: {self._quoted(message)}"
         if code in NO_CREDIT:
             raise self._stop_for(f"the account has no credit left ({quoted})", NO_CREDIT_REMEDY)
+        if answer.status == UNAUTHORIZED:
+            variable = self._key_variable
+            remedy = f"check the key ({variable})" if variable else "name the variable with its key in key_variable"
+            raise self._stop_for(f"it refused the key ({quoted})", remedy)
         if answer.status in STOPS:
             found, remedy = STOPS[answer.status]
             raise self._stop_for(f"it {found} ({quoted})", remedy)
@@ -279,7 +289,7 @@ class Client:
                 f"{self._given_up_in_a_row} requests in a row failed {faults} times each, the last with: {fault.found}"
             )
             raise self._stop_for(found, "check that it runs and its base_url, then run again")
-        raise TransportFailure(self.label, f"{faults} attempts failed, the last with: {fault.found}", "run again")
+        raise TransportFailure(f"{self.label}: {faults} attempts failed, the last with: {fault.found}")
 
     def _stop_for(self, found: str, remedy: str) -> EndpointStopped:
         """Stops every request that is not in flight yet, and gives the error to raise."""
@@ -303,14 +313,16 @@ class Client:
         return one_line(LOOKS_LIKE_A_KEY.sub("***", text.replace(self._api_key, "***")))
 
 
-def _checked_key(base_url: str, api_key: str | None, label: str) -> str:
+def _checked_key(base_url: str, api_key: str | None, label: str, variable: str | None) -> str:
     address = urlsplit(base_url)
     if address.scheme not in ("http", "https") or not address.hostname:
         raise UserError(label, "its base_url is no address of the web", "write it as http://host:port/v1")
     if not api_key:
         if address.hostname == urlsplit(OPENAI_ADDRESS).hostname:
-            raise UserError(label, "there is no API key", "set OPENAI_API_KEY in the environment or in .env")
+            remedy = f"set {variable or OPENAI_KEY_VARIABLE} in the environment or in .env"
+            raise UserError(label, "there is no API key", remedy)
         return PLACEHOLDER_KEY
     if not re.fullmatch(r"[!-~]+", api_key):  # an HTTP library's own complaint would show the key
-        raise UserError(label, "the API key holds spaces, line ends or other odd characters", "set OPENAI_API_KEY anew")
+        found = "the API key holds spaces, line ends or other odd characters"
+        raise UserError(label, found, f"set {variable or OPENAI_KEY_VARIABLE} anew")
     return api_key

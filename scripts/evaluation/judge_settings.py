@@ -2,10 +2,11 @@
 
 import math
 import re
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from evaluation.environment import endpoint_label
 from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, as_tuple
 
 RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "verdict", "win_rate"}  # columns of the metrics table
@@ -106,6 +107,20 @@ class Judge(Settings):
                     f"'{name[:40]}' cannot name a criterion; use small letters, not a metrics column's name"
                 )
         return criteria
+
+    @model_validator(mode="after")
+    def check_panel(self) -> Self:
+        """One judge at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
+        seen: set[tuple[str, str]] = set()
+        for one in (self, *self.panel) if self.panel else ():
+            judge = one.model, endpoint_label(one.base_url, one.served_as)
+            if judge in seen:
+                raise ValueError(
+                    f"panel: {judge[0][:100]} at {judge[1][:100]} is asked twice; leave one out, "
+                    "or set judge.samples to ask each judge several times"
+                )
+            seen.add(judge)
+        return self
 
 
 class Compare(Settings):

@@ -127,7 +127,7 @@ def test_a_fault_that_stays_fails_its_own_request_alone(fault: str) -> None:
 def test_a_hanging_request_is_given_up_after_its_time() -> None:
     with OpenAIServer(faults=Faults(stuck={"hanging": 1.0})) as server:
         _, failures, _ = ask(server, 1, timeout_seconds=0.1, transport_attempts=2)
-    assert "no answer within 0.1 s" in str(failures[0])
+    assert str(failures[0]) == "the judge: 2 attempts failed, the last with: no answer within 0.1 s"
     assert server.counts.requests.total() == 2
 
 
@@ -259,7 +259,7 @@ def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
                 await client.complete(body_of(1))
 
         for status in (400, 401, 403, 404, 429, 500):
-            with pytest.raises((UserError, RequestRejected)) as raised:
+            with pytest.raises((UserError, RequestRejected, TransportFailure)) as raised:
                 asyncio.run(run(status))
             shown = f"{raised.value} {raised.value!r} {raised.value.args}"
             assert "sk-" not in shown
@@ -289,6 +289,17 @@ def test_a_broken_key_is_refused_without_showing_it(key: str) -> None:
     with pytest.raises(UserError) as raised:
         Client("http://localhost/v1", key, label="the judge", concurrency=1, timeout_seconds=1)
     assert "sk-" not in str(raised.value)
+
+
+def test_the_variable_with_the_key_is_the_one_that_is_named() -> None:
+    with OpenAIServer(faults=Faults(status=401)) as server:
+        with pytest.raises(EndpointStopped, match=r"check the key \(MY_JUDGE_KEY\)"):
+            ask(server, key_variable="MY_JUDGE_KEY")
+        with pytest.raises(EndpointStopped, match="name the variable with its key in key_variable") as stop:
+            ask(server, key_variable=None)
+    assert "OPENAI_API_KEY" not in str(stop.value)
+    with pytest.raises(UserError, match="set MY_JUDGE_KEY anew"):
+        Client("http://x/v1", "a b", label="x", concurrency=1, timeout_seconds=1, key_variable="MY_JUDGE_KEY")
 
 
 @pytest.mark.parametrize("base_url", ["localhost:8000/v1", "ftp://host/v1", "http://", "not an address"])

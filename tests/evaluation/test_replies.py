@@ -57,15 +57,15 @@ def completion(**choice: Any) -> bytes:
     return json.dumps({"choices": [{"message": {"content": "3"}, **choice}], "usage": {}}).encode()
 
 
+ODD_TOKENS: list[Any] = [
+    None, {"token": 1}, *({"token": token, "logprob": -0.1} for token in (None, 3, {})),
+    *({"token": "3", "logprob": odd} for odd in (float("nan"), 1e5, 1.0, "x", None, 10**400, [])),
+]  # fmt: skip
 ODD_LOGPROBS: list[Any] = [
     "many", 7, [], [{"token": "3", "logprob": -0.1}], {}, {"content": None}, {"content": []}, {"content": "3"},
-    {"content": 3}, {"content": {"token": "3"}}, {"content": [None]}, {"content": [{"token": 1}]},
-    *({"content": [{"token": token, "logprob": -0.1}]} for token in (None, 3, {})),
-    *({"content": [{"token": "3", "logprob": odd}]} for odd in (float("nan"), 1e5, 1.0, "x", None, 10**400, [])),
-    *(
-        {"content": [{"token": "3", "logprob": -0.1, "top_logprobs": odd}]}
-        for odd in (3, "3", [None], [{"token": None, "logprob": -1}], [{"token": "3", "logprob": float("-inf")}])
-    ),
+    {"content": 3}, {"content": {"token": "3"}}, {"content": [{"token": "3", "logprob": -0.1, "top_logprobs": 3}]},
+    *({"content": [token]} for token in ODD_TOKENS),
+    *({"content": [{"token": "3", "logprob": -0.1, "top_logprobs": [token]}]} for token in ODD_TOKENS),
 ]  # fmt: skip
 
 

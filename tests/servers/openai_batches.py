@@ -87,8 +87,8 @@ class BatchServer(OpenAIServer):
         brought = {"completed": requests, "rejected": requests[1:]}.get(outcome, requests[::2])
         lines = [self._line(one["custom_id"], 200, self._reply(one["body"])) for one in brought]
         if outcome == "rejected":
-            error = {"error": {"message": "Unknown parameter: 'logprobs'.", "code": "unknown_parameter"}}
-            lines.insert(0, self._line(requests[0]["custom_id"], 400, error))
+            unknown = {"error": {"message": "Unknown parameter: 'logprobs'.", "code": "unknown_parameter"}}
+            lines.insert(0, self._line(requests[0]["custom_id"], 400, unknown))
         batch["output_file_id"] = self._keep(b"\n".join(lines))["id"]
         if outcome == "half":
             error = {"error": {"message": "The server had an error.", "code": None}}

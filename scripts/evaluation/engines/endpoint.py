@@ -56,7 +56,12 @@ def start(job: Job) -> Iterator[Ask]:
     async def ask_all(requests: Sequence[Request], save: Save) -> None:
         settings = job.settings.endpoint
         async with Client(
-            address, key, label=label, concurrency=settings.concurrency, timeout_seconds=settings.timeout_seconds
+            address,
+            key,
+            label=label,
+            key_variable=variable,
+            concurrency=settings.concurrency,
+            timeout_seconds=settings.timeout_seconds,
         ) as client:
             await Questioner(job, client).ask_all(requests, save)
 
