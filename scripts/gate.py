@@ -11,20 +11,24 @@ import argparse
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from evaluation.details import read_one
 from evaluation.errors import UserError, run, say
-from evaluation.gating import Findings, Outcome, Side, changed_most, compare, pair, refuse_incomparable
+from evaluation.gating import Findings, Outcome, compare
+from evaluation.gating_changes import changed_most
+from evaluation.gating_runs import Side, pair, refuse_incomparable
 from evaluation.gating_text import gate_text
-from evaluation.params import load_params
+from evaluation.params import Params, load_params
 from evaluation.records import ANSWERS_DIRECTORY, DETAILS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
-from evaluation.revisions import fetch_files
+from evaluation.revisions import Revision
 from evaluation.summaries import markdown_text
 
 EXIT_CODES: dict[Outcome, int] = {"no regression": 0, "regression": 1, "cannot tell": 2}
 CANNOT_TELL = EXIT_CODES["cannot tell"]
+ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"
 
 
 def main() -> None:
@@ -56,20 +60,44 @@ def parse_arguments() -> argparse.Namespace:
 def gate(against: str, chosen: Sequence[str] | None, markdown: bool) -> Outcome:
     """Compares, prints and returns the outcome. Raises a UserError where the two runs cannot be compared."""
     params = load_params()
-    models = chosen or [model for model in params.models if model != params.baseline] or [params.baseline]
-    for model in models:
+    models = models_to_compare(params, chosen)
+    say(f"gate: {', '.join(models)} against {against}")
+    revision = Revision(against)
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder)
+        revision.fetch([QUESTIONS_FILE], other)
+        there = [model for model in models if revision.has(ANSWERS_DIRECTORY / f"{model}.jsonl")]
+        if not there:
+            raise UserError(revision.where, f"it has no answers of {', '.join(models)}", "name one that has some")
+        revision.fetch([path for model in there for path in model_files(model)], other)
+        new = [model for model in models if model not in there]
+        with naming(revision, other):
+            findings = compare_runs(there, new, other, against, params.gate.max_drop)
+    print(gate_text(findings, markdown))
+    say(f"gate: {findings.outcome}")
+    return findings.outcome
+
+
+def models_to_compare(params: Params, chosen: Sequence[str] | None) -> list[str]:
+    """The chosen models, or all but the baseline; raises a UserError for one that is not in params.yaml."""
+    for model in chosen or ():
         if model not in params.models:
             raise UserError(
                 f"--model {model[:40]}", "it is not in params.yaml", f"known are {', '.join(params.models)}"
             )
-    say(f"gate: {', '.join(models)} against {against}")
-    with tempfile.TemporaryDirectory() as folder:
-        other = Path(folder)
-        fetch_files(against, [QUESTIONS_FILE, *(path for model in models for path in model_files(model))], other)
-        findings = compare_runs(models, other, against, params.gate.max_drop)
-    print(gate_text(findings, markdown))
-    say(f"gate: {findings.outcome}")
-    return findings.outcome
+    return list(chosen or ()) or [model for model in params.models if model != params.baseline] or [params.baseline]
+
+
+@contextmanager
+def naming(revision: Revision, folder: Path) -> Iterator[None]:
+    """Lets an error in a copy of the revision's files name the revision: the copy is gone when somebody looks."""
+    try:
+        yield
+    except UserError as error:
+        place = error.where.removeprefix(f"{folder}/")
+        if place == error.where:
+            raise
+        raise UserError(f"{revision.where}, {place}", error.found, ANOTHER_VERSION) from None
 
 
 def model_files(model: str) -> list[Path]:
@@ -78,10 +106,10 @@ def model_files(model: str) -> list[Path]:
     return [*rows, DETAILS_DIRECTORY / f"{model}.json"]
 
 
-def compare_runs(models: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
-    """Compares this run with the one whose files lie in `other`."""
-    now = read_one(DETAILS_DIRECTORY / f"{models[0]}.json").run
-    refuse_incomparable(now, read_one(other / DETAILS_DIRECTORY / f"{models[0]}.json").run)
+def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
+    """Compares this run with the one whose files lie in `other`; `new` models have none there."""
+    now, before = (read_one(root / DETAILS_DIRECTORY / f"{models[0]}.json").run for root in (Path(), other))
+    refuse_incomparable(now, before)
     here, there = Side.read(Path(), models), Side.read(other, models)
     pairing = pair(here, there)
     if len(pairing.questions) < now.min_questions:
@@ -94,6 +122,8 @@ def compare_runs(models: Sequence[str], other: Path, against: str, max_drop: flo
         max_drop=max_drop,
         questions=len(pairing.questions),
         unpaired=pairing.unpaired,
+        new=list(new),
+        gone=[model for model in before.models if model not in now.models],
         decisions=decisions,
         changes=changed_most(here, there, pairing),
     )

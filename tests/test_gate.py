@@ -1,11 +1,13 @@
 """The gate against a real DVC repository: two commits, an experiment's name, a lost cache, hostile answers."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,6 +50,11 @@ def commit_run(project: Path, message: str) -> str:
     """Aggregates what lies there, records it with DVC and commits it. Returns the commit."""
     done = run_script(project, "aggregate.py")
     assert done.returncode == 0, done.stderr
+    return commit_as_it_is(project, message)
+
+
+def commit_as_it_is(project: Path, message: str) -> str:
+    """Records what lies there with DVC and commits it. Returns the commit."""
     command(project, *DVC, "commit", "--quiet", "--force")
     command(project, "git", "add", "--all")
     command(project, "git", "commit", "--quiet", "--message", message)
@@ -167,6 +174,68 @@ def test_a_missing_revision_is_one_line_and_no_regression(project: Path) -> None
     assert done.returncode == 2
     assert "error: revision no-such-branch: there is no such revision; name a commit" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("revision", ["", " "])
+def test_an_empty_variable_of_ci_is_no_revision(project: Path, revision: str) -> None:
+    done = gate(project, "--against", revision)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: revision: its name is empty; name a commit")
+
+
+@pytest.mark.parametrize("revision", ["HEAD:metrics", "HEAD:params.yaml", "HEAD^{tree}"])
+def test_a_folder_or_file_in_git_is_no_revision(project: Path, revision: str) -> None:
+    done = gate(project, "--against", revision)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"error: revision {revision}: there is no such revision; ")
+    assert "Traceback" not in done.stderr
+
+
+def test_an_annotated_tag_can_be_named(project: Path) -> None:
+    command(project, "git", "tag", "--annotate", "released", "--message", "A release")
+    assert gate(project, "--against", "released").returncode == 0
+
+
+def test_a_new_model_is_left_out_and_the_others_are_compared(project: Path) -> None:
+    write_run(project, replace(SHAPE, models=("sft", "orpo", "baseline")))
+    assert run_script(project, "aggregate.py").returncode == 0
+    done = gate(project)
+    assert done.returncode == 0, done.stderr
+    assert "Not compared: orpo (not in HEAD)." in done.stdout
+    assert {line.split()[0] for line in done.stdout.splitlines() if "nothing changed" in line} == {"sft"}
+    assert "- Not compared: orpo" in gate(project, "--against", "HEAD", "--markdown").stdout
+
+
+def test_new_models_alone_leave_nothing_to_compare(project: Path) -> None:
+    write_run(project, replace(SHAPE, models=("orpo", "baseline")))
+    assert run_script(project, "aggregate.py").returncode == 0
+    done = gate(project)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == "error: revision HEAD: it has no answers of orpo; name one that has some"
+
+
+def test_a_model_that_was_removed_is_named(project: Path) -> None:
+    write_run(project, replace(SHAPE, models=("sft", "orpo", "baseline")))
+    commit_run(project, "three models")
+    write_run(project, SHAPE)
+    assert run_script(project, "aggregate.py").returncode == 0
+    done = gate(project)
+    assert done.returncode == 0, done.stderr
+    assert "No longer here: orpo (in HEAD)." in done.stdout
+
+
+def test_details_of_another_version_name_the_revision_and_a_way_out(project: Path) -> None:
+    path = project / "data/details/sft.json"
+    details = json.loads(path.read_text())
+    del details["run"]["judge_settings"]
+    path.write_text(json.dumps(details))
+    commit_as_it_is(project, "by an older version")
+    assert run_script(project, "aggregate.py").returncode == 0
+    done = gate(project)
+    assert done.returncode == 2
+    line = done.stderr.splitlines()[-1]
+    assert line.startswith("error: revision HEAD, data/details/sft.json: this is no details: run.judge_settings: ")
+    assert "today's pipeline on that revision (docs/decision.md" in line
 
 
 def test_content_that_is_nowhere_is_one_line(project: Path) -> None:

@@ -1,63 +1,17 @@
 """The gate's decision: two runs of the same models, paired by question, and whether one scores worse."""
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from evaluation.details import RunDetails
-from evaluation.errors import UserError
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
-    Answer,
-    Judgement,
-    Question,
-    iterate_rows,
-)
-from evaluation.statistics import Difference, paired_differences, question_means, simultaneous_differences
+from evaluation.gating_changes import Change
+from evaluation.gating_runs import Pairing, Side
+from evaluation.statistics import Difference, paired_differences, simultaneous_differences
 
 Outcome = Literal["no regression", "regression", "cannot tell"]
-Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
 
-MOST_CHANGES = 10
 ALPHA_SHARE = 0.5  # of decision.alpha: a gate is asked again and again, and a false alarm stops a release
-COMPARED_CHARACTERS = 2_000  # of two answers, to say how alike they are
-
-
-@dataclass(frozen=True)
-class Side:
-    """One run: its questions by id, and every model's scores and answers."""
-
-    questions: dict[str, Question]
-    scores: dict[str, Scores]
-    answers: dict[str, dict[str, list[str]]]  # model -> question id -> its samples
-
-    @classmethod
-    def read(cls, root: Path, models: Sequence[str]) -> "Side":
-        """Reads a run from a project's folder, or from a folder with copies of its files."""
-        questions = iterate_rows(root / QUESTIONS_FILE, Question, made_by="validate.py")
-        scores: dict[str, Scores] = {}
-        answers: dict[str, dict[str, list[str]]] = {}
-        for model in models:
-            path = root / JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
-            scores[model] = scores_by_criterion(iterate_rows(path, Judgement, made_by=f"judge.py {model}"))
-            texts = answers.setdefault(model, {})
-            for row in iterate_rows(
-                root / ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}"
-            ):
-                texts.setdefault(row.id, []).append(row.answer)
-        return cls({question.id: question for question in questions}, scores, answers)
-
-
-@dataclass(frozen=True)
-class Pairing:
-    """The questions that are the same in both runs, and how many of either are not."""
-
-    questions: list[str]
-    unpaired: int
 
 
 @dataclass(frozen=True)
@@ -77,26 +31,16 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Change:
-    """One model's answer to one question that changed: its scores' mean change over the criteria, and its words'."""
-
-    model: str
-    question: Question
-    before: dict[str, float]
-    now: dict[str, float]
-    score_change: float
-    likeness: float  # of the two texts, from 0 to 1
-
-
-@dataclass(frozen=True)
 class Findings:
-    """Everything that the gate found."""
+    """Everything that the gate found. `new` models were asked for and are only here, `gone` ones are only there."""
 
     against: str
     run: RunDetails
     max_drop: float
     questions: int
     unpaired: int
+    new: list[str]
+    gone: list[str]
     decisions: list[Decision]
     changes: list[Change]
 
@@ -112,65 +56,6 @@ def combined(outcomes: Iterable[Outcome]) -> Outcome:
     if "regression" in seen:
         return "regression"
     return "cannot tell" if "cannot tell" in seen else "no regression"
-
-
-def scores_by_criterion(judgements: Iterable[Judgement]) -> Scores:
-    """The mean score of every question, by criterion."""
-    rows: dict[str, list[tuple[str, float | None]]] = {}
-    for judgement in judgements:
-        for criterion, score in (judgement.scores or {}).items():
-            rows.setdefault(criterion, []).append((judgement.id, score))
-    return {criterion: question_means(scores) for criterion, scores in rows.items()}
-
-
-def refuse_incomparable(now: RunDetails, before: RunDetails) -> None:
-    """Raises a UserError that says why two runs' scores do not measure the same."""
-    reasons = []
-    if now.run != before.run:
-        reasons.append(f"this is a {now.run} run, that a {before.run} one")
-    if (now.judge.backend, now.judge.judges, now.judge.content) != (
-        before.judge.backend, before.judge.judges, before.judge.content,
-    ):  # fmt: skip
-        reasons.append("the judge differs")
-    changed = sorted(
-        name
-        for name in now.judge_settings.keys() | before.judge_settings.keys()
-        if now.judge_settings.get(name) != before.judge_settings.get(name)
-    )
-    if changed:
-        reasons.append(f"the judge's settings differ ({', '.join(changed)})")
-    reasons += rubric_changes(now, before)
-    if reasons:
-        remedy = "judge that revision's answers by today's judge and rubric (judging alone costs no generation)"
-        raise UserError("not comparable", "; ".join(reasons), remedy)
-
-
-def rubric_changes(now: RunDetails, before: RunDetails) -> list[str]:
-    """How the rubrics differ, criterion by criterion."""
-    changes = []
-    for name in [*now.rubric, *(name for name in before.rubric if name not in now.rubric)]:
-        if name not in now.rubric or name not in before.rubric:
-            changes.append(f"the criterion {name} is only in {'this' if name in now.rubric else 'that'} run")
-        elif now.rubric[name].ends != before.rubric[name].ends:
-            changes.append(f"the scale of {name} differs")
-        elif now.rubric[name] != before.rubric[name]:
-            changes.append(f"the wording of {name} differs")
-    return changes
-
-
-def pair(here: Side, there: Side) -> Pairing:
-    """Finds the questions with the same id, instruction and reference in both runs, in this run's order."""
-    same = [
-        key
-        for key, question in here.questions.items()
-        if key in there.questions and content(there.questions[key]) == content(question)
-    ]
-    return Pairing(same, len(here.questions.keys() | there.questions.keys()) - len(same))
-
-
-def content(question: Question) -> tuple[str, str | None]:
-    """What a question asks, whatever its id and tags."""
-    return question.instruction, question.reference
 
 
 def compare(here: Side, there: Side, pairing: Pairing, run: RunDetails, max_drop: float) -> list[Decision]:
@@ -216,41 +101,3 @@ def decide(difference: Difference | None, min_questions: int, max_drop: float) -
     if interval.low > -max_drop:
         return "no regression"
     return "regression" if interval.high < 0 and interval.mean < -max_drop else "cannot tell"
-
-
-def changed_most(here: Side, there: Side, pairing: Pairing) -> list[Change]:
-    """The answers whose scores changed most, drops before gains of the same size, then those whose words did."""
-    changes = [
-        change
-        for model in here.scores
-        for question in pairing.questions
-        if (change := change_of(model, question, here, there))
-    ]
-    changes.sort(key=lambda change: (-abs(change.score_change), change.score_change))
-    # Comparing texts is slow, so only those that could still be shown are.
-    return sorted(
-        (with_likeness(change, here, there) for change in changes[: 5 * MOST_CHANGES]),
-        key=lambda change: (-abs(change.score_change), change.score_change, change.likeness),
-    )[:MOST_CHANGES]
-
-
-def change_of(model: str, question: str, here: Side, there: Side) -> Change | None:
-    """One answer's change; None where it stayed word for word, or is missing in one run."""
-    texts = [side.answers[model].get(question) for side in (here, there)]
-    if None in texts or texts[0] == texts[1]:
-        return None
-    now, before = (
-        {name: scores[question] for name, scores in side.scores[model].items() if question in scores}
-        for side in (here, there)
-    )
-    both = now.keys() & before.keys()
-    mean = sum(now[name] - before[name] for name in sorted(both)) / len(both) if both else 0.0
-    return Change(model, here.questions[question], before, now, mean, likeness=1.0)
-
-
-def with_likeness(change: Change, here: Side, there: Side) -> Change:
-    """Adds how alike the two texts are, by their words."""
-    texts = [" ".join(side.answers[change.model][change.question.id]) for side in (there, here)]
-    words = [text[:COMPARED_CHARACTERS].split() for text in texts]
-    ratio = difflib.SequenceMatcher(None, words[0], words[1], autojunk=False).ratio()
-    return Change(change.model, change.question, change.before, change.now, change.score_change, ratio)

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from evaluation.gating import ALPHA_SHARE, Change, Decision, Findings
+from evaluation.gating import ALPHA_SHARE, Decision, Findings
+from evaluation.gating_changes import Change
 from evaluation.summaries import NOTHING, aligned, interval_text, markdown_table, markdown_text, plain_name, run_note
 
 SHOWN_CHARACTERS = 60  # of a question
@@ -20,7 +21,7 @@ def gate_text(findings: Findings, markdown: bool) -> str:
     rows = [decision_row(decision) for decision in findings.decisions]
     changes = [change_row(change) for change in findings.changes]
     opening = f"Gate: {OPENINGS[findings.outcome]}, against {plain_name(findings.against)}."
-    notes = [how_to_read(findings), *lost_notes(findings.decisions), run_note(findings.run)]
+    notes = [how_to_read(findings), *models_notes(findings), *lost_notes(findings.decisions), run_note(findings.run)]
     notes = [note for note in notes if note]
     if markdown:
         opening, notes = f"**{markdown_text(opening)}**", [f"- {markdown_text(note)}" for note in notes]
@@ -54,6 +55,16 @@ def how_to_read(findings: Findings) -> str:
         f"No regression: the interval lies above -{drop} (gate.max_drop). Regression: it lies below 0, and the change "
         f"below -{drop}. All intervals hold together at {confidence}."
     )
+
+
+def models_notes(findings: Findings) -> list[str]:
+    """Which models are in one of the two runs only."""
+    against = plain_name(findings.against)
+    new, gone = (", ".join(plain_name(model) for model in models) for models in (findings.new, findings.gone))
+    return [
+        *([f"Not compared: {new} (not in {against})."] if new else []),
+        *([f"No longer here: {gone} (in {against})."] if gone else []),
+    ]
 
 
 def lost_notes(decisions: Sequence[Decision]) -> list[str]:

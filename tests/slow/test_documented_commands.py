@@ -15,6 +15,7 @@ from tests.slow.pipeline import RECORDED, Clone, run
 pytestmark = pytest.mark.slow
 
 ENOUGH_QUESTIONS = 31  # decision.min_questions is 30
+CANNOT_TELL = 2
 
 
 def block_after(page: str, heading: str, language: str) -> str:
@@ -65,3 +66,33 @@ def test_the_gate_in_ci_pulls_what_it_compares(tmp_path: Path) -> None:
     done = shell(script, checkout.root, GITHUB_STEP_SUMMARY=str(summary), GIT_CONFIG_GLOBAL=os.devnull)
     assert done.returncode == 0, done.stdout + done.stderr
     assert summary.read_text(encoding="utf-8").startswith("**Gate: no regression, against origin/main.**")
+
+
+def test_a_revision_of_another_version_can_be_compared_after_todays_pipeline_ran_on_it(tmp_path: Path) -> None:
+    console = block_after("docs/decision.md", "The gate", "console")
+    script = "\n".join(line.removeprefix("$ ") for line in console.splitlines()).replace("<revision>", "older")
+    with OpenAIServer() as judge:
+        clone = Clone.of_this_repository(tmp_path / "clone")
+        clone.use_recorded_models(judge.base_url, questions=ENOUGH_QUESTIONS)
+        clone.dvc("repro")
+        for path in (clone.root / "data/details").iterdir():
+            details = json.loads(path.read_text(encoding="utf-8"))
+            del details["run"]["judge_settings"]
+            path.write_text(json.dumps(details), encoding="utf-8")
+        clone.dvc("commit", "--force", "--quiet")
+        clone.commit("An older version's run")
+        clone.git("tag", "older")
+        with (clone.root / "scripts/evaluation/details.py").open("a") as script_of_today:
+            script_of_today.write("# Another version.\n")
+        params = clone.params()
+        params["models"]["orpo"] = {"engine": "recorded", "path": "orpo.jsonl"}
+        clone.write_params(params)
+        clone.dvc("repro")
+        clone.commit("Today, with a fourth model")
+        bought = judge.counts.requests.total()
+        assert run("python", "scripts/gate.py", "--against", "older", cwd=clone.root).returncode == CANNOT_TELL
+        done = shell(script, clone.root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert judge.counts.requests.total() == bought
+    assert "Gate: no regression, against before." in done.stdout
+    assert "Not compared: orpo (not in before)." in done.stdout
