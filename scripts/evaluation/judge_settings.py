@@ -6,10 +6,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from evaluation.environment import endpoint_label
 from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, as_tuple
 
 RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "verdict", "win_rate"}  # columns of the metrics table
+
+ASK_ONCE = "name it once, and set judge.samples to ask every judge several times"
 
 
 def as_number(value: str | float) -> int | float:
@@ -110,16 +111,11 @@ class Judge(Settings):
 
     @model_validator(mode="after")
     def check_panel(self) -> Self:
-        """One judge at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
-        seen: set[tuple[str, str]] = set()
-        for one in (self, *self.panel) if self.panel else ():
-            judge = one.model, endpoint_label(one.base_url, one.served_as)
-            if judge in seen:
-                raise ValueError(
-                    f"panel: {judge[0][:100]} at {judge[1][:100]} is asked twice; leave one out, "
-                    "or set judge.samples to ask each judge several times"
-                )
-            seen.add(judge)
+        """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
+        judges = [(one.model, one.served_as or one.base_url or "openai") for one in (self, *self.panel)]
+        for model, endpoint in judges:
+            if judges.count((model, endpoint)) > 1:
+                raise ValueError(f"panel: {model[:100]} at {endpoint[:100]} is asked twice; {ASK_ONCE}")
         return self
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
-from evaluation.errors import UserError
-from evaluation.judge_settings import Judge
+from evaluation.errors import UserError, one_line
+from evaluation.judge_settings import ASK_ONCE, Judge
 from evaluation.judge_settings import Panelist as FurtherJudge
 
 OPENAI_HOST = "api.openai.com"
@@ -41,6 +41,8 @@ def panel_of(judge: Judge) -> tuple[Panelist, ...]:
 
     A key is sent where it belongs only: OPENAI_API_KEY to the endpoint of `judge.base_url` and to OpenAI, any other
     panelist gets the key that it names, or that of the first judge when it is at the same address.
+
+    Raises a UserError for judges that OPENAI_BASE_URL makes the same: they share their replies in the ledger.
     """
     first_address = endpoint_address(judge.base_url)
     first_variable = judge.key_variable or OPENAI_KEY_VARIABLE
@@ -56,6 +58,11 @@ def panel_of(judge: Judge) -> tuple[Panelist, ...]:
         needs_key = variable is not None and (variable != OPENAI_KEY_VARIABLE or is_openai(address))
         label = endpoint_label(one.base_url, one.served_as)
         panel.append(Panelist(one.model, address, label, variable, needs_key))
+    asked = [(one.model, one.label) for one in panel]
+    for model, label in asked:
+        if asked.count((model, label)) > 1:
+            found = f"{one_line(model)} at {one_line(label)} is asked twice"
+            raise UserError("judge.panel", found, ASK_ONCE)
     return tuple(panel)
 
 

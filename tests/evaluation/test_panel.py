@@ -4,7 +4,7 @@ from evaluation.errors import UserError
 from evaluation.judge_settings import Judge, Panelist
 from evaluation.panel import missing_judge_keys, panel_of, require_keys
 from evaluation.params import load_params
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Project
 
 OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"
 
@@ -46,25 +46,28 @@ def test_a_look_alike_of_openai_gets_no_key() -> None:
     assert keys(settings)[1] is None
 
 
-def with_panel(*panel: dict[str, str]) -> Judge:
-    shipped = load_params(ROOT / "params.yaml").judge.model_dump()
-    return Judge.model_validate(shipped | {"panel": list(panel)})
-
-
-def test_the_same_judge_twice_is_refused() -> None:
-    with pytest.raises(ValueError, match="panel: gpt-4o-mini at openai is asked twice; leave one out"):
-        with_panel({"model": "gpt-4o-mini"})
-    with pytest.raises(ValueError, match="panel: x at a is asked twice"):
-        with_panel({"model": "x", "served_as": "a"}, {"model": "x", "served_as": "a", "base_url": OURS})
-
-
 def test_one_model_at_two_endpoints_is_two_judges_unless_the_environment_makes_them_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    assert len(panel_of(with_panel({"model": "gpt-4o-mini", "base_url": OURS}))) == 2
+    settings = judge(a=Panelist(model="gpt-4o-mini", base_url=OURS))
+    assert len(panel_of(settings)) == 2
     monkeypatch.setenv("OPENAI_BASE_URL", OURS)
-    with pytest.raises(ValueError, match="panel: gpt-4o-mini at http://localhost:8000/v1 is asked twice"):
-        with_panel({"model": "gpt-4o-mini", "base_url": OURS})
+    with pytest.raises(UserError, match="gpt-4o-mini at http://localhost:8000/v1 is asked twice"):
+        panel_of(settings)
+
+
+@pytest.mark.parametrize(
+    ("panel", "judge_and_endpoint"),
+    [
+        ([{"model": "gpt-4o-mini"}], "gpt-4o-mini at openai"),
+        ([{"model": "x", "served_as": "a"}, {"model": "x", "served_as": "a", "base_url": OURS}], "x at a"),
+    ],
+)
+def test_the_same_judge_twice_is_refused_with_the_settings(
+    project: Project, panel: list[dict[str, str]], judge_and_endpoint: str
+) -> None:
+    project.set(judge__panel=panel)
+    assert f"panel: {judge_and_endpoint} is asked twice; name it once" in project.error_line("validate.py")
 
 
 def test_a_missing_key_is_named_once_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
