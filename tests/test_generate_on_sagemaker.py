@@ -118,7 +118,7 @@ def test_an_engine_that_needs_no_machine_runs_here(tmp_path: Path, aws: LocalAWS
     workspace = sagemaker_workspace(tmp_path / "workspace")
     rows = [{"instruction": question.instruction, "answer": "Yes."} for question in workspace.questions]
     (workspace.root / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    workspace.change(engine="recorded", path="answers.jsonl", id=None)
+    workspace.change(engine="recorded", path="answers.jsonl", id=None, prompt=None)
     said = workspace.run_ok("generate.py", "sft", **aws.environment())
     assert "engine recorded needs no machine of its own and runs here" in said
     assert not aws.calls

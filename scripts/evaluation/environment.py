@@ -16,7 +16,10 @@ def load_secrets() -> None:
     if path.is_file():  # a container's image may lack the library, and has no such file
         from dotenv import load_dotenv
 
-        load_dotenv(path, override=False)
+        try:
+            load_dotenv(path, override=False)
+        except (OSError, UnicodeDecodeError):
+            raise UserError(str(path), "it cannot be read as UTF-8 text", "save it as such, or remove it") from None
 
 
 def endpoint_address(base_url: str | None) -> str | None:

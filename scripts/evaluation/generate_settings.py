@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
+from evaluation.records import canonical_json
 from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, Strings, Texts
 
 ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set
@@ -16,6 +17,13 @@ ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; n
 }  # fmt: skip
 EngineName = Literal["vllm", "transformers", "endpoint", "recorded"]
 PromptFormat = Literal["alpaca", "chat"]
+WITH_WEIGHTS = ("vllm", "transformers")
+ENGINES_OF = {  # a model's setting -> the engines that read it
+    "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",), "key_variable": ("endpoint",),
+    "adapter": ("vllm",), "fallback": WITH_WEIGHTS, "revision": WITH_WEIGHTS, "system": (*WITH_WEIGHTS, "endpoint"),
+    "prompt": (*WITH_WEIGHTS, "endpoint"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
+    "transformers": ("transformers",), "endpoint": ("endpoint",),
+}  # fmt: skip
 
 
 class Questions(Settings):
@@ -59,7 +67,11 @@ class Vllm(Settings):
     @field_validator("engine_args")
     @classmethod
     def refuse_what_has_a_setting(cls, arguments: dict[str, Any]) -> dict[str, Any]:
-        """Arguments that would run foreign code, leak a secret or contradict a setting are refused."""
+        """Arguments that would run foreign code, leak a secret, contradict a setting or fit in no key are refused."""
+        try:
+            canonical_json(arguments)
+        except (TypeError, ValueError):
+            raise ValueError("its values must be texts, finite numbers, true, false, null, lists or sections") from None
         for name in arguments:
             plain = str(name).lstrip("-").replace("-", "_")
             if plain in ENGINE_ARGS_WITH_A_SETTING:
@@ -120,10 +132,11 @@ class Model(Settings):
         needed = "path" if engine == "recorded" else "id"
         if getattr(self, needed) is None:
             raise ValueError(f"engine {engine} needs `{needed}`")
-        owners = {
-            "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",),
-            "key_variable": ("endpoint",), "adapter": ("vllm",),
-        }  # fmt: skip
-        for name, engines in owners.items():
-            if getattr(self, name) is not None and engine not in engines:
-                raise ValueError(f"`{name}` is only for engine {engines[0]}, and this model's engine is {engine}")
+        for name, engines in ENGINES_OF.items():
+            default = type(self).model_fields[name].get_default(call_default_factory=True)
+            if getattr(self, name) != default and engine not in engines:
+                raise ValueError(f"`{name}` is only for engine {' or '.join(engines)}, and this model's is {engine}")
+        for name in self.sampling.keys() - {"samples"} if engine == "recorded" else ():
+            raise ValueError(f"`sampling.{name}` has no effect on answers that were made elsewhere (engine recorded)")
+        if self.adapter is None and self.adapter_revision != "main":
+            raise ValueError("`adapter_revision` has no effect without `adapter`")

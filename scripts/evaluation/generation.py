@@ -108,7 +108,11 @@ def local_path(path: str) -> Path:
     except RuntimeError:  # ~somebody who is not here
         given = Path(path)
     in_root = project_root() / given
-    return in_root if in_root.exists() and not given.exists() else given
+    try:
+        return in_root if in_root.exists() and not given.exists() else given
+    except OSError as error:  # such as a name that is too long
+        found = f"this cannot be looked for ({error.strerror or error})"
+        raise UserError(f"'{path[:80]}'", found, "correct the path or id in params.yaml") from None
 
 
 def answer_key(job: Job, **determines: Any) -> dict[str, Any]:

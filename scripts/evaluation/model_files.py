@@ -75,7 +75,7 @@ def identify_local_folder(folder: str | Path, cache: Path) -> str:
     remembered = _read_cache(cache)
     hashes = {name: _remembered_sha256(root / name, remembered) for name in model_files(names)}
     text = json.dumps(remembered, indent=1, sort_keys=True) + "\n"
-    if not cache.exists() or cache.read_text(encoding="utf-8") != text:
+    if not cache.is_file() or cache.read_bytes() != text.encode():
         write_text(cache, text)
     return content_hash(hashes)
 

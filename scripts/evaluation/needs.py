@@ -7,7 +7,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from evaluation.panel import missing_judge_keys, require_keys
+from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, secret
+from evaluation.panel import is_openai, missing_judge_keys, require_keys
 from evaluation.params import Params
 from evaluation.sagemaker_connection import missing_for_sagemaker
 
@@ -26,6 +27,17 @@ def missing_engines(params: Params) -> Iterator[str]:
             yield "there is no GPU that vLLM could use"
     if "transformers" in names and importlib.util.find_spec("transformers") is None:
         yield "transformers is not installed (pip install -r requirements/base.txt)"
+    yield from missing_model_keys(params)
+
+
+def missing_model_keys(params: Params) -> Iterator[str]:
+    """Says so when a served model needs a key and there is none."""
+    for key, model in params.models.items():
+        if params.generation(key).engine == "endpoint":
+            at_openai = is_openai(endpoint_address(model.base_url))
+            variable = model.key_variable or (OPENAI_KEY_VARIABLE if at_openai else None)
+            if variable and not secret(variable):
+                yield f"there is no {variable} for the model {key}"
 
 
 def has_gpu() -> bool:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Hashable
+from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from evaluation.errors import UserError
+from evaluation.errors import UserError, one_line
 from evaluation.generate_settings import Generate, Model, Questions
 from evaluation.judge_settings import Compare, Judge
 from evaluation.sagemaker_settings import SageMaker
@@ -129,10 +130,20 @@ class UniqueKeyLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+PLAIN_WORDS = {  # pydantic's type of a complaint -> what is meant in YAML
+    "tuple_type": "input should be a list, such as [a, b]",
+    "dict_type": "input should be a section of settings",
+    "model_type": "input should be a section of settings",
+}
+NUMBER_AS_TEXT = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,9})?[eE][-+]?[0-9]")  # to YAML, not to people
+
+
 def first_problem(error: ValidationError) -> tuple[str, str]:
     """The place and the message of the first of pydantic's complaints."""
-    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    message = first["msg"].removeprefix("Value error, ")
+    first = error.errors(include_url=False, include_context=False)[0]
+    message = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    if first["type"] in ("float_type", "int_type") and NUMBER_AS_TEXT.fullmatch(str(first["input"])):
+        message += f"; to YAML {first['input']} is a text, write {Decimal(first['input']):f}"
     return ".".join(str(part) for part in first["loc"]), message[:1].lower() + message[1:]
 
 
@@ -142,10 +153,14 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         values = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
     except FileNotFoundError:
         raise UserError(str(path), "there is no such file here", "run this in the project's root") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except OSError as error:
+        found = f"it cannot be read ({error.strerror or error})"
+        raise UserError(str(path), found, "restore it from Git") from None
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-99-99 is no date
         mark = getattr(error, "problem_mark", None)
         where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        found = getattr(error, "problem", None) or "it is not UTF-8 text"
+        found = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else one_line(error)
+        found = getattr(error, "problem", None) or found
         raise UserError(where, f"this is not valid YAML: {found}", "correct it") from None
     if not isinstance(values, dict):
         raise UserError(str(path), "it holds no settings", "restore it from Git")

@@ -74,7 +74,7 @@ def resolve_model(key: str, params: Params, requested: str, run: Run, pins: Pins
 def find_model(key: str, model: Model, engine: str, pins: Pins) -> tuple[Found, ResolvedAdapter | None]:
     """A model as it is found, checked, and its adapter where it has one."""
     if engine == "endpoint":
-        return endpoint_model(model), None
+        return endpoint_model(key, model), None
     if engine == "recorded":
         return recorded_file(f"models.{key}.path", model.path or ""), None
     found = find_weights(f"model {key}", model.id or "", model.revision, model.fallback, pins)
@@ -87,8 +87,11 @@ def find_model(key: str, model: Model, engine: str, pins: Pins) -> tuple[Found, 
     return found, ResolvedAdapter(id=lora.id, sha=lora.sha, content=lora.content)
 
 
-def endpoint_model(model: Model) -> Found:
+def endpoint_model(key: str, model: Model) -> Found:
     """A served model: its content cannot be seen, so its place and name stand for it."""
+    if model.prompt != "chat":
+        found = f"an endpoint is asked in chat messages, and the prompt format is {model.prompt}"
+        raise UserError(f"model {key}", found, "set `prompt: chat`, or run the model's weights with engine vllm")
     label = endpoint_label(model.base_url, model.served_as)
     return Found(model.id or "", None, content_key({"endpoint": label, "model": model.id}))
 
@@ -179,6 +182,9 @@ def find_questions(settings: Questions, run: Run, pins: Pins) -> tuple[Found, li
 def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str, Any]]]:
     """The rows of a local file; in the embedded world only those that its judge was not trained on."""
     path = EMBEDDED_QUESTIONS_FILE if run == "embedded" else local_path(settings.dataset)
+    if run != "embedded" and settings.split != Questions.model_fields["split"].default:
+        found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
+        raise UserError("questions.split", found, "set it to test, and name a file with the rows that you mean")
     columns = needed_columns(settings) + (["part"] if run == "embedded" else [])
     rows = load_local_table(path, columns)
     if run == "embedded":

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from evaluation.errors import UserError
 from evaluation.generation import EngineDescription, Result, answer_key, local_path, over_long, row_seed, shortened
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import Workspace, make_workspace
@@ -53,6 +54,11 @@ def test_a_relative_path_is_looked_for_here_and_then_in_the_projects_root(
     assert local_path("models") == root / "models"
     (copy / "models").mkdir()
     assert local_path("models").resolve() == copy / "models"
+
+
+def test_a_path_that_is_too_long_is_one_line() -> None:
+    with pytest.raises(UserError, match="this cannot be looked for"):
+        local_path("m" * 300)
 
 
 def test_a_librarys_message_becomes_one_short_printable_line() -> None:

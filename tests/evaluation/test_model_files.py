@@ -101,11 +101,11 @@ def test_weights_are_read_once_while_size_and_time_stay(folder: Path, tmp_path: 
     assert identify_local_folder(folder, cache) != first
 
 
-@pytest.mark.parametrize("text", ["not JSON", "[]", '{"%s": 3}', '{"%s": [1, 2]}', '{"%s": [17, 0, "forged"]}'])
+@pytest.mark.parametrize("text", ["not JSON", "\xff", "[]", '{"%s": 3}', '{"%s": [1, 2]}', '{"%s": [17, 0, "forged"]}'])
 def test_a_spoilt_cache_costs_time_and_nothing_else(text: str, folder: Path, tmp_path: Path) -> None:
     expected = identify_local_folder(folder, tmp_path / "clean.json")
     cache = tmp_path / "spoilt.json"
-    cache.write_text(text.replace("%s", str(folder / "model.safetensors")))
+    cache.write_text(text.replace("%s", str(folder / "model.safetensors")), encoding="latin-1")
     assert identify_local_folder(folder, cache) == expected
 
 

@@ -1,3 +1,4 @@
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def load(params: dict[str, Any], tmp_path: Path) -> Params:
     return load_params(path)
 
 
+RECORDED = {"engine": "recorded", "path": "answers.jsonl"}
 BAD_SETTINGS = [
     ("dumy", True, "did you mean 'dummy'?"),
     ("dummy", "False", "dummy: input should be a valid boolean"),
@@ -66,6 +68,20 @@ BAD_SETTINGS = [
     ("models.sft.engine", "recorded", "models.sft: engine recorded needs `path`"),
     ("models.sft.path", "answers.jsonl", "`path` is only for engine recorded"),
     ("models.sft.base_url", "http://localhost:1/v1", "`base_url` is only for engine endpoint"),
+    ("models.sft", RECORDED | {"system": "Be kind."}, "`system` is only for engine vllm or transformers or endpoint"),
+    ("models.sft", RECORDED | {"prompt": "alpaca"}, "`prompt` is only for engine"),
+    ("models.sft", RECORDED | {"stop": ["#"]}, "`stop` is only for engine"),
+    ("models.sft", RECORDED | {"fallback": "a/b"}, "`fallback` is only for engine vllm or transformers"),
+    ("models.sft", RECORDED | {"sampling": {"samples": 2, "seed": 1}}, "`sampling.seed` has no effect on answers"),
+    ("models.sft", {"id": "a", "engine": "endpoint", "revision": "v2"}, "`revision` is only for engine vllm or"),
+    ("models.sft", {"id": "a", "engine": "transformers", "vllm": {"dtype": "auto"}}, "`vllm` is only for engine vllm"),
+    ("models.sft.transformers", {"dtype": "auto"}, "`transformers` is only for engine transformers"),
+    ("models.sft.adapter_revision", "v2", "`adapter_revision` has no effect without `adapter`"),
+    ("models.sft", "a/b", "models.sft: input should be a section of settings"),
+    ("models.sft.stop", "###", "models.sft.stop: input should be a list, such as [a, b]"),
+    ("models", 3, "models: input should be a section of settings"),
+    ("gate.max_drop", "1e-1", "gate.max_drop: input should be a valid number; to YAML 1e-1 is a text, write 0.1"),
+    ("judge.max_tokens", "1e3", "to YAML 1e3 is a text, write 1000"),
     ("models.sft.sampling", {"temprature": 1}, "models.sft.sampling: there is no setting 'temprature'; did you mean"),
     ("models.sft.sampling", {"temperature": -1}, "models.sft.sampling.temperature: input should be greater"),
     ("models.sft.vllm", {"engine_args": {"trust_remote_code": True}}, "'trust_remote_code' is not allowed here"),
@@ -76,6 +92,8 @@ BAD_SETTINGS = [
     ("generate.vllm.engine_args", {"trust-remote-code": True}, "'trust_remote_code' is not allowed here"),
     ("generate.vllm.engine_args", {"hf_token": "hf_planted"}, "'hf_token' is not allowed here"),
     ("generate.vllm.engine_args", {"dtype": "half"}, "set generate.vllm.dtype"),
+    ("generate.vllm.engine_args", {"x": float("inf")}, "its values must be texts, finite numbers"),
+    ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "its values must be texts, finite numbers"),
     ("generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
     ("questions.limit", -1, "questions.limit: input should be greater than 0"),
     ("questions.dataset", "", "questions.dataset: string should have at least 1 character"),
@@ -106,6 +124,9 @@ BAD_FILES = [
     ("dummy: false\ndummy: true\n", "'dummy' is given twice"),
     ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
     ("\x00", "not valid YAML"),
+    ("split: 2024-99-99", "not valid YAML: month must be in"),
+    ("seed: " + "7" * 5000, "not valid YAML: Exceeds the limit"),
+    ("[" * 5000, "not valid YAML: maximum recursion depth"),
 ]
 
 
@@ -124,18 +145,30 @@ def test_a_file_that_is_no_text_says_so(tmp_path: Path) -> None:
         load_params(path)
 
 
+def test_a_folder_in_the_files_place_says_so(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").mkdir()
+    with pytest.raises(UserError, match="it cannot be read"):
+        load_params(tmp_path / "params.yaml")
+
+
+def test_samples_of_recorded_answers_may_be_set(tmp_path: Path) -> None:
+    params = load(changed("models.sft", RECORDED | {"sampling": {"samples": 2}}), tmp_path)
+    assert params.generation("sft").sampling.samples == 2
+
+
 def test_a_missing_file_names_the_place_to_run_in(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="run this in the project's root"):
         load_params(tmp_path / "params.yaml")
 
 
 def test_a_model_overrides_engine_and_settings_and_keeps_the_rest(tmp_path: Path) -> None:
-    override = {"id": "a/b", "engine": "transformers", "sampling": {"temperature": 0}, "vllm": {"dtype": "float16"}}
+    own = {"dtype": "float32"}
+    override = {"id": "a/b", "engine": "transformers", "sampling": {"temperature": 0}, "transformers": own}
     params = load(changed("models.sft", override), tmp_path)
     assert params.generation("sft").engine == "transformers"
     assert params.generation("sft").sampling.temperature == 0
     assert params.generation("sft").sampling.top_p == params.generate.sampling.top_p
-    assert params.generation("sft").vllm.dtype == "float16"
+    assert params.generation("sft").transformers.dtype == "float32"
     assert params.generation("dpo") == params.generate
 
 

@@ -14,7 +14,7 @@ from tests.evaluation.engines.workspaces import Workspace, answered, make_worksp
 def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     monkeypatch.chdir(tmp_path)
     made = make_workspace(tmp_path / "workspace", questions=5)
-    made.change(engine="recorded", id=None, path=str(tmp_path / "answers.jsonl"))
+    made.change(engine="recorded", id=None, prompt=None, path=str(tmp_path / "answers.jsonl"))
     return made
 
 
