@@ -7,8 +7,10 @@ Run     python scripts/validate.py [--update]
 """
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from evaluation.environment import load_secrets
 from evaluation.errors import OutOfReachError, UserError, run, say, warn
@@ -29,10 +31,11 @@ from evaluation.records import (
     Comparison,
     Judgement,
     Run,
-    read_rows_if_there,
+    file_sha256,
+    iterate_rows,
     record_text,
     rows_text,
-    write_text,
+    write_all,
 )
 from evaluation.resolving import resolve_judge, resolve_model, resolve_questions
 from evaluation.worlds import DUMMY_QUESTIONS, world_params
@@ -41,6 +44,7 @@ PER_MODEL_DIRECTORIES = (
     ANSWERS_DIRECTORY, ENGINES_DIRECTORY, JUDGEMENTS_DIRECTORY, COMPARISONS_DIRECTORY, DETAILS_DIRECTORY,
     METRICS_DIRECTORY,
 )  # fmt: skip
+LedgerRow = tuple[str, Kind, dict[str, Any]]
 WORLD_WORDS: dict[Run, str] = {
     "real": "a real run",
     "dummy": f"a rehearsal on {DUMMY_QUESTIONS} questions",
@@ -115,10 +119,10 @@ def resolve_world(world: Run, params: Params, pins: Pins) -> dict[Path, str]:
 
 def write_files(files: dict[Path, str]) -> None:
     """Writes the files, and removes resolved ones that are no longer meant."""
-    for path, text in files.items():
-        write_text(path, text)
+    write_all((path, [text]) for path, text in files.items())
     for path in set(RESOLVED_DIRECTORY.iterdir()) - set(files):
-        path.unlink()
+        if path.is_file():
+            path.unlink()
 
 
 def remove_leftovers(params: Params) -> None:
@@ -135,26 +139,45 @@ def adopt(ledger: Ledger) -> None:
 
     A row's key does not hold its model's name, so rows of a model that is called otherwise now count as well.
     """
-    directories = (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, COMPARISONS_DIRECTORY)
-    names = sorted({path.stem for directory in directories for path in directory.glob("*.jsonl")})
-    adopted = sum(ledger.put_many(workspace_results(name)) for name in names)
+    adopted = 0
+    for directory, results in RESULTS_OF.items():
+        for path in sorted(directory.glob("*.jsonl")):
+            try:
+                sha256 = file_sha256(path)
+            except OSError as error:
+                warn(f"{path}: it cannot be read ({error.strerror}); its rows are not adopted into the ledger")
+                continue
+            adopted += ledger.adopt(sha256, readable(results(path)))
     if adopted:
         say(f"validate: adopted {adopted} results of the workspace into the ledger")
 
 
-def workspace_results(key: str) -> Iterator[tuple[str, Kind, dict[str, object]]]:
-    """The answers and replies in one model's files, as the ledger keeps them. An unreadable file is passed over."""
+def readable(results: Iterator[LedgerRow]) -> Iterator[LedgerRow]:
+    """The results of a file up to a row that cannot be read; no later one is read, and the warning comes once."""
     try:
-        for answer in read_rows_if_there(ANSWERS_DIRECTORY / f"{key}.jsonl", Answer):
-            yield answer.key, "answer", answer.model_dump(exclude={"id", "sample", "prompt", "key"})
-        judged: list[Judgement | Comparison] = [
-            *read_rows_if_there(JUDGEMENTS_DIRECTORY / f"{key}.jsonl", Judgement),
-            *read_rows_if_there(COMPARISONS_DIRECTORY / f"{key}.jsonl", Comparison),
-        ]
-        for reply in (reply for row in judged for reply in row.replies):
-            yield reply.key, "reply", reply.model_dump(exclude={"key"})
+        yield from results
     except UserError as error:
         warn(f"{error.where}: {error.found}; its rows are not adopted into the ledger")
+
+
+def answers_of(path: Path) -> Iterator[LedgerRow]:
+    """A file's answers, as the ledger keeps them."""
+    for answer in iterate_rows(path, Answer, made_by="validate.py"):
+        yield answer.key, "answer", answer.model_dump(exclude={"id", "sample", "prompt", "key"})
+
+
+def replies_of(path: Path, kind: type[Judgement] | type[Comparison]) -> Iterator[LedgerRow]:
+    """A file's replies of judges, as the ledger keeps them."""
+    for row in iterate_rows(path, kind, made_by="validate.py"):
+        for reply in row.replies:
+            yield reply.key, "reply", reply.model_dump(exclude={"key"})
+
+
+RESULTS_OF: dict[Path, Callable[[Path], Iterator[LedgerRow]]] = {
+    ANSWERS_DIRECTORY: answers_of,
+    JUDGEMENTS_DIRECTORY: partial(replies_of, kind=Judgement),
+    COMPARISONS_DIRECTORY: partial(replies_of, kind=Comparison),
+}
 
 
 if __name__ == "__main__":

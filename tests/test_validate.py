@@ -217,6 +217,22 @@ def with_repeated_ids(project: Project) -> None:
     project.set(questions__id_column="output")
 
 
+def with_resolved_blocked(project: Project) -> None:
+    shutil.rmtree(project.root / "data" / "resolved")
+    (project.root / "data" / "resolved").write_text("a file where a folder belongs")
+    write_questions(project, QUESTIONS[:1])
+
+
+def with_questions_blocked(project: Project) -> None:
+    (project.root / "data" / "questions.jsonl").unlink()
+    (project.root / "data" / "questions.jsonl").mkdir()
+
+
+def served(**settings: Any) -> Break:
+    model = {"id": "hosted", "engine": "endpoint", "base_url": "http://localhost:9/v1", **settings}
+    return lambda project: project.set(models__sft=model)
+
+
 BAD_WORLDS: list[tuple[str, Break, str]] = [
     ("no question file", lambda p: p.set(questions__dataset="missing.jsonl"), "there is no such file"),
     ("empty question file", lambda p: write_questions(p, []), "empty"),
@@ -246,6 +262,13 @@ BAD_WORLDS: list[tuple[str, Break, str]] = [
     ("no chat template", without_chat_template, "it has no chat template"),
     ("adapter of another kind", with_adapter_of_another_kind, "its adapter is of type PREFIX_TUNING"),
     ("no recorded file", lambda p: p.set(models__sft={"engine": "recorded", "path": "x.jsonl"}), "no file x.jsonl"),
+    ("alpaca at an endpoint", served(prompt="alpaca"), "an endpoint is asked in chat messages"),
+    ("split of a file", lambda p: p.set(questions__split="train"), "a split has no effect on it"),
+    ("long model id", lambda p: p.set(models__sft={"id": "m" * 300}), "this cannot be looked for"),
+    ("long dataset", lambda p: p.set(questions__dataset="q" * 300 + ".jsonl"), "this cannot be looked for"),
+    ("secrets not UTF-8", lambda p: (p.root / ".env").write_bytes(b"A=\xff\n"), "it cannot be read as UTF-8 text"),
+    ("resolved is a file", with_resolved_blocked, "it cannot be written"),
+    ("questions is a folder", with_questions_blocked, "it cannot be written"),
     ("broken pins", lambda p: (p.root / "data" / "pins.json").write_text("{"), "this is not a file of pins"),
 ]
 
@@ -288,6 +311,22 @@ def test_pulled_answers_are_adopted_and_not_generated_again(embedded_project: Pr
     said = project.run_ok("generate.py", "sft")
     assert "40 answers are in the ledger, 0 to generate" in said
     assert (project.root / "data" / "answers" / "sft.jsonl").read_bytes() == answers
+
+
+def test_a_served_model_without_its_key_is_told_before_anything_is_generated(local: Project) -> None:
+    served(key_variable="NOPE")(local)
+    assert "generate will stop unless every answer is there already: there is no NOPE" in local.run_ok("validate.py")
+    assert "no NOPE" not in local.run_ok("validate.py", NOPE="sk-planted")
+
+
+def test_a_broken_file_of_answers_is_passed_over(embedded_project: Project) -> None:
+    answers = embedded_project.root / "data" / "answers"
+    answers.mkdir()
+    (answers / "sft.jsonl").write_text("{}\n")
+    (answers / "dpo.jsonl").mkdir()
+    said = embedded_project.run_ok("validate.py")
+    assert "sft.jsonl, line 1: this is no answer" in said
+    assert "dpo.jsonl: it cannot be read" in said
 
 
 def test_a_second_validate_changes_nothing(embedded_project: Project) -> None:

@@ -12,16 +12,26 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from pydantic import ValidationError
+
 from evaluation.errors import UserError, run, say
-from evaluation.records import canonical_json, write_text
+from evaluation.records import Reply, canonical_json, write_text
 
 BUSY_TIMEOUT_SECONDS = 30
 KEYS_PER_QUERY = 500  # below SQLite's limit on variables in every version
+ADOPTED_AT_ONCE = 1_000  # results; all of a file's would fill memory
 
 Kind = Literal["answer", "reply", "batch"]
+TABLES = (
+    "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)",
+    # The files whose results are all here. Where a result is taken out, no file's are known to be.
+    "CREATE TABLE IF NOT EXISTS adopted (sha256 TEXT PRIMARY KEY)",
+    "CREATE TRIGGER IF NOT EXISTS forget AFTER DELETE ON results BEGIN DELETE FROM adopted; END",
+)
 FIELDS = {  # what a body of each kind has at least
     "answer": {"answer", "finish_reason"},
     "reply": {"judge", "model", "attempt", "status", "scores"},
@@ -54,9 +64,8 @@ class Ledger:
             self._connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute(
-                "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)"
-            )
+            for statement in TABLES:
+                self._connection.execute(statement)
 
     def __enter__(self) -> Self:
         return self
@@ -119,6 +128,18 @@ class Ledger:
                 raise
             return self._connection.total_changes - before
 
+    def adopt(self, sha256: str, results: Iterable[tuple[str, Kind, dict[str, Any]]]) -> int:
+        """Records the results of a file in parts, each file's content only once; returns how many were new."""
+        with self._explained():
+            if self._connection.execute("SELECT 1 FROM adopted WHERE sha256 = ?", [sha256]).fetchone():
+                return 0
+        rest, new = iter(results), 0
+        while part := list(islice(rest, ADOPTED_AT_ONCE)):
+            new += self.put_many(part)
+        with self._explained():
+            self._connection.execute("INSERT OR IGNORE INTO adopted VALUES (?)", [sha256])
+        return new
+
     def count(self) -> int:
         """How many results are recorded."""
         return int(self._connection.execute("SELECT count(*) FROM results").fetchone()[0])
@@ -131,6 +152,20 @@ class Ledger:
 def is_result(kind: object, body: object) -> bool:
     """Whether a row is one of ours: a known kind, with the fields that its readers need."""
     return isinstance(kind, str) and isinstance(body, dict) and kind in FIELDS and FIELDS[kind] <= set(body)
+
+
+def is_whole(kind: Kind, key: str, body: dict[str, Any]) -> bool:
+    """Whether a result of another ledger is one that the stages can read."""
+    from evaluation.generation import Result  # which itself needs this module
+
+    try:
+        if kind == "answer":
+            Result.model_validate(body)
+        elif kind == "reply":
+            Reply.model_validate({**body, "key": key})
+    except ValidationError:
+        return False
+    return True
 
 
 def export_ledger(ledger: Ledger, path: Path) -> int:
@@ -148,8 +183,9 @@ def import_ledger(ledger: Ledger, path: Path) -> int:
             for number, line in enumerate(lines, start=1):
                 with suppress(ValueError, KeyError, TypeError):
                     row = json.loads(line)
-                    if is_result(row["kind"], row["body"]) and isinstance(row["key"], str):
-                        results.append((row["key"], row["kind"], row["body"]))
+                    key, kind, body = row["key"], row["kind"], row["body"]
+                    if is_result(kind, body) and isinstance(key, str) and is_whole(kind, key, body):
+                        results.append((key, kind, body))
                 if len(results) != number:
                     raise UserError(f"{path}, line {number}", "this is no ledger row", "export the ledger again")
     except (OSError, UnicodeDecodeError) as error:

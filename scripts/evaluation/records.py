@@ -1,8 +1,10 @@
 """The rows that stages hand on (JSON Lines) and the files that validate writes, typed, read and written whole."""
 
+import errno
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -171,27 +173,47 @@ def file_sha256(path: Path) -> str:
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
-    """Writes a file whole or not at all: a temporary file beside it, flushed to disk, then renamed.
+    """Writes a file whole or not at all, as `write_all` does."""
+    write_all([(path, lines)])
 
-    Raises a UserError when the disk is full or the folder cannot be written to.
+
+def write_all(files: Iterable[tuple[Path, Iterable[str]]]) -> None:
+    """Writes files, all of them whole or none: temporary files beside them, flushed to disk, then renamed.
+
+    Raises a UserError when the disk is full or a file cannot be written.
     """
-    temporary = None
+    waiting: list[tuple[Path, Path]] = []
+    path = Path()
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        for path, lines in files:
+            waiting.append((temporary_file(path, lines), path))
+        for temporary, path in waiting:
+            temporary.replace(path)
+    except OSError as error:
+        remedy = "make room or check the folder's permissions, then run again"
+        raise UserError(str(path), f"it cannot be written ({error.strerror or error})", remedy) from None
+    finally:
+        for temporary, _ in waiting:
+            temporary.unlink(missing_ok=True)
+
+
+def temporary_file(path: Path, lines: Iterable[str]) -> Path:
+    """A file beside `path` with its content to be, flushed to disk; none where that fails."""
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
         with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
             file.writelines(lines)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except BaseException as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            remedy = "make room or check the folder's permissions, then run again"
-            raise UserError(str(path), f"it cannot be written ({error.strerror or error})", remedy) from None
+        temporary.chmod(0o644)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
         raise
+    return temporary
 
 
 def write_text(path: Path, text: str) -> None:
@@ -223,8 +245,8 @@ def iterate_rows(path: Path, kind: type[AnyRecord], made_by: str) -> Iterator[An
     """Reads JSON Lines one at a time. Raises a UserError that names the broken line, or the stage to run first."""
     try:
         file = path.open("rb")
-    except FileNotFoundError:
-        raise missing_file(path, made_by) from None
+    except OSError as error:
+        raise unreadable_file(path, made_by, error) from None
     with file:
         for number, line in enumerate(file, start=1):
             if line.strip():
@@ -236,17 +258,12 @@ def read_rows(path: Path, kind: type[AnyRecord], made_by: str) -> list[AnyRecord
     return list(iterate_rows(path, kind, made_by))
 
 
-def read_rows_if_there(path: Path, kind: type[AnyRecord]) -> list[AnyRecord]:
-    """Reads JSON Lines, none where there is no file; raises a UserError for a line that is no such row."""
-    return read_rows(path, kind, made_by="validate.py") if path.is_file() else []
-
-
 def read_record(path: Path, kind: type[AnyRecord], made_by: str) -> AnyRecord:
     """Reads one JSON document; raises a UserError when it is missing or unreadable."""
     try:
         text = path.read_bytes()
-    except FileNotFoundError:
-        raise missing_file(path, made_by) from None
+    except OSError as error:
+        raise unreadable_file(path, made_by, error) from None
     return _parse(text, kind, str(path), made_by)
 
 
@@ -255,11 +272,20 @@ def missing_file(path: Path, made_by: str) -> UserError:
     return UserError(str(path), "there is no such file", f"run `dvc repro` or `python scripts/{made_by}` first")
 
 
+def unreadable_file(path: Path, made_by: str, error: OSError) -> UserError:
+    """The error for a file that is missing, or that is a folder or otherwise not to be read."""
+    if isinstance(error, FileNotFoundError):
+        return missing_file(path, made_by)
+    found = f"it cannot be read ({error.strerror or error})"
+    return UserError(str(path), found, f"remove it and run `python scripts/{made_by}` again")
+
+
 def _parse(text: bytes, kind: type[AnyRecord], where: str, made_by: str) -> AnyRecord:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(str(part) for part in first["loc"])
-        found = f"this is no {kind.__name__.lower()}: {place + ': ' if place else ''}{first['msg']}"
+        words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+        found = f"this is no {words}: {place + ': ' if place else ''}{first['msg']}"
         raise UserError(where, found, f"delete the file and run `python scripts/{made_by}` again") from None

@@ -1,12 +1,13 @@
 import multiprocessing
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.ledger import Ledger, export_ledger, import_ledger, ledger_path
+from evaluation.ledger import Kind, Ledger, export_ledger, import_ledger, ledger_path
 
 
 def answer(text: str) -> dict[str, Any]:
@@ -66,6 +67,9 @@ BROKEN_LINES = [
     '{"key": "x", "kind": "unknown", "body": {}}',
     '{"key": "x", "kind": "answer", "body": {}}',
     '{"key": 3, "kind": "batch", "body": {}}',
+    '{"key": "x", "kind": "answer", "body": {"answer": "a", "finish_reason": "weird"}}',
+    '{"key": "x", "kind": "answer", "body": {"answer": null, "finish_reason": "stop"}}',
+    '{"key": "x", "kind": "reply", "body": {"judge": 3, "model": 0, "attempt": "a", "status": "fine", "scores": 1}}',
 ]
 
 
@@ -76,6 +80,36 @@ def test_a_broken_export_is_named_by_its_line_and_adds_nothing(line: str, tmp_pa
         with pytest.raises(UserError, match="line 2: this is no ledger row"):
             import_ledger(ledger, tmp_path / "export.jsonl")
         assert ledger.count() == 0
+
+
+def test_a_files_results_are_adopted_once_and_again_where_one_was_taken_out(tmp_path: Path) -> None:
+    def results() -> Iterator[tuple[str, Kind, dict[str, Any]]]:
+        reads.append(1)
+        yield from ((str(number), "batch", {"n": number}) for number in range(2_500))
+
+    reads: list[int] = []
+    path = tmp_path / "ledger.sqlite"
+    with Ledger(path) as ledger:
+        assert [ledger.adopt("abc", results()) for _ in range(3)] == [2_500, 0, 0]
+        assert len(reads) == 1
+        assert ledger.adopt("another", results()) == 0
+        assert len(reads) == 2
+        ledger._connection.execute("DELETE FROM results WHERE key = '7'")
+        assert ledger.adopt("abc", results()) == 1
+    path.rename(tmp_path / "elsewhere")
+    with Ledger(path) as ledger:
+        assert ledger.adopt("abc", results()) == 2_500
+
+
+def test_results_that_could_not_all_be_read_are_not_remembered(tmp_path: Path) -> None:
+    def results() -> Iterator[tuple[str, Kind, dict[str, Any]]]:
+        yield "a", "batch", {}
+        raise UserError("the disk", "it is gone", "bring it back")
+
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        with pytest.raises(UserError, match="it is gone"):
+            ledger.adopt("abc", results())
+        assert ledger.adopt("abc", [("a", "batch", {})]) == 1
 
 
 def test_a_file_that_is_no_ledger_says_so(tmp_path: Path) -> None:

@@ -7,10 +7,13 @@ from evaluation.errors import UserError
 from evaluation.records import (
     Answer,
     Question,
+    ResolvedModel,
     canonical_json,
     content_key,
     iterate_rows,
+    read_record,
     read_rows,
+    write_all,
     write_json,
     write_lines,
     write_rows,
@@ -70,6 +73,28 @@ def test_a_broken_row_is_named_by_its_line(line: str, tmp_path: Path) -> None:
 def test_a_missing_file_names_the_stage_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"run `dvc repro` or `python scripts/generate.py sft` first"):
         list(iterate_rows(tmp_path / "sft.jsonl", Answer, made_by="generate.py sft"))
+
+
+def test_a_folder_in_a_files_place_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="it cannot be read"):
+        list(iterate_rows(tmp_path, Answer, made_by="generate.py sft"))
+    with pytest.raises(UserError, match="it cannot be read"):
+        read_record(tmp_path, ResolvedModel, made_by="validate.py")
+
+
+def test_a_broken_record_is_named_in_words(tmp_path: Path) -> None:
+    (tmp_path / "sft.json").write_text("{}")
+    with pytest.raises(UserError, match="this is no resolved model: model: "):
+        read_record(tmp_path / "sft.json", ResolvedModel, made_by="validate.py")
+
+
+def test_files_are_written_all_or_none(tmp_path: Path) -> None:
+    (tmp_path / "blocked").write_text("a file where a folder belongs")
+    (tmp_path / "folder").mkdir()
+    for broken in (tmp_path / "blocked" / "b.txt", tmp_path / "folder"):
+        with pytest.raises(UserError, match="it cannot be written"):
+            write_all([(tmp_path / "a.txt", ["a"]), (broken, ["b"])])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["blocked", "folder"]
 
 
 def test_the_key_depends_on_content_and_not_on_order() -> None:
