@@ -45,7 +45,7 @@ def main() -> None:
     ids, tags = read_questions()
     shared = run_details(params, judge, len(ids))
     say(f"aggregate: {len(ids)} questions, {len(params.models)} models, {', '.join(shared.rubric)}")
-    scores = {model: read_scores(model, ids, shared.rubric) for model in params.models}
+    scores = {model: read_scores(model, ids, shared) for model in params.models}
     models = all_details(params, shared, scores, ids, tags)
     for details in models:
         write_text(DETAILS_DIRECTORY / f"{details.model}.json", record_text(details))

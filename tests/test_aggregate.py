@@ -186,6 +186,39 @@ def test_a_win_rate_counts_both_orders_of_a_pair_once(aggregated: Path) -> None:
     assert rate.length_controlled is not None
 
 
+def test_a_panel_is_told_by_judge_in_details_summary_and_report_and_a_single_judge_is_not(directory: Path) -> None:
+    single = json.loads((directory / "data/details/sft.json").read_text())
+    assert "panel" not in single
+    assert "The judges" not in summary_markdown([details(directory, "sft")])
+    judge = json.loads((directory / "data/resolved/judge.json").read_text())
+    judge["judges"].append({"model": "second-judge", "endpoint": "openai"})
+    (directory / "data/resolved/judge.json").write_text(json.dumps(judge))
+
+    def with_a_second_judge(place: int, row: Judgement) -> Judgement:
+        other = [one.model_copy(update={"judge": "second-judge"}) for one in row.replies]
+        scored = [
+            one.model_copy(update={"scores": {"accuracy": 1, "style": 3}}) if one.scores else one for one in other
+        ]
+        return row.model_copy(update={"replies": [*row.replies, *scored]})
+
+    for model in SHAPE.models:
+        change_judgements(directory, model, with_a_second_judge)
+    aggregate(directory)
+    found = details(directory, "sft")
+    assert found.panel is not None
+    accuracy = found.panel["accuracy"]
+    assert (accuracy.judges["second-judge"].mean, accuracy.judges["second-judge"].scored) == (1, found.scored)
+    assert accuracy.judges["gpt-4o-mini"].mean == found.criteria["accuracy"].mean
+    assert accuracy.exact_agreement == pytest.approx(
+        found.criteria["accuracy"].distribution["1"] / found.scored, abs=1e-5
+    )
+    assert accuracy.weighted_kappa == 0
+    sentence = f"The judges on sft: accuracy gpt-4o-mini {accuracy.judges['gpt-4o-mini'].mean:.2f}, second-judge 1.00"
+    assert sentence in summary_markdown([found])
+    assert run_script(directory, "report.py").returncode == 0
+    assert sentence in (directory / "report/index.html").read_text()
+
+
 def test_replies_are_priced_by_their_judge(aggregated: Path) -> None:
     usage = details(aggregated, "sft").usage
     assert usage.judge_prompt_tokens is not None and usage.judge_reply_tokens is not None

@@ -14,7 +14,8 @@ from evaluation.panel import Panelist, panel_of
 from evaluation.records import Reply, canonical_json, sha256_hex
 from evaluation.replies import Reply as EndpointReply
 from evaluation.replies import is_about_one_prompt
-from evaluation.verdicts import expected_scores, read_reply, response_format, score_probabilities
+from evaluation.score_probabilities import expected_scores, score_probabilities
+from evaluation.verdicts import read_reply, response_format
 
 TOP_LOGPROBS = 20
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call max_tokens

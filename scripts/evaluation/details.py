@@ -8,6 +8,8 @@ do likewise (`level`).
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import Field
+
 from evaluation.params import Params
 from evaluation.records import (
     DETAILS_DIRECTORY,
@@ -161,6 +163,26 @@ class WinRateDetails(Record):
     length_controlled_caution: str | None
 
 
+class JudgeScores(Record):
+    """One judge of a panel on one criterion: its mean over the answers that it scored."""
+
+    mean: float | None
+    scored: int
+
+
+class PanelDetails(Record):
+    """The judges of a panel on one criterion. Agreement is the mean over pairs of judges, each on its shared answers.
+
+    None where no answer was scored by two judges, and for kappa where no pair's scores vary.
+    """
+
+    judges: dict[str, JudgeScores]
+    shared: int  # answers scored by two judges or more
+    spread: float | None  # the mean over them of the highest less the lowest score
+    exact_agreement: float | None  # the share with the same score
+    weighted_kappa: float | None  # Cohen's, with quadratic weights
+
+
 class Details(Record):
     """Everything about one model."""
 
@@ -185,6 +207,7 @@ class Details(Record):
     slices: list[Slice]
     lengths: AnswerLengths
     usage: Usage
+    panel: dict[str, PanelDetails] | None = Field(default=None, exclude_if=lambda panel: panel is None)  # by criterion
 
     @property
     def is_baseline(self) -> bool:

@@ -90,6 +90,7 @@ class Analysis:
             slices=slices(run, self.tags, scored, baseline),
             lengths=answer_lengths(scores),
             usage=usage(scores, self.prices),
+            panel=scores.panel,
         )
 
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from evaluation.details import RubricCriterion
+from evaluation.agreement import PanelScores
+from evaluation.details import PanelDetails, RubricCriterion, RunDetails
 from evaluation.distributions import Array
 from evaluation.errors import UserError
 from evaluation.records import (
@@ -43,6 +44,7 @@ class ModelScores:
     finish_reasons: Counter[str]
     cut: int
     usage: ReplyUsage
+    panel: dict[str, PanelDetails] | None  # None for a single judge
 
     def by_question(self, values: Array, questions: int) -> Array:
         """Averages values, one per answer, into one per question; NaN where there is none."""
@@ -52,19 +54,21 @@ class ModelScores:
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
 
-def read_scores(model: str, ids: Mapping[str, int], rubric: Mapping[str, RubricCriterion]) -> ModelScores:
+def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelScores:
     """Reads a model's answers and judgements.
 
     Args:
         model: Its key in params.yaml.
         ids: Every question's id with its place.
-        rubric: The criteria that the judgements must hold.
+        run: The criteria that the judgements must hold, and the judges.
 
     Raises:
         UserError: A file is missing or broken, or the files do not belong together.
     """
     places, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(4))
+    rubric, judges = run.rubric, run.judge.judges
     scores = {criterion: array("d") for criterion in rubric}
+    panel = PanelScores(judges, run.judge_settings["samples"], list(rubric)) if len(judges) > 1 else None
     statuses, finish_reasons, usage = Counter[str](), Counter[str](), ReplyUsage()
     cut = samples = 0
     for answer, judgement in judged_answers(model):
@@ -79,6 +83,8 @@ def read_scores(model: str, ids: Mapping[str, int], rubric: Mapping[str, RubricC
         statuses[judgement.status] += 1
         cut += judgement.answer_cut
         usage.add(judgement.replies)
+        if panel:
+            panel.add(judgement)
         for criterion, column in scores.items():
             column.append(score_of(judgement, criterion, model))
     check_complete(model, places, ids)
@@ -95,6 +101,7 @@ def read_scores(model: str, ids: Mapping[str, int], rubric: Mapping[str, RubricC
         finish_reasons=finish_reasons,
         cut=cut,
         usage=usage,
+        panel=panel.details() if panel else None,
     )
 
 

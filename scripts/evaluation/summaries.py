@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evaluation.details import CriterionDetails, Details, RunDetails, WinRateDetails
+from evaluation.details import CriterionDetails, Details, PanelDetails, RunDetails, WinRateDetails
 from evaluation.statistics import shown_decimals
 
 RUN_NOTES = {
@@ -109,6 +109,31 @@ def missing_clause(details: Details) -> str:
     return f" The missing scores could change the verdict on {' and '.join(named)}."
 
 
+def panel_sentence(details: Details) -> str:
+    """What each judge of a panel gave one model, and how far they agree; empty for a single judge."""
+    if not details.panel:
+        return ""
+    clauses = "; ".join(panel_clause(name, one) for name, one in details.panel.items())
+    return f"The judges on {plain_name(details.model)}: {clauses}."
+
+
+def panel_clause(name: str, panel: PanelDetails) -> str:
+    """The judges' means on one criterion, and their agreement where two of them scored the same answers."""
+    means = ", ".join(f"{plain_name(judge)} {decimals(one.mean)}" for judge, one in panel.judges.items())
+    found = f"{plain_name(name)} {means}"
+    if panel.spread is None or panel.exact_agreement is None:
+        return found
+    return (
+        f"{found} (mean spread {panel.spread:.2f}, the same score on {share_text(panel.exact_agreement)}, "
+        f"weighted kappa {decimals(panel.weighted_kappa)})"
+    )
+
+
+def decimals(value: float | None) -> str:
+    """A number to two decimals."""
+    return NOTHING if value is None else f"{value:.2f}"
+
+
 def family_note(run: RunDetails) -> str:
     """How to read the intervals."""
     confidence = f"{100 * (1 - run.alpha):.4g}%"
@@ -124,6 +149,7 @@ def summary_markdown(models: Sequence[Details]) -> str:
     run = models[0].run
     note = [f"> **{run_note(run)}**", ""] if run_note(run) else []
     sentences = [f"- {markdown_text(model_sentence(details))}" for details in models]
+    sentences += [f"- {markdown_text(text)}" for text in map(panel_sentence, models) if text]
     lines = [*note, *sentences, "", *markdown_table(*table(models)), "", markdown_text(family_note(run)), ""]
     return "\n".join(lines)
 

@@ -1,9 +1,7 @@
 """What a judge is asked to return, and what its reply is worth: a reply is a score or it is nothing, never a guess."""
 
 import json
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -41,7 +39,7 @@ class Verdict:
     error: str | None = None
 
 
-class _UnreadableError(Exception):
+class UnreadableError(Exception):
     """A reply from which no scores can be taken; the text is the reason."""
 
 
@@ -141,26 +139,26 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
         found = _the_object(text)
         scores = {name: _score(name, found, criterion) for name, criterion in criteria.items()}
         analyses = {name: _analysis(name, found[name]) for name in criteria}
-    except _UnreadableError as reason:
+    except UnreadableError as reason:
         return Verdict("unreadable", error=one_line(reason))
     return Verdict("ok", scores, analyses)
 
 
 def _score(name: str, found: dict[str, Any], criterion: Criterion) -> Score:
     if name not in found:
-        raise _UnreadableError(f"{name} is missing")
+        raise UnreadableError(f"{name} is missing")
     entry = found[name]
     if not isinstance(entry, dict):
-        raise _UnreadableError(f"{name} is no object with a score: {_shown(entry)}")
+        raise UnreadableError(f"{name} is no object with a score: {_shown(entry)}")
     if "score" not in entry:
-        raise _UnreadableError(f"{name} has no score")
+        raise UnreadableError(f"{name} has no score")
     score = entry["score"]
     if isinstance(score, bool) or not isinstance(score, int | float):
-        raise _UnreadableError(f"the score of {name} is no number: {_shown(score)}")
+        raise UnreadableError(f"the score of {name} is no number: {_shown(score)}")
     for step in criterion.scale:
         if score == step:
             return step
-    raise _UnreadableError(f"the score of {name} is off its scale: {_shown(score)}")
+    raise UnreadableError(f"the score of {name} is off its scale: {_shown(score)}")
 
 
 def _analysis(name: str, entry: dict[str, Any]) -> str:
@@ -168,24 +166,24 @@ def _analysis(name: str, entry: dict[str, Any]) -> str:
     if analysis is None:
         return ""
     if not isinstance(analysis, str):
-        raise _UnreadableError(f"the analysis of {name} is no text: {_shown(analysis)}")
+        raise UnreadableError(f"the analysis of {name} is no text: {_shown(analysis)}")
     return analysis.encode("utf-8", "replace").decode()  # an escaped half of a surrogate pair could not be saved
 
 
 def _the_object(text: str) -> dict[str, Any]:
-    objects = [found for _, _, found in _objects(text)]
+    objects = [found for _, _, found in json_objects(text)]
     if not objects:
-        raise _UnreadableError("it holds no JSON object")
+        raise UnreadableError("it holds no JSON object")
     different = {json.dumps(found, sort_keys=True) for found in objects}
     if len(different) > 1:
-        raise _UnreadableError(f"it holds {len(different)} different JSON objects")
+        raise UnreadableError(f"it holds {len(different)} different JSON objects")
     return objects[0]
 
 
-def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
+def json_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Finds the JSON objects that stand in a text, outermost only, each with its first and last position."""
     if len(text) > LONGEST_REPLY_CHARACTERS:
-        raise _UnreadableError(f"it is {len(text)} characters long")
+        raise UnreadableError(f"it is {len(text)} characters long")
     position = _end_of_thinking(text)
     try:
         while (start := text.find("{", position)) >= 0:
@@ -196,9 +194,9 @@ def _objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
             else:
                 yield start, position, found
     except RecursionError:
-        raise _UnreadableError("it is nested too deeply") from None
+        raise UnreadableError("it is nested too deeply") from None
     except ValueError:  # Python reads no integer of more than 4,300 digits
-        raise _UnreadableError("it holds a number that cannot be read") from None
+        raise UnreadableError("it holds a number that cannot be read") from None
 
 
 def _end_of_thinking(text: str) -> int:
@@ -210,13 +208,13 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in pairs:
         if key in found:
-            raise _UnreadableError(f"{_shown(key)} stands twice in one object")
+            raise UnreadableError(f"{_shown(key)} stands twice in one object")
         found[key] = value
     return found
 
 
 def _no_constant(name: str) -> Any:
-    raise _UnreadableError(f"it holds {name}, which is no JSON")
+    raise UnreadableError(f"it holds {name}, which is no JSON")
 
 
 # strict=False: judges write raw line ends and tabs inside strings.
@@ -228,92 +226,3 @@ def _shown(value: Any) -> str:
         return json.dumps(value)
     except (RecursionError, ValueError):
         return f"a {type(value).__name__}"
-
-
-_LEXEMES = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
-
-
-def score_probabilities(
-    logprobs: Sequence[Mapping[str, Any]] | None, text: str | None, criteria: Criteria
-) -> dict[str, dict[str, float]] | None:
-    """Gives, per criterion, the probability of each step of its scale, from the alternatives at the score's token.
-
-    Takes the reply's `logprobs.content` and its text. The probabilities of tokens that are no step are left out and the
-    rest is scaled to 1. None, for all criteria, when for any of them it cannot be told: no logprobs, tokens that do not
-    spell the text, a score of several tokens, or a step that could be the beginning of a longer one.
-    """
-    if not logprobs or text is None or not (spans := _score_spans(text, criteria)):
-        return None
-    starts = _token_starts(logprobs, text)
-    probabilities = {}
-    for name, criterion in criteria.items():
-        first, end = spans[name]
-        token = next((token for token, start in starts if start <= first and end <= start + len(token["token"])), None)
-        steps = _step_probabilities(token, criterion) if token else None
-        if not steps:
-            return None
-        probabilities[name] = steps
-    return probabilities
-
-
-def expected_scores(
-    logprobs: Sequence[Mapping[str, Any]] | None, text: str | None, criteria: Criteria
-) -> dict[str, float] | None:
-    """Gives the probability-weighted score per criterion, or None where the endpoint gave too little to tell."""
-    probabilities = score_probabilities(logprobs, text, criteria)
-    if probabilities is None:
-        return None
-    return {
-        name: sum(step * probabilities[name].get(str(step), 0.0) for step in criterion.scale)
-        for name, criterion in criteria.items()
-    }
-
-
-def _token_starts(logprobs: Sequence[Mapping[str, Any]], text: str) -> list[tuple[Mapping[str, Any], int]]:
-    """Pairs each token with its place in the text; empty when the tokens do not spell the text.
-
-    vLLM also lists the token that ended the reply, which is no part of its text.
-    """
-    starts, position = [], 0
-    for token in logprobs:
-        starts.append((token, position))
-        position += len(token["token"])
-    return starts if "".join(token["token"] for token in logprobs).startswith(text) else []
-
-
-def _score_spans(text: str, criteria: Criteria) -> dict[str, tuple[int, int]] | None:
-    """Finds where the score of each criterion stands in a readable reply."""
-    try:
-        objects = list(_objects(text))
-    except _UnreadableError:
-        return None
-    if len(objects) != 1:
-        return None
-    start, end, _ = objects[0]
-    spans: dict[str, tuple[int, int]] = {}
-    path: list[str] = []
-    key = ""
-    for match in _LEXEMES.finditer(text, start, end):
-        lexeme = match.group()
-        if lexeme in "{[":
-            path.append(key)
-        elif lexeme in "}]":
-            path.pop()
-        elif lexeme[0] == '"':
-            key = json.loads(lexeme, strict=False)
-        elif lexeme not in ":," and key == "score" and len(path) == 2:
-            spans[path[1]] = match.span()
-    return spans if set(spans) >= set(criteria) else None
-
-
-def _step_probabilities(token: Mapping[str, Any], criterion: Criterion) -> dict[str, float] | None:
-    steps = {str(step): 0.0 for step in criterion.scale}
-    seen = {token["token"].strip(" \n\t:,{}")}
-    for alternative in token.get("top_logprobs") or []:
-        spelled = alternative["token"].strip(" \n\t:,{}")
-        seen.add(spelled)
-        if spelled in steps:
-            steps[spelled] += math.exp(alternative["logprob"])
-    total = sum(steps.values())
-    cut = any(long not in seen for long in steps for short in steps if long != short and long.startswith(short))
-    return None if cut or total <= 0 else {step: probability / total for step, probability in steps.items()}
