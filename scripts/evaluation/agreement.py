@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from evaluation.details import JudgeScores, PanelDetails
 from evaluation.distributions import Array
@@ -76,7 +77,7 @@ def panel_details(names: Sequence[str], scores: Array) -> PanelDetails:
     )
 
 
-def known_in(one: Array, other: Array) -> Array:
+def known_in(one: Array, other: Array) -> NDArray[np.bool_]:
     """Which answers both judges scored."""
     return ~np.isnan(one) & ~np.isnan(other)
 

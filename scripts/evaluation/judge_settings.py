@@ -112,7 +112,8 @@ class Judge(Settings):
     @model_validator(mode="after")
     def check_panel(self) -> Self:
         """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
-        judges = [(one.model, one.served_as or one.base_url or "openai") for one in (self, *self.panel)]
+        asked: list[Judge | Panelist] = [self, *self.panel]
+        judges = [(one.model, one.served_as or one.base_url or "openai") for one in asked]
         for model, endpoint in judges:
             if judges.count((model, endpoint)) > 1:
                 raise ValueError(f"panel: {model[:100]} at {endpoint[:100]} is asked twice; {ASK_ONCE}")

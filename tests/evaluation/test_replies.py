@@ -57,9 +57,11 @@ def completion(**choice: Any) -> bytes:
     return json.dumps({"choices": [{"message": {"content": "3"}, **choice}], "usage": {}}).encode()
 
 
+NO_TEXTS: list[Any] = [None, 3, {}]
+NO_LOGPROBS: list[Any] = [float("nan"), 1e5, 1.0, "x", None, 10**400, []]
 ODD_TOKENS: list[Any] = [
-    None, {"token": 1}, *({"token": token, "logprob": -0.1} for token in (None, 3, {})),
-    *({"token": "3", "logprob": odd} for odd in (float("nan"), 1e5, 1.0, "x", None, 10**400, [])),
+    None, {"token": 1}, *({"token": odd, "logprob": -0.1} for odd in NO_TEXTS),
+    *({"token": "3", "logprob": odd} for odd in NO_LOGPROBS),
 ]  # fmt: skip
 ODD_LOGPROBS: list[Any] = [
     "many", 7, [], [{"token": "3", "logprob": -0.1}], {}, {"content": None}, {"content": []}, {"content": "3"},
