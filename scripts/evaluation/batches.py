@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evaluation.batch_api import MARK, InputFile, api, marked, reason_of
 from evaluation.bench import NEWER_MAX_TOKENS, Bench, Case, Chain, refused_material, with_newer_name
 from evaluation.budget import Budget
 from evaluation.claims import Claims
@@ -25,14 +26,10 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types import Batch
 
-REQUESTS_PER_BATCH = 50_000  # the API's limit for one input file; that in bytes is 200 million
-BYTES_PER_BATCH = 50_000_000
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.5, 60.0
-API_RETRIES = 5
-MARK = "judging"  # the key in a batch's metadata under which the hash of its replies' keys stands
 ANY_BATCH = content_key({"kind": "batch", "reply": None})  # is in the ledger once there was any batch
 ENDED = {"completed", "expired", "failed", "cancelled"}
-OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
+OK, BAD_REQUEST = 200, 400
 
 
 @dataclass(frozen=True)
@@ -214,46 +211,6 @@ class Batches:
         return True
 
 
-@dataclass
-class InputFile:
-    """The requests of one batch."""
-
-    keys: list[str] = field(default_factory=list)
-    lines: bytearray = field(default_factory=bytearray)
-
-    def add(self, key: str, body: dict[str, Any]) -> None:
-        """Adds a request, under the key of its reply."""
-        line = {"custom_id": key, "method": "POST", "url": "/v1/chat/completions", "body": body}
-        self.lines += encoded(line) + b"\n"
-        self.keys.append(key)
-
-    @property
-    def full(self) -> bool:
-        """Whether the file holds as much as the API takes."""
-        return len(self.keys) >= REQUESTS_PER_BATCH or len(self.lines) >= BYTES_PER_BATCH
-
-
-@contextmanager
-def api(panelist: Panelist) -> Iterator["OpenAI"]:
-    """A client for the few calls that batches need. Raises a UserError for what the endpoint does not answer well."""
-    import openai
-
-    client = openai.OpenAI(
-        base_url=panelist.base_url, api_key=panelist.api_key or "none", max_retries=API_RETRIES, timeout=600
-    )
-    try:
-        yield client
-    except openai.APIStatusError as error:
-        found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=panelist.api_key)}"
-        remedy = "set judge.transport: direct" if error.status_code == NOT_FOUND else "mend this, then run again"
-        raise UserError(panelist.label, found, remedy) from None
-    except openai.APIConnectionError as error:
-        found = f"its Batch API cannot be reached ({one_line(str(error), secret=panelist.api_key)})"
-        raise UserError(panelist.label, found, "run again: batches under way are not submitted again") from None
-    finally:
-        client.close()
-
-
 @contextmanager
 def alone(bench: Bench) -> Iterator[None]:
     """Only one process of the clone submits at a time, so that no two submit the same."""
@@ -269,14 +226,3 @@ def alone(bench: Bench) -> Iterator[None]:
 def row_key(key: str, batches_before: int) -> str:
     """Where the ledger notes which batch brings a reply, after so many others did not."""
     return content_key({"kind": "batch", "reply": key, "batches_before": batches_before})
-
-
-def marked(batch: "Batch", mark: str) -> bool:
-    """Whether a batch holds just these requests, and has not ended without them."""
-    return (batch.metadata or {}).get(MARK) == mark and batch.status not in ("failed", "cancelled", "expired")
-
-
-def reason_of(batch: "Batch") -> str:
-    """Why a batch brought less than it should."""
-    errors = [error.message or error.code or "" for error in (batch.errors.data or [])] if batch.errors else []
-    return f"{batch.status}: {errors[0]}" if errors else batch.status
