@@ -13,6 +13,8 @@ PIP := python -m pip install --quiet --quiet --disable-pip-version-check
 # One more than there are cores: many tests wait for servers and processes.
 TEST_PROCESSES := $(shell expr $$(nproc) + 1)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
+# win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
+BENCHMARKS := startup aggregate report gate decisions generation judging
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
 .PHONY: help demo compare test test-quick browser lint benchmarks embedded-models embedded-judge ledger-export ledger-import clean
@@ -52,8 +54,12 @@ lint: $(DEV)  ## ruff and mypy
 	ruff format --check .
 	mypy
 
-benchmarks: $(DEV) $(VLLM)  ## measure, against a floor in the same run (about 30 minutes)
-	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; PYTHONPATH=scripts:. python $$benchmark; done
+benchmarks: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about 30 minutes)
+	@for benchmark in $(BENCHMARKS); do \
+		echo "== $$benchmark"; \
+		PYTHONPATH=scripts:. TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
+			python tests/benchmarks/$$benchmark.py || exit 1; \
+	done
 
 embedded-models: $(TRAINING)  ## train the three small embedded models anew
 	PYTHONPATH=scripts python data/embedded/training/models.py

@@ -4,6 +4,7 @@ Run     PYTHONPATH=scripts:. python tests/benchmarks/aggregate.py [questions ...
 Prints one Markdown table row per size; the promise is 100,000 questions x 4 models in 20 s and 1 GB, 2,000 in 3 s.
 """
 
+import argparse
 import json
 import os
 import subprocess
@@ -38,8 +39,11 @@ def parse_seconds(directory: Path) -> float:
 
 def main() -> None:
     """Measures every size."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", type=int, nargs="*", default=SIZES)
+    sizes = parser.parse_args().questions
     print("| questions x models | rows MB | floor s | aggregate s | peak MB |\n|---|---|---|---|---|")
-    for questions in [int(size) for size in sys.argv[1:]] or SIZES:
+    for questions in sizes:
         with tempfile.TemporaryDirectory() as folder:
             directory = Path(folder)
             write(directory, questions)

@@ -3,8 +3,8 @@
 Run     PYTHONPATH=scripts:. python tests/benchmarks/report.py [questions]
 """
 
+import argparse
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -33,7 +33,9 @@ FIRST_PAINT = """() => new Promise((done) => new PerformanceObserver((list) => d
 
 def main() -> None:
     """Makes the run, writes its report, and times what a reader waits for."""
-    questions = int(sys.argv[1]) if len(sys.argv) > 1 else 2_000
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("questions", type=int, nargs="?", default=2_000)
+    questions = parser.parse_args().questions
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         directory = Path(folder)
         write_run(directory, Shape(questions=questions, models=("sft", "dpo", "orpo", "baseline")))

@@ -3,6 +3,7 @@
 Run     python tests/benchmarks/startup.py
 """
 
+import argparse
 import statistics
 import subprocess
 import sys
@@ -26,6 +27,7 @@ def median_seconds(*command: str) -> float:
 
 def main() -> None:
     """Prints a line for `import evaluation`, for every module of it together, and for every script's --help."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     floor = median_seconds("-c", "pass")
     print(f"{'python alone':<28}{floor:6.2f} s")
     path = "import sys; sys.path.insert(0, 'scripts'); "

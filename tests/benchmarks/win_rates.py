@@ -4,10 +4,10 @@ Reads   a clone of github.com/tatsu-lab/alpaca_eval: results/<model>/<annotator>
 Run     PYTHONPATH=scripts python -m tests.benchmarks.win_rates <clone>
 """
 
+import argparse
 import csv
 import json
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +23,9 @@ LARGEST_DIFFERENCE = 1e-6  # in per cent; older rows are recorded with so many d
 
 def main() -> None:
     """Compares every recorded file with its row, and names those that differ."""
-    clone = Path(sys.argv[1])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("clone", type=Path, help="the folder of the clone")
+    clone = parser.parse_args().clone
     for annotator, folder in LEADERBOARDS.items():
         path = clone / "src/alpaca_eval/leaderboards" / folder / f"{annotator}_leaderboard.csv"
         with path.open(encoding="utf-8") as file:
