@@ -142,7 +142,7 @@ class Purchases(Generic[AnyCase]):
             self.claims = stack.enter_context(Claims(self.bench.ledger.path.with_name("claims")))
             for panelist in self.bench.panel:
                 client = Client(
-                    panelist.base_url, panelist.api_key, label=panelist.label,
+                    panelist.base_url, panelist.api_key, label=panelist.label, key_variable=panelist.key_variable,
                     concurrency=judge.concurrency, timeout_seconds=judge.timeout_seconds,
                 )  # fmt: skip
                 self.clients[panelist] = await stack.enter_async_context(client)
