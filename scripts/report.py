@@ -9,9 +9,11 @@ Run     python scripts/report.py
 import argparse
 import base64
 import hashlib
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
@@ -20,6 +22,7 @@ from evaluation import summaries
 from evaluation.answer_browser import Browser, answer_browser, visible
 from evaluation.details import Details, read_details
 from evaluation.errors import run, say
+from evaluation.generate_settings import Sampling
 from evaluation.params import Params, load_params
 from evaluation.records import (
     ANSWERS_DIRECTORY,
@@ -81,7 +84,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         lstrip_blocks=True,
         finalize=shown,
     )
-    templates.filters |= {"minus": minus, "short": short}
+    templates.filters |= {"minus": minus, "short": short, "quoted": quoted}
     style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
     return templates.get_template("report.html").render(
         models=models,
@@ -105,7 +108,15 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
         opening=opening,
         undecided_note=undecided_note,
+        sampling_text=sampling_text,
     )
+
+
+def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> str:
+    """How answers were sampled; a setting that a served model does not know was not sent."""
+    not_sent = {name for engine in engines for name in engine.get("not_sent") or ()}
+    names = ("temperature", "top_p", "min_p")
+    return ", ".join(f"{name} {'not sent' if name in not_sent else getattr(sampling, name)}" for name in names)
 
 
 def shown(value: object) -> object:
@@ -119,6 +130,11 @@ def short(text: str) -> str:
     """A name or reason from outside, in one line of a bearable length."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
+
+
+def quoted(text: str) -> str:
+    """A text whose ends and line breaks can be seen."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def minus(numbers: str) -> str:

@@ -5,10 +5,12 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+import yaml
 
 import report
 from evaluation.answer_browser import Browser
 from evaluation.details import Details, read_one
+from evaluation.generate_settings import Sampling
 from evaluation.summaries import run_note
 from tests.hostile_texts import HOSTILE_TEXTS
 from tests.synthetic_run import Shape, finished, run_script, write_run
@@ -206,3 +208,27 @@ def test_names_from_outside_are_one_short_line() -> None:
 def test_numbers_have_real_minus_signs() -> None:
     assert report.minus("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30, +0.06]"
     assert report.minus("-") == "\u2013"
+
+
+def test_a_setting_that_was_not_sent_is_not_claimed() -> None:
+    assert report.sampling_text(Sampling(), [{"engine": "vllm"}]) == "temperature 0.8, top_p 0.95, min_p 0.05"
+    text = report.sampling_text(Sampling(), [{"engine": "endpoint", "not_sent": ["min_p"]}])
+    assert text == "temperature 0.8, top_p 0.95, min_p not sent"
+
+
+def test_what_was_asked_of_models_and_judge_stands_there_as_text(tmp_path: Path) -> None:
+    page = finished(tmp_path, Shape())
+    params = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
+    params["models"]["sft"] |= {"system": "<i>Be brief.</i>", "stop": ["</s>"]}
+    params["compare"]["criteria"] = "Which is <b>better</b>?"
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
+    done = run_script(tmp_path, "report.py")
+    assert done.returncode == 0, done.stderr
+    text = page.read_text(encoding="utf-8")
+    for shown in (
+        "&lt;i&gt;Be brief.&lt;/i&gt;",
+        "<code>&#34;&lt;/s&gt;&#34;</code>",
+        "Which is &lt;b&gt;better&lt;/b&gt;?",
+        "max_answer_characters 20000",
+    ):
+        assert shown in text
