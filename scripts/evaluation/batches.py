@@ -15,7 +15,7 @@ from evaluation.batch_api import MARK, InputFile, api, marked, reason_of
 from evaluation.bench import NEWER_MAX_TOKENS, Bench, Case, Chain, refused_material, with_newer_name
 from evaluation.budget import Budget
 from evaluation.claims import Claims
-from evaluation.endpoint import RequestRejected
+from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError, one_line, say
 from evaluation.ledger import Kind
 from evaluation.panel import Panelist

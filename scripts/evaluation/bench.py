@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Protocol
 
-from evaluation.endpoint import RequestRejected
+from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError
 from evaluation.judge_prompts import NONCE_IN_KEYS
 from evaluation.judge_settings import Criterion, Judge

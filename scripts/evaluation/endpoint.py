@@ -4,13 +4,14 @@ import asyncio
 import os
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from evaluation.endpoint_errors import EndpointStopped, RequestRejected, TransportFailure
 from evaluation.environment import OPENAI_KEY_VARIABLE
 from evaluation.errors import UserError, one_line
 from evaluation.limits import stated_wait_seconds
@@ -19,8 +20,6 @@ from evaluation.replies import Reply, encoded, error_of, estimated_tokens, read_
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI
-
-Item = TypeVar("Item")
 
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
@@ -40,25 +39,6 @@ STOPS = {
     403: ("forbids this", "check that this key may use this model"),
     404: ("does not know this model or address", "check the model's name and the base_url"),
 }
-
-
-class EndpointStopped(UserError):  # noqa: N818 - names what happened, as UserError's other kinds do
-    """The endpoint answers, but further requests are pointless until a person changes something."""
-
-
-class TransportFailure(Exception):  # noqa: N818 - as above
-    """One request got no usable HTTP answer within its attempts; the text says which endpoint's and why.
-
-    It is no UserError, since it ends no run by itself: who counts these says what to do about all of them.
-    """
-
-
-class RequestRejected(Exception):  # noqa: N818 - as above
-    """The endpoint will never accept this request: its message in one line, and the API's code where it gave one."""
-
-    def __init__(self, message: str, code: str | None) -> None:
-        super().__init__(message)
-        self.message, self.code = message, code
 
 
 @dataclass
@@ -89,34 +69,6 @@ class _Fault(Exception):  # noqa: N818 - as above
     def __init__(self, found: str, headers: Mapping[str, str] | None = None, *, nothing_listens: bool = False) -> None:
         super().__init__(found)
         self.found, self.headers, self.nothing_listens = found, headers or {}, nothing_listens
-
-
-async def work_through(items: Iterable[Item], worker: Callable[[Item], Awaitable[None]], concurrency: int) -> None:
-    """Gives every item to `worker`, at most `concurrency` at once, taking the next item only when one is done.
-
-    The first exception is raised, and no further item is taken. After a UserError the workers that are under way end
-    by themselves, so that replies in flight, which are paid for, are kept; any other exception, or being cancelled
-    (Ctrl-C), cancels them.
-    """
-    remaining, stops = iter(items), list[UserError]()
-
-    async def work() -> None:
-        for item in remaining:
-            try:
-                await worker(item)
-            except UserError as stop:
-                stops.append(stop)
-            if stops:
-                return
-
-    try:
-        async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(work())
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    if stops:
-        raise stops[0]
 
 
 class Client:

@@ -15,7 +15,8 @@ from evaluation.bench import NEWER_MAX_TOKENS, Bench, Chain, refused_material, w
 from evaluation.budget import Budget
 from evaluation.cases import AnswerCase, AnyCase, Chains, Pair, Stage
 from evaluation.claims import Claims
-from evaluation.endpoint import Client, RequestRejected, TransportFailure, work_through
+from evaluation.endpoint import Client
+from evaluation.endpoint_errors import RequestRejected, TransportFailure
 from evaluation.errors import UserError, say, warn
 from evaluation.judge_settings import Judge
 from evaluation.ledger import Ledger
@@ -23,6 +24,7 @@ from evaluation.panel import Panelist, require_keys
 from evaluation.progress import Progress
 from evaluation.quotes import Quote, in_usd
 from evaluation.records import Comparison, Judgement, Reply, content_key
+from evaluation.sliding_window import work_through
 
 VAIN_BATCHES = 3  # so many rounds in a row that bring nothing end the run
 SECONDS_BETWEEN_LOOKS = 0.5  # at what others are buying

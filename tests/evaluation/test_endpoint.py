@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 
-from evaluation.endpoint import Client, EndpointStopped, RequestRejected, TransportFailure, work_through
+from evaluation.endpoint import Client
+from evaluation.endpoint_errors import EndpointStopped, RequestRejected, TransportFailure
 from evaluation.errors import UserError
 from evaluation.replies import Reply
+from evaluation.sliding_window import work_through
 from tests.servers.openai_faults import TRANSPORT_FAULTS, Faults
 from tests.servers.openai_limits import Limits
 from tests.servers.openai_server import OpenAIServer

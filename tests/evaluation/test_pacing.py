@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from evaluation import limits
-from evaluation.endpoint import work_through
 from evaluation.limits import LimitHeaders, reset_seconds, stated_wait_seconds
 from evaluation.pacing import RUN_OF_REFUSALS, Pacer, backoff_seconds
 from evaluation.rates import Allowance
+from evaluation.sliding_window import work_through
 from tests.servers.openai_faults import Faults, WaitHeaders, share_of, wait_stated
 from tests.servers.openai_limits import Limits
 from tests.servers.virtual_time import VirtualLoop, run_in_virtual_time

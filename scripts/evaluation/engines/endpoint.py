@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from evaluation.endpoint import Client, RequestRejected, TransportFailure, work_through
+from evaluation.endpoint import Client
+from evaluation.endpoint_errors import RequestRejected, TransportFailure
 from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
 from evaluation.errors import UserError, warn
 from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, answer_key, row_seed
@@ -13,6 +14,7 @@ from evaluation.panel import is_openai
 from evaluation.prompts import chat_messages
 from evaluation.records import Question, content_key
 from evaluation.replies import Reply, is_about_one_prompt
+from evaluation.sliding_window import work_through
 
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's reasoning models call max_tokens
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not

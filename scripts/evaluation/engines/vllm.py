@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 from evaluation.adapters import check_adapter_fits, lora_rank
-from evaluation.endpoint import work_through
 from evaluation.engine_log import output_to, reason_in
 from evaluation.errors import UserError, say, warn
 from evaluation.generation import (
@@ -32,6 +31,7 @@ from evaluation.generation import (
 from evaluation.ledger import project_root
 from evaluation.processes import end_orphans, no_survivors
 from evaluation.records import FinishReason, Question
+from evaluation.sliding_window import work_through
 from evaluation.tokens import load_tokenizer, render_requests, stop_token_ids
 from evaluation.weights import tokenizer_folder, weights_folder
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from evaluation.endpoint import work_through
 from evaluation.errors import UserError
+from evaluation.sliding_window import work_through
 
 
 def test_work_never_runs_more_at_once_than_allowed_and_does_everything() -> None:
