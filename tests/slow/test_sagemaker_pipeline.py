@@ -13,7 +13,7 @@ from tests.test_sagemaker_documentation import TEXT, actions
 pytestmark = pytest.mark.slow
 
 DEFAULT_BUCKET = "sagemaker-us-east-1-123456789012"
-NO_HUB = {"HF_ENDPOINT": "http://127.0.0.1:9"}
+NO_HUB = {"HF_HUB_OFFLINE": "1"}
 # The right that a call needs, where it has another name.
 RIGHTS = {
     "s3:ListObjectsV2": "s3:ListBucket", "s3:HeadBucket": "s3:ListBucket", "s3:HeadObject": "s3:GetObject",
