@@ -63,7 +63,7 @@ class _Answer:
     body: bytes
 
 
-class _Fault(Exception):  # noqa: N818 - as above
+class _Fault(Exception):  # noqa: N818 - names what happened, not that it is an error
     """What kept a request from being answered this time; the text says it in one line."""
 
     def __init__(self, found: str, headers: Mapping[str, str] | None = None, *, nothing_listens: bool = False) -> None:

@@ -91,7 +91,7 @@ def _ignored(kind: Kind) -> list[str] | None:
 def _snapshot(resolved: Resolved, patterns: list[str], token: str | None) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RevisionNotFoundError
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # another package before release 2
 
     quiet_progress()
     where = f"{resolved.kind} {resolved.id}"

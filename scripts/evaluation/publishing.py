@@ -169,7 +169,7 @@ def _commit(
 def writing(where: str, token: str) -> Iterator[None]:
     """Says what a refused or broken-off write means. Nothing is visible on the Hub before its one commit is whole."""
     from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # another package before release 2
 
     try:
         yield
