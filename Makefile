@@ -9,8 +9,7 @@ TRAINING := $(VENV)/.training-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-# Without compiling: Python compiles what is imported, a small part of what is installed, when it is.
-INSTALL := -m pip install --no-compile --quiet --quiet --disable-pip-version-check
+INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
 # One more than there are cores: many tests wait for servers and processes.
 TEST_PROCESSES := $(shell expr $$(nproc) + 1)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
