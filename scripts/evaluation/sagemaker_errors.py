@@ -7,6 +7,7 @@ from typing import Any
 
 from evaluation.errors import UserError, one_line, warn
 
+SAME_REGION = "set sagemaker.region to the bucket's, or another bucket"
 AGAIN = "then run again: rows that arrived are kept"
 THROTTLED = {
     "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
@@ -31,8 +32,7 @@ JOB_FAILURES = (
      "raise sagemaker.max_runtime_seconds (or max_cost_usd), " + AGAIN),
     (("No space left on device", "disk is full", "Disk quota exceeded"), "it ran out of disk",
      "raise sagemaker.volume_gib, " + AGAIN),
-    (("bucket is in this region",), "its bucket is in another region",
-     "set sagemaker.region to the bucket's, or another bucket"),
+    (("bucket is in this region",), "its bucket is in another region", SAME_REGION),
     (("pull algorithm container", "Cannot pull", "CannotPull", "Requested image not found", "manifest unknown",
       "does not exist in the registry", "ECR image"), "its image is missing or may not be pulled",
      "correct sagemaker.image_uri, and let the role pull it (docs/sagemaker.md)"),
@@ -91,8 +91,8 @@ def explained(error: BaseException, where: str, doing: str) -> UserError:
 
 
 def bucket_elsewhere(where: str, region: str) -> UserError:
-    """A bucket that the job could not read, though S3 leads this machine to it."""
-    return UserError(where, f"the bucket is in {region}", "set sagemaker.region to the bucket's, or another bucket")
+    """The error for a bucket that is not in the job's region, from where the job could not read it."""
+    return UserError(where, f"the bucket is in {region}", SAME_REGION)
 
 
 @contextmanager
