@@ -38,6 +38,7 @@ class JobFaults:
     seconds_to_find_capacity: float = 0.3  # until a job without any fails
     seconds_to_start: float = 0.0  # InProgress, but nothing runs and there is no start time yet
     seconds_to_log: float = 0.0  # until the log stream appears
+    rows_to_stand_still: int | None = None  # uploaded by all jobs together; raised, the running job goes on
     max_runtime_seconds: float | None = None  # in place of what the job asks for
     out_of_time_status: str = "Stopped"  # or "Failed"; AWS does not document which
     fails_with: str | None = None  # the reason of a job that fails without running its container
@@ -96,7 +97,12 @@ class Job:
         self.state |= {"ProcessingEndTime": time.time(), "ProcessingJobStatus": status}
         self.ended.set()
 
-    def work_off(self, service: Service) -> None:
+    @property
+    def uploaded_rows(self) -> int:
+        """How many lines of .jsonl files it has put into S3."""
+        return sum(list(self.container.uploaded_rows.values())) if self.container else 0
+
+    def work_off(self, service: Service, stands_still: Callable[[], bool]) -> None:
         """Waits for an instance, runs the container and says how it ended."""
         faults = self.faults
         if self.stopping.wait(faults.seconds_to_start):
@@ -113,7 +119,7 @@ class Job:
         if faults.fails_with:
             log_of(self.name, service).send_all(faults.logs)
             return self.end("Failed", faults.fails_with)
-        self.container = Container(self.request, self.arn, self.folder, service, faults.seconds_to_log)
+        self.container = Container(self.request, self.arn, self.folder, service, faults.seconds_to_log, stands_still)
         limit = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
         seconds = limit if faults.max_runtime_seconds is None else faults.max_runtime_seconds
         outcome = self.container.run(self.stopping, seconds, faults.seconds_to_end)
@@ -141,6 +147,11 @@ class Jobs:
     def descriptions(self) -> list[dict[str, Any]]:
         """What DescribeProcessingJob would answer for every job."""
         return [job.description() for job in self.by_name.values()]
+
+    def stand_still(self) -> bool:
+        """Whether enough rows were uploaded."""
+        rows = self.faults.rows_to_stand_still
+        return rows is not None and sum(job.uploaded_rows for job in list(self.by_name.values())) >= rows
 
     def kill(self, name: str) -> None:
         """Kills a job in the middle, as when its machine fails: nothing more is uploaded."""
@@ -204,7 +215,7 @@ class Jobs:
             if instance_type in self.faults.without_quota:
                 raise RefusedError(*no_quota(instance_type))
         self.by_name[name] = job
-        thread = threading.Thread(target=job.work_off, args=(self.service,), daemon=True)
+        thread = threading.Thread(target=job.work_off, args=(self.service, self.stand_still), daemon=True)
         self.threads.append(thread)
         thread.start()
         return {"ProcessingJobArn": job.arn}

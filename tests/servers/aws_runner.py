@@ -6,7 +6,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -43,14 +43,22 @@ class Container:
     """One run of a job's container below `folder`, which stands in for the container's root."""
 
     def __init__(
-        self, request: Mapping[str, Any], arn: str, folder: Path, service: Service, seconds_to_log: float = 0.0
+        self,
+        request: Mapping[str, Any],
+        arn: str,
+        folder: Path,
+        service: Service,
+        seconds_to_log: float = 0.0,
+        stands_still: Callable[[], bool] = lambda: False,
     ) -> None:
         self.request, self.arn, self.folder, self.service = request, arn, folder, service
+        self.stands_still = stands_still
         self.log = log_of(request["ProcessingJobName"], service)
         self.log.not_before = time.monotonic() + seconds_to_log
         self.process: subprocess.Popen[str] | None = None
         self.killed = threading.Event()
         self.uploaded: dict[Path, tuple[int, int]] = {}
+        self.uploaded_rows: dict[Path, int] = {}
 
     def run(self, stopping: threading.Event, seconds: float, seconds_to_end: float) -> Outcome:
         """Runs it to its end, or until it is told to stop, is killed, or is out of time."""
@@ -62,6 +70,7 @@ class Container:
         with self.started() as process:
             while process.poll() is None and not stopping.is_set() and time.monotonic() < until:
                 self.upload()
+                self.signal(signal.SIGSTOP if self.stands_still() else signal.SIGCONT)
                 self.log.send()
                 self.killed.wait(SECONDS_BETWEEN_SWEEPS)
             out_of_time = process.poll() is None and not stopping.is_set()
@@ -102,6 +111,7 @@ class Container:
     def end(self, process: "subprocess.Popen[str]", seconds_to_end: float) -> None:
         """SIGTERM, then SIGKILL, as SageMaker ends a container."""
         if process.poll() is None and not self.killed.is_set():
+            self.signal(signal.SIGCONT)
             process.terminate()
             with suppress(subprocess.TimeoutExpired):
                 process.wait(seconds_to_end)
@@ -190,8 +200,11 @@ class Container:
         status = file.stat()
         version = (status.st_size, status.st_mtime_ns)
         if file.is_file() and self.uploaded.get(file) != version:
-            self.service.clients["s3"].put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
+            content = file.read_bytes()
+            self.service.clients["s3"].put_object(Bucket=bucket, Key=key, Body=content)
             self.uploaded[file] = version
+            if file.suffix == ".jsonl":
+                self.uploaded_rows[file] = content.count(b"\n")
 
 
 class Log:

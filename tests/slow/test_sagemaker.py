@@ -75,10 +75,11 @@ def test_a_job_that_ctrl_c_leaves_is_taken_up_again(workspace: Workspace, aws: L
 def test_interrupted_at_ten_points_each_row_is_generated_once_and_the_file_is_the_same(
     workspace: Workspace, aws: LocalAWS, tmp_path: Path
 ) -> None:
-    # A part may bring many rows at once, but not half of them: the last job must not be done before its kill.
+    # Each job stands still at its point, but some rows later: what it has generated meanwhile comes with the next part.
     points = sorted(random.Random(6).sample(range(1, ROWS // 2), 10))
     for number, point in enumerate(points):
         interrupt(number, point, workspace, aws)
+    aws.jobs.faults.rows_to_stand_still = None
     said = workspace.run_ok("generate.py", "sft", **aws.environment())
     assert f"wrote {ROWS} answers" in said
     assert aws.jobs.running == []
@@ -93,6 +94,7 @@ def interrupt(number: int, point: int, workspace: Workspace, aws: LocalAWS) -> N
     """Runs the stage until so many rows are there, then has something go wrong: each time another thing."""
     aws.faults.clear()
     aws.jobs.faults.seconds_to_log = 0.0
+    aws.jobs.faults.rows_to_stand_still = point
     if number % 5 == 2:  # passes by itself: the client stays, and is killed later
         aws.faults += [aws_faults.server_error("^s3:", times=3), aws_faults.dropped("^s3:Get", times=2)]
     if number % 5 == 3:
