@@ -89,5 +89,5 @@ def wait_for_queue(clone: Clone, seconds: float = 600) -> None:
         assert "Failed" not in shown, shown + clone.dvc("queue", "logs", "first") + clone.dvc("queue", "logs", "second")
         if len(re.findall(r"\bSuccess\b", shown)) == 2:
             return
-        time.sleep(1)
+        time.sleep(5)  # each look takes most of a second of a core that the experiments need
     raise AssertionError(shown)

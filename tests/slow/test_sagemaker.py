@@ -16,7 +16,8 @@ from tests.test_generate import recorded_rows
 
 pytestmark = pytest.mark.slow
 
-ROWS = 300
+ROWS = 160
+FEW_ROWS = 40
 
 
 @pytest.fixture
@@ -44,7 +45,8 @@ def assert_each_row_was_generated_once(aws: LocalAWS, rows: int = ROWS) -> None:
 def test_ctrl_c_and_the_end_of_a_ci_job_stop_the_job_and_keep_its_rows(
     workspace: Workspace, aws: LocalAWS, number: signal.Signals
 ) -> None:
-    workspace.ask(instructions(120))
+    workspace.ask(instructions(FEW_ROWS))
+    aws.jobs.faults.rows_to_stand_still = 1
     process = started(workspace, aws)
     wait_until(lambda: recorded_rows(workspace) > 0)
     process.send_signal(number)
@@ -54,22 +56,28 @@ def test_ctrl_c_and_the_end_of_a_ci_job_stop_the_job_and_keep_its_rows(
     assert "stopped the job tuneproof-sft-" in said
     assert said.splitlines()[-1].startswith("interrupted; what was finished is kept")
     assert aws.jobs.running == []
-    assert 0 < len(rows_in_s3(aws)) == recorded_rows(workspace) < 120
+    assert 0 < len(rows_in_s3(aws)) == recorded_rows(workspace) < FEW_ROWS
 
 
 def test_a_job_that_ctrl_c_leaves_is_taken_up_again(workspace: Workspace, aws: LocalAWS) -> None:
-    workspace.ask(instructions(120))
+    workspace.ask(instructions(FEW_ROWS))
     workspace.set(sagemaker__on_interrupt="leave")
+    aws.jobs.faults.rows_to_stand_still = 1
     process = started(workspace, aws)
     wait_until(lambda: recorded_rows(workspace) > 0)
     process.send_signal(signal.SIGINT)
     said, _ = process.communicate(timeout=60)
     assert "goes on and is paid for; the same command takes it up again" in said
     assert len(aws.jobs.running) == 1
-    said = workspace.run_ok("generate.py", "sft", **aws.environment())
-    assert "is running already; taking it up" in said or "rows that an earlier job had put into S3" in said
+    aws.calls.clear()
+    process = started(workspace, aws)
+    wait_until(lambda: "sagemaker:DescribeProcessingJob" in aws.operations())
+    aws.jobs.faults.rows_to_stand_still = None
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "is running already; taking it up" in said
     assert len(aws.jobs.descriptions()) == 1
-    assert_each_row_was_generated_once(aws, rows=120)
+    assert_each_row_was_generated_once(aws, rows=FEW_ROWS)
 
 
 def test_interrupted_at_ten_points_each_row_is_generated_once_and_the_file_is_the_same(
