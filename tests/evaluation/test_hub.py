@@ -7,39 +7,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from huggingface_hub import close_session, constants
+from huggingface_hub import constants
 
 from evaluation import hub
 from evaluation.errors import UserError
 from evaluation.hub_files import download_model
 from evaluation.pins import Pins
 from tests.conftest import ROOT
-from tests.servers.hub_client import use_hub
+from tests.evaluation.team_hub import FALLBACK, FILES, MODEL, TOKEN, team_hub
 from tests.servers.hub_repositories import Account, Fault
-from tests.servers.hub_server import HubServer, running_hub
-
-TOKEN = "hf_plantedSecretToken0123456789"
-MODEL = "team/model"
-FALLBACK = "team/spare"
-FILES = {
-    "config.json": b'{"model_type": "llama"}',
-    "tokenizer.json": b"{}",
-    "tokenizer_config.json": b"{}",
-    "model.safetensors": b"weights" * 100,
-    "README.md": b"# A model\n",
-    "original/consolidated.00.pth": b"the same weights for another program",
-}
+from tests.servers.hub_server import HubServer
 
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    with running_hub() as running:
-        use_hub(running, monkeypatch, tmp_path)
-        running.hub.accounts[TOKEN] = Account("someone")
-        running.hub.add("model", MODEL, FILES)
-        running.hub.add("model", FALLBACK, FILES | {"model.safetensors": b"spare"})
+    with team_hub(monkeypatch, tmp_path) as running:
         yield running
-        close_session()
 
 
 @pytest.fixture
