@@ -1,86 +1,26 @@
-"""The aggregate stage on real files: what it writes, what it refuses, and that it writes the same bytes again."""
+"""The aggregate stage on real files: what it writes, and that it writes the same bytes again."""
 
 import json
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from evaluation.details import Details, read_one
 from evaluation.records import (
-    ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,
     JUDGEMENTS_DIRECTORY,
     QUESTIONS_FILE,
     Judgement,
     read_rows,
-    write_rows,
 )
 from evaluation.summaries import summary_markdown
 from evaluation.terminal import plain_text
+from tests.aggregate.runs import SHAPE, aggregate, change_judgements, change_params, details, every_file, metrics
 from tests.synthetic_run import SCRIPTS, Shape, run_script, write_run
-
-SHAPE = Shape(questions=60)
-
-
-@pytest.fixture(scope="module")
-def aggregated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A made-up run after aggregate."""
-    directory = tmp_path_factory.mktemp("aggregate") / "run"
-    write_run(directory, SHAPE)
-    aggregate(directory)
-    return directory
-
-
-@pytest.fixture
-def directory(aggregated: Path, tmp_path: Path) -> Path:
-    """A copy of it, to change."""
-    return Path(shutil.copytree(aggregated, tmp_path / "run"))
-
-
-def aggregate(directory: Path) -> str:
-    """Runs the stage and returns what it said."""
-    done = run_script(directory, "aggregate.py")
-    assert done.returncode == 0, done.stderr
-    return done.stderr
-
-
-def metrics(directory: Path, model: str) -> dict[str, Any]:
-    """The metrics file of a model."""
-    loaded: dict[str, Any] = json.loads((directory / f"metrics/{model}.json").read_text())
-    return loaded
-
-
-def details(directory: Path, model: str) -> Details:
-    """The details file of a model."""
-    return read_one(directory / f"data/details/{model}.json")
-
-
-def change_judgements(directory: Path, model: str, change: Callable[[int, Judgement], Judgement | None]) -> None:
-    """Changes a model's judgements, dropping those for which None comes back."""
-    path = directory / JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
-    changed = [change(place, row) for place, row in enumerate(read_rows(path, Judgement, made_by=""))]
-    write_rows(path, [row for row in changed if row])
-
-
-def change_params(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """Changes params.yaml."""
-    params = yaml.safe_load((directory / "params.yaml").read_text())
-    change(params)
-    (directory / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-
-
-def every_file(directory: Path) -> dict[str, bytes]:
-    """What the stage writes, by name."""
-    roots = ("metrics", "data/details", "report/plots")
-    paths = sorted(path for root in roots for path in (directory / root).iterdir())
-    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
 
 
 def test_metrics_are_exactly_the_contract(aggregated: Path) -> None:
@@ -291,106 +231,12 @@ def test_missing_scores_that_could_change_a_verdict_are_told(directory: Path) ->
     assert "The missing scores could change the verdict on accuracy" in text
 
 
-def drop_last(place: int, row: Judgement) -> Judgement | None:
-    return row if place < 59 else None
-
-
-def swap_id(place: int, row: Judgement) -> Judgement:
-    return row.model_copy(update={"id": "another"}) if place == 3 else row
-
-
-def other_rubric(place: int, row: Judgement) -> Judgement:
-    return row.model_copy(update={"scores": {"accuracy": 1}}) if row.scores else row
-
-
-def off_the_scale(place: int, row: Judgement) -> Judgement:
-    return row.model_copy(update={"scores": {"accuracy": 7, "style": 1}}) if row.scores else row
-
-
-@pytest.mark.parametrize(
-    ("change", "line"),
-    [
-        (drop_last, "error: data/judgements/sft.jsonl: there is no judgement where answer"),
-        (swap_id, "error: data/judgements/sft.jsonl: there is no judgement where answer"),
-        (other_rubric, "has no score for style, so it was judged by another rubric; run `dvc repro`"),
-        (off_the_scale, "error: data/judgements/sft.jsonl: a score of 7 for accuracy, whose scale is 1 to 3"),
-    ],
-)
-def test_judgements_that_do_not_belong_are_refused(
-    directory: Path, change: Callable[[int, Judgement], Judgement | None], line: str
-) -> None:
-    before = every_file(directory)
-    change_judgements(directory, "sft", change)
-    done = run_script(directory, "aggregate.py")
-    assert done.returncode == 1
-    assert line in done.stderr.splitlines()[-1]
-    assert every_file(directory) == before
-
-
-def duplicate_last_line(path: Path) -> None:
-    lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join([*lines, lines[-1]]))
-
-
-def drop_first_line(path: Path) -> None:
-    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
-
-
-@pytest.mark.parametrize(
-    ("name", "change", "line"),
-    [
-        ("data/judgements/sft.jsonl", duplicate_last_line, "it holds more judgements than there are answers"),
-        ("data/questions.jsonl", drop_first_line, "no question has the id"),
-        ("data/questions.jsonl", duplicate_last_line, "occurs twice; run `python scripts/validate.py`"),
-        (
-            "data/judgements/sft.jsonl",
-            Path.unlink,
-            "there is no such file; run `dvc repro` or `python scripts/judge.py",
-        ),
-        (
-            "data/answers/sft.jsonl",
-            Path.unlink,
-            "there is no such file; run `dvc repro` or `python scripts/generate.py",
-        ),
-        ("data/questions.jsonl", Path.unlink, "run `dvc repro` or `python scripts/validate.py` first"),
-        ("data/resolved/judge.json", Path.unlink, "run `dvc repro` or `python scripts/validate.py` first"),
-        ("data/resolved/sft.json", Path.unlink, "there is no such file"),
-        ("data/engines/sft.json", lambda path: path.write_text("{"), "this is not JSON"),
-        ("data/questions.jsonl", lambda path: path.write_text(""), "it holds no question"),
-    ],
-)
-def test_files_that_are_missing_or_broken_are_one_line(
-    directory: Path, name: str, change: Callable[[Path], object], line: str
-) -> None:
-    change(directory / name)
-    done = run_script(directory, "aggregate.py")
-    assert done.returncode == 1
-    assert line in done.stderr.splitlines()[-1]
-    assert "Traceback" not in done.stderr
-
-
-def test_questions_without_an_answer_are_counted(directory: Path) -> None:
-    for name in (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY):
-        drop_first_line(directory / name / "dpo.jsonl")
-    done = run_script(directory, "aggregate.py")
-    assert done.returncode == 1
-    assert "error: data/answers/dpo.jsonl: 1 of 60 questions have no answer" in done.stderr
-
-
-def test_two_worlds_are_never_mixed(directory: Path) -> None:
-    path = directory / "data/resolved/sft.json"
-    path.write_text(path.read_text().replace('"real"', '"embedded"'))
-    done = run_script(directory, "aggregate.py")
-    assert done.returncode == 1
-    assert "this model was validated for the embedded run, and the judge for the real run" in done.stderr
-
-
 def test_other_scales_and_many_criteria_work(tmp_path: Path) -> None:
     criteria = {"correct": (0.0, 1.0), "depth": tuple(float(step) for step in range(1, 11)), "tone": (-1.0, 0.0, 0.5)}
     write_run(tmp_path, Shape(questions=50, criteria=criteria))
     aggregate(tmp_path)
     found = details(tmp_path, "sft")
-    assert found.criteria["correct"].gain_method == "exact conditional (McNemar)"
+    assert found.criteria["correct"].gain_method == "exact unconditional (McNemar)"
     assert list(found.criteria["depth"].distribution) == [str(step) for step in range(1, 11)]
     assert list(found.run.rubric["tone"].scale) == ["-1", "0", "0.5"]
 
@@ -419,72 +265,6 @@ def test_plot_data_stays_small(tmp_path: Path) -> None:
     aggregate(tmp_path)
     sizes = [path.stat().st_size for path in (tmp_path / "report/plots").iterdir()]
     assert len(sizes) == 5 and sum(sizes) < 10_000
-
-
-def compare(directory: Path) -> "subprocess.CompletedProcess[str]":
-    """`make compare` in a pipe."""
-    command = [sys.executable, "-m", "evaluation.terminal"]
-    environment = {"PYTHONPATH": str(SCRIPTS), "PATH": ""}
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, env=environment)
-
-
-def test_the_comparison_in_a_pipe_is_plain_aligned_text(aggregated: Path) -> None:
-    done = compare(aggregated)
-    assert done.returncode == 0, done.stderr
-    assert "\x1b" not in done.stdout
-    header, *rows = done.stdout.splitlines()[:9]
-    assert header.split("  ")[0] == "model"
-    place = header.index("verdict")
-    assert all(row[place - 1] == " " and row[place] != " " for row in rows)
-    assert re.search(r"^sft +accuracy +\d\.\d\d \[\d\.\d\d, \d\.\d\d\] +[+-]\d\.\d\d \[", done.stdout, re.MULTILINE)
-    assert "sft +win rate" in done.stdout or re.search(r"^sft +win rate +\d+%", done.stdout, re.MULTILINE)
-
-
-def test_the_comparison_on_a_terminal_is_a_table(aggregated: Path) -> None:
-    import os
-    import pty
-
-    controller, terminal = pty.openpty()
-    command = [sys.executable, "-m", "evaluation.terminal"]
-    environment = {"PYTHONPATH": str(SCRIPTS), "TERM": "xterm", "COLUMNS": "120"}
-    subprocess.run(command, cwd=aggregated, stdout=terminal, check=True, env=environment)
-    os.close(terminal)
-    shown = b""
-    while chunk := read_terminal(controller):
-        shown += chunk
-    os.close(controller)
-    text = shown.decode()
-    assert "\x1b[" in text and "─" in text
-    assert text.count("baseline is the baseline") == 1
-
-
-def read_terminal(controller: int) -> bytes:
-    """What is left in a pseudo-terminal; nothing once its other end is closed."""
-    import os
-
-    try:
-        return os.read(controller, 65_536)
-    except OSError:
-        return b""
-
-
-def test_the_comparison_before_aggregate_says_what_to_run(tmp_path: Path) -> None:
-    write_run(tmp_path, SHAPE)
-    done = compare(tmp_path)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: data/details/sft.json: there is no such file; run `dvc repro`")
-
-
-def test_hostile_names_do_not_break_the_table(aggregated: Path) -> None:
-    hostile = "[red]x[/] | <b> \x1b[31m\n" + "w" * 200
-    model = details(aggregated, "sft")
-    renamed = model.model_copy(update={"model": hostile, "criteria": {hostile: model.criteria["style"]}})
-    text, markdown = plain_text([renamed]), summary_markdown([renamed])
-    assert "\x1b" not in text + markdown
-    assert "<b>" not in markdown
-    rows = [line.replace("\\|", "") for line in markdown.splitlines() if line.startswith("| ")]
-    assert {row.count("|") for row in rows} == {8}
-    assert max(len(line) for line in text.splitlines()[:3]) < 240
 
 
 def test_help_says_what_is_read_and_written() -> None:
