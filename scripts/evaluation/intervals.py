@@ -10,7 +10,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from evaluation.distributions import Array, beta_cdf, beta_density, beta_quantile, student_t_critical
+from evaluation.distributions import Array, student_t_critical
+from evaluation.exact_pairs import exact_paired_interval
 
 Scale = tuple[float, float]  # the lowest and the highest possible score
 
@@ -20,10 +21,8 @@ FEW_INFORMATIVE = 10  # the same for questions that lie away from the end of the
 SCORE_METHOD = "Wilson score interval with effective sample size"
 CONSTANT_METHOD = "Wilson bound for a score never seen"
 PAIRED_METHOD = "paired t"
-EXACT_METHOD = "exact conditional (McNemar)"
+EXACT_METHOD = "exact unconditional (McNemar)"
 
-_GRID_POINTS = 4_000
-_HALVINGS = 40  # from a width of 1 to 1e-12
 _ROUNDING = 1e-9  # differences below this, in units of the scale, come from floating point
 
 
@@ -73,7 +72,7 @@ def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1,
     """Returns the interval for the mean of paired differences, one per question, at confidence 1 - alpha.
 
     Student's paired t, cut at what the scale allows. Where every difference is 0 or the whole scale (two-step
-    criteria with one sample) the exact conditional interval of `exact_paired_interval`. Differences that are all
+    criteria with one sample) the exact interval of `exact_paired_interval`. Differences that are all
     equal get a bound instead of an interval without width.
 
     Raises:
@@ -102,15 +101,6 @@ def wilson_interval(successes: int, n: int, alpha: float) -> tuple[float, float]
     width = math.sqrt(z2_over_n * (1 - centred**2) + z2_over_n**2)
     low, high = (centred - width) / (1 + z2_over_n), (centred + width) / (1 + z2_over_n)
     return (0.0 if successes == 0 else (1 + low) / 2), (1.0 if successes == n else (1 + high) / 2)
-
-
-def exact_paired_interval(better: int, worse: int, n: int, alpha: float) -> tuple[float, float]:
-    """Returns the interval for P(better) - P(worse) over n pairs, which excludes 0 just when McNemar's exact test does.
-
-    Fay and Lumbard 2021 (doi:10.1002/sim.8829): Clopper-Pearson confidence distributions of the share of pairs that
-    differ and of the share of those that are better, melded. Two-sided and central at level alpha.
-    """
-    return _melded_low(better, worse, n, alpha / 2), 0.0 - _melded_low(worse, better, n, alpha / 2)
 
 
 def is_constant(values: Array) -> bool:
@@ -142,42 +132,6 @@ def _unseen_limits(value: float, n: int, alpha: float) -> tuple[float, float]:
     """For n equal values between -1 and 1: as far as the share of others that Wilson allows at 0 of n could move it."""
     share = wilson_interval(0, n, alpha)[1]
     return value - share * (value + 1), value + share * (1 - value)
-
-
-def _melded_low(better: int, worse: int, n: int, tail: float) -> float:
-    """The lower limit: the `tail` quantile of (share that differ) x (2 x share of those that are better - 1)."""
-    differing = better + worse
-    if better == 0:
-        return -beta_quantile(1 - tail, differing + 1, n - differing)
-    positive = float(beta_cdf(0.5, better, worse + 1)) < tail  # one-sided exact McNemar: it alone decides the sign
-    if differing == n and not positive:
-        return 2 * beta_quantile(tail, better, worse + 1) - 1
-    differing_shares, weights = _grid(*((differing, n - differing + 1) if positive else (differing + 1, n - differing)))
-    start, stop = _support(better, worse + 1)
-    better_shares = np.linspace(start, stop, _GRID_POINTS)
-    cumulative = beta_cdf(better_shares, better, worse + 1)  # computed once: the search below only looks it up
-    low, high = (0.0, 1.0) if positive else (-1.0, 0.0)
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        bounds = (1 + middle / differing_shares) / 2
-        below = float(weights @ np.interp(bounds, better_shares, cumulative, left=0.0, right=1.0))
-        low, high = (low, middle) if below > tail else (middle, high)
-    return low if positive else high
-
-
-def _grid(a: float, b: float) -> tuple[Array, Array]:
-    """Midpoints over the support of Beta(a, b), and their probabilities."""
-    edges = np.linspace(*_support(a, b), _GRID_POINTS + 1)
-    middles = (edges[1:] + edges[:-1]) / 2
-    density = beta_density(middles, a, b)
-    return middles, density / density.sum()
-
-
-def _support(a: float, b: float) -> tuple[float, float]:
-    """Ends beyond which Beta(a, b) has less than 1e-12 of its mass: eight deviations, and a gamma tail's length."""
-    mean = a / (a + b)
-    reach = 8 * math.sqrt(mean * (1 - mean) / (a + b + 1)) + 30 / (a + b)
-    return max(mean - reach, 0.0), min(mean + reach, 1.0)
 
 
 def _mean_caution(values: Array, scale: Scale) -> str | None:

@@ -3,17 +3,16 @@
 import numpy as np
 import pytest
 from scipy import stats
-from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.proportion import proportion_confint
 from statsmodels.stats.weightstats import DescrStatsW
 
+from evaluation.exact_pairs import exact_paired_interval
 from evaluation.intervals import (
     CONSTANT_METHOD,
     EXACT_METHOD,
     PAIRED_METHOD,
     SCORE_METHOD,
     difference_interval,
-    exact_paired_interval,
     mean_interval,
     wilson_interval,
 )
@@ -22,18 +21,6 @@ from tests.benchmarks import interval_candidates
 GENERATOR = np.random.default_rng(11)
 SCORES = GENERATOR.choice([1.0, 2.0, 3.0], size=120, p=[0.2, 0.3, 0.5])
 DIFFERENCES = GENERATOR.choice([-2.0, -1.0, 0.0, 1.0, 2.0], size=80, p=[0.05, 0.15, 0.4, 0.3, 0.1])
-
-
-def fay_lumbard_low(better: int, worse: int, n: int, alpha: float) -> float:
-    """The lower limit by brute force: two million draws of both confidence distributions."""
-    generator = np.random.default_rng(5)
-    better_share = generator.beta(better, worse + 1, 2_000_000)
-    differing = better + worse
-    limits = [
-        np.quantile(generator.beta(a, b, 2_000_000) * (2 * better_share - 1), alpha / 2)
-        for a, b in ((differing, n - differing + 1), (differing + 1, n - differing))
-    ]
-    return float(min(limits))
 
 
 def test_yes_or_no_scores_get_wilsons_interval_with_student_t() -> None:
@@ -143,48 +130,6 @@ def test_swapping_the_models_mirrors_the_difference_to_the_last_bit() -> None:
     for differences in (DIFFERENCES, two_step, np.ones(40), GENERATOR.normal(size=50) / 10):
         interval, mirrored = difference_interval(differences, 0.03), difference_interval(-differences, 0.03)
         assert (mirrored.mean, mirrored.low, mirrored.high) == (-interval.mean, -interval.high, -interval.low)
-
-
-@pytest.mark.parametrize("n", [12, 40])
-@pytest.mark.parametrize("alpha", [0.05, 0.0131])
-def test_exact_interval_excludes_zero_just_when_mcnemars_exact_test_rejects(n: int, alpha: float) -> None:
-    for better in range(0, n + 1, 2):
-        for worse in range(0, n + 1 - better, 3):
-            low, high = exact_paired_interval(better, worse, n, alpha)
-            p_value = mcnemar([[0, better], [worse, 0]], exact=True).pvalue
-            assert -1 <= low <= (better - worse) / n <= high <= 1
-            assert (low > 0 or high < 0) == (p_value < alpha)
-
-
-@pytest.mark.parametrize(("better", "worse", "n"), [(9, 2, 44), (6, 0, 100), (3, 7, 40), (130, 70, 1000), (20, 1, 22)])
-def test_exact_interval_is_the_melded_one(better: int, worse: int, n: int) -> None:
-    low, high = exact_paired_interval(better, worse, n, 0.05)
-
-    assert low == pytest.approx(fay_lumbard_low(better, worse, n, 0.05), abs=1e-3)
-    assert (high, low) == tuple(-limit for limit in exact_paired_interval(worse, better, n, 0.05))
-
-
-@pytest.mark.parametrize(("better", "worse"), [(0, 0), (0, 5), (5, 0), (30, 0), (15, 15)])
-def test_exact_interval_at_its_ends(better: int, worse: int) -> None:
-    low, high = exact_paired_interval(better, worse, 30, 0.05)
-
-    # With nothing better the limit is Clopper and Pearson's for the share that differs, so never without width.
-    reference = stats.binomtest(better + worse, 30).proportion_ci(0.95, method="exact")
-    assert low == pytest.approx(-reference.high) if better == 0 else low > -reference.high
-    assert high == pytest.approx(reference.high) if worse == 0 else high < reference.high
-    assert low < high
-
-
-def test_exact_interval_covers_at_least_what_it_says() -> None:
-    n, better_share, worse_share, missed = 20, 0.3, 0.1, 0.0
-    for better in range(n + 1):
-        for worse in range(n + 1 - better):
-            low, high = exact_paired_interval(better, worse, n, 0.05)
-            if not low <= better_share - worse_share <= high:
-                missed += stats.multinomial.pmf(
-                    [better, worse, n - better - worse], n, [better_share, worse_share, 0.6]
-                )
-    assert missed <= 0.05
 
 
 def test_two_step_differences_take_the_exact_method() -> None:

@@ -1,0 +1,105 @@
+"""The exact interval for pairs of right or wrong answers, against scipy's distributions and by enumeration."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from evaluation.exact_pairs import conditional_level, exact_paired_interval
+
+PENALTY = 0.02  # of the level
+
+
+def conditional_p(better: int, differing: int) -> float:
+    """McNemar's conditional p-value of one side."""
+    return float(stats.binom.sf(better - 1, differing, 0.5))
+
+
+def unconditional_p(better: int, differing: int, n: int, tail: float) -> float:
+    """Boschloo's p-value of one side after Berger and Boos, by brute force over all tables of n pairs."""
+    p_value, penalty = conditional_p(better, differing), PENALTY * tail
+    numbers = range(n + 1)
+    at_most = [max(p for b in range(m + 2) if (p := conditional_p(b, m)) <= p_value + 1e-12) for m in numbers]
+    lowest = stats.beta.ppf(penalty / 2, differing, n - differing + 1) if differing else 0.0
+    highest = stats.beta.ppf(1 - penalty / 2, differing + 1, n - differing) if differing < n else 1.0
+    chances = stats.binom.pmf(numbers, n, np.linspace(lowest, highest, 500)[:, None])
+    return float((chances @ np.array(at_most)).max()) + penalty
+
+
+@pytest.mark.parametrize("n", [12, 20])
+@pytest.mark.parametrize("alpha", [0.05, 0.0131])
+def test_the_interval_excludes_zero_just_when_the_exact_test_rejects(n: int, alpha: float) -> None:
+    for better in range(0, n + 1, 2):
+        for worse in range(0, n + 1 - better, 3):
+            low, high = exact_paired_interval(better, worse, n, alpha)
+            assert -1 <= low <= (better - worse) / n <= high <= 1
+            for excluded, side in ((low > 0, better), (high < 0, worse)):
+                p_value = unconditional_p(side, better + worse, n, alpha / 2)
+                assert abs(p_value - alpha / 2) > 1e-5, "a tie, which a grid of shares decides by chance"
+                assert excluded == (p_value < alpha / 2)
+
+
+@pytest.mark.parametrize("n", [1, 7, 30, 100])
+@pytest.mark.parametrize("tail", [0.025, 0.00655])
+def test_false_verdicts_are_at_most_as_many_as_said(n: int, tail: float) -> None:
+    numbers = np.arange(n + 1)
+    rejected = []
+    for differing in numbers:
+        p_values = stats.binom.sf(np.arange(differing + 1) - 1, differing, 0.5)
+        level = conditional_level(int(differing), n, tail)
+        rejected.append(max(p_values[p_values < level], default=0.0))
+    chances = stats.binom.pmf(numbers, n, np.linspace(0, 1, 2_001)[:, None])
+    worst = float((chances @ np.array(rejected)).max())
+    assert worst <= tail
+    assert n < 30 or worst > 0.8 * tail
+
+
+def test_it_rejects_wherever_mcnemars_test_at_nearly_the_same_level_does_and_in_more_places() -> None:
+    levels = [conditional_level(differing, 60, 0.025) for differing in range(61)]
+    assert min(levels) >= (1 - PENALTY) * 0.025
+    assert sum(level > 1.2 * 0.025 for level in levels) > 50
+    assert conditional_level(5_000, 20_000, 0.025) == 0.025
+
+
+@pytest.mark.parametrize(("better", "worse", "n"), [(9, 2, 44), (6, 0, 100), (3, 7, 40), (130, 70, 1000), (20, 1, 22)])
+def test_the_limits_are_the_melded_ones(better: int, worse: int, n: int) -> None:
+    low, high = exact_paired_interval(better, worse, n, 0.05)
+
+    tail = conditional_level(better + worse, n, 0.025) if low > 0 else 0.025
+    assert low == pytest.approx(fay_lumbard_low(better, worse, n, tail), abs=1e-3)
+    assert (high, low) == tuple(-limit for limit in exact_paired_interval(worse, better, n, 0.05))
+
+
+def fay_lumbard_low(better: int, worse: int, n: int, tail: float) -> float:
+    """The lower limit by brute force: two million draws of both confidence distributions."""
+    generator = np.random.default_rng(5)
+    better_share = generator.beta(better, worse + 1, 2_000_000)
+    differing = better + worse
+    limits = [
+        np.quantile(generator.beta(a, b, 2_000_000) * (2 * better_share - 1), tail)
+        for a, b in ((differing, n - differing + 1), (differing + 1, n - differing))
+    ]
+    return float(min(limits))
+
+
+@pytest.mark.parametrize(("better", "worse"), [(0, 0), (0, 5), (5, 0), (30, 0), (15, 15)])
+def test_the_interval_at_its_ends(better: int, worse: int) -> None:
+    low, high = exact_paired_interval(better, worse, 30, 0.05)
+
+    # With nothing better the limit is Clopper and Pearson's for the share that differs, so never without width.
+    reference = stats.binomtest(better + worse, 30).proportion_ci(0.95, method="exact")
+    assert low == pytest.approx(-reference.high) if better == 0 else low > -reference.high
+    assert high == pytest.approx(reference.high) if worse == 0 else high < reference.high
+    assert low < high
+
+
+def test_the_interval_covers_at_least_what_it_says() -> None:
+    n = 20
+    tables = [(better, worse) for better in range(n + 1) for worse in range(n + 1 - better)]
+    limits = {table: exact_paired_interval(*table, n, 0.05) for table in tables}
+    for better, worse in ((0.3, 0.1), (0.5, 0.1), (0.1, 0.02), (0.25, 0.25), (0.6, 0.4)):
+        missed = sum(
+            stats.multinomial.pmf([*table, n - sum(table)], n, [better, worse, 1 - better - worse])
+            for table, (low, high) in limits.items()
+            if not low <= better - worse <= high
+        )
+        assert missed <= 0.05
