@@ -148,3 +148,21 @@ def in_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
     """A project folder that the test itself works in."""
     monkeypatch.chdir(project.root)
     return project
+
+
+@pytest.fixture(scope="session")
+def aggregated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up run after aggregate."""
+    from tests.aggregated_run import SHAPE, aggregate
+    from tests.synthetic_run import write_run
+
+    directory = tmp_path_factory.mktemp("aggregate") / "run"
+    write_run(directory, SHAPE)
+    aggregate(directory)
+    return directory
+
+
+@pytest.fixture
+def copied(aggregated: Path, tmp_path: Path) -> Path:
+    """A copy of it, to change."""
+    return Path(shutil.copytree(aggregated, tmp_path / "run"))

@@ -1,13 +1,30 @@
 """What stands on the local Hub after publishing, and publishing that must be refused."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
 import pytest
+from huggingface_hub import close_session
 
 import publish
 from evaluation.errors import UserError
-from tests.servers.hub_repositories import Commit
-from tests.servers.hub_server import HubServer
+from tests.servers.hub_client import use_hub
+from tests.servers.hub_repositories import Account, Commit
+from tests.servers.hub_server import HubServer, running_hub
 
 TOKEN = "hf_plantedWriteToken0123456789"
+
+
+@contextmanager
+def own_hub(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[HubServer]:
+    """A Hub that this process may write to as `me` until the end, with its caches below `folder`."""
+    with running_hub() as running:
+        use_hub(running, monkeypatch, folder)
+        running.hub.accounts[TOKEN] = Account("me", organisations=("team",))
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield running
+        close_session()
 
 
 def commits(server: HubServer, dataset: str = "me/Llama-SFT-results") -> list[Commit]:

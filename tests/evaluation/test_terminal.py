@@ -7,15 +7,15 @@ from pathlib import Path
 
 from evaluation.summaries import summary_markdown
 from evaluation.terminal import plain_text
-from tests.aggregate.runs import SHAPE, details
+from tests.aggregated_run import SHAPE, details
 from tests.synthetic_run import SCRIPTS, write_run
 
 
-def compare(directory: Path) -> "subprocess.CompletedProcess[str]":
+def compare(copied: Path) -> "subprocess.CompletedProcess[str]":
     """`make compare` in a pipe."""
     command = [sys.executable, "-m", "evaluation.terminal"]
     environment = {"PYTHONPATH": str(SCRIPTS), "PATH": ""}
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False, env=environment)
+    return subprocess.run(command, cwd=copied, capture_output=True, text=True, check=False, env=environment)
 
 
 def test_the_comparison_in_a_pipe_is_plain_aligned_text(aggregated: Path) -> None:

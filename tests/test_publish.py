@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,25 @@ import publish
 from evaluation import published_rows
 from evaluation.details import read_one
 from evaluation.summaries import model_sentence
-from tests.finished_run import SHA, FinishedRun
-from tests.publish.results import TOKEN, card, commits, datasets_on
+from tests.finished_run import SHA, FinishedRun, finished_run
+from tests.publishing import TOKEN, card, commits, datasets_on, own_hub
 from tests.servers.hub_server import HubServer
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[1]
 # The client hands httpx2 an upload in a form that httpx2 wants to be rid of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    with own_hub(monkeypatch, tmp_path / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedRun:
+    monkeypatch.setattr(sys, "argv", ["publish.py"])
+    return finished_run(tmp_path / "project", monkeypatch)
 
 
 # --- The round trip ---

@@ -19,7 +19,7 @@ from evaluation.records import (
 )
 from evaluation.summaries import summary_markdown
 from evaluation.terminal import plain_text
-from tests.aggregate.runs import SHAPE, aggregate, change_judgements, change_params, details, every_file, metrics
+from tests.aggregated_run import SHAPE, aggregate, change_judgements, change_params, details, every_file, metrics
 from tests.synthetic_run import SCRIPTS, Shape, run_script, write_run
 
 
@@ -83,38 +83,38 @@ def test_samples_of_one_question_count_once(tmp_path: Path) -> None:
     assert sum(found.criteria["accuracy"].distribution.values()) == 120
 
 
-def test_the_same_input_gives_the_same_bytes(directory: Path) -> None:
-    before = every_file(directory)
-    aggregate(directory)
-    assert every_file(directory) == before
+def test_the_same_input_gives_the_same_bytes(copied: Path) -> None:
+    before = every_file(copied)
+    aggregate(copied)
+    assert every_file(copied) == before
     assert not any(re.search(rb"20\d\d-\d\d-\d\dT", text) for text in before.values())
 
 
-def test_a_removed_model_leaves_nothing_behind(directory: Path) -> None:
-    change_params(directory, lambda params: params["models"].pop("dpo"))
-    said = aggregate(directory)
+def test_a_removed_model_leaves_nothing_behind(copied: Path) -> None:
+    change_params(copied, lambda params: params["models"].pop("dpo"))
+    said = aggregate(copied)
     assert "removed metrics/dpo.json" in said
     mentioned = re.compile(rb"\bdpo\b")
-    assert not [name for name, text in every_file(directory).items() if mentioned.search(name.encode() + text)]
+    assert not [name for name, text in every_file(copied).items() if mentioned.search(name.encode() + text)]
 
 
-def test_models_without_an_entry_in_params_are_not_read(directory: Path) -> None:
-    (directory / "data/judgements/stray.jsonl").write_text("not even JSON\n")
-    aggregate(directory)
-    assert not (directory / "metrics/stray.json").exists()
+def test_models_without_an_entry_in_params_are_not_read(copied: Path) -> None:
+    (copied / "data/judgements/stray.jsonl").write_text("not even JSON\n")
+    aggregate(copied)
+    assert not (copied / "metrics/stray.json").exists()
 
 
-def test_without_comparisons_there_is_no_win_rate(directory: Path) -> None:
-    shutil.rmtree(directory / COMPARISONS_DIRECTORY)
-    aggregate(directory)
-    assert details(directory, "sft").win_rate is None
-    assert "win_rate" not in metrics(directory, "sft")
+def test_without_comparisons_there_is_no_win_rate(copied: Path) -> None:
+    shutil.rmtree(copied / COMPARISONS_DIRECTORY)
+    aggregate(copied)
+    assert details(copied, "sft").win_rate is None
+    assert "win_rate" not in metrics(copied, "sft")
 
 
-def test_comparing_switched_off_ignores_old_comparisons(directory: Path) -> None:
-    change_params(directory, lambda params: params["compare"].update(enabled=False))
-    aggregate(directory)
-    assert details(directory, "sft").win_rate is None
+def test_comparing_switched_off_ignores_old_comparisons(copied: Path) -> None:
+    change_params(copied, lambda params: params["compare"].update(enabled=False))
+    aggregate(copied)
+    assert details(copied, "sft").win_rate is None
 
 
 def test_a_win_rate_counts_both_orders_of_a_pair_once(aggregated: Path) -> None:
@@ -126,13 +126,13 @@ def test_a_win_rate_counts_both_orders_of_a_pair_once(aggregated: Path) -> None:
     assert rate.length_controlled is not None
 
 
-def test_a_panel_is_told_by_judge_in_details_summary_and_report_and_a_single_judge_is_not(directory: Path) -> None:
-    single = json.loads((directory / "data/details/sft.json").read_text())
+def test_a_panel_is_told_by_judge_in_details_summary_and_report_and_a_single_judge_is_not(copied: Path) -> None:
+    single = json.loads((copied / "data/details/sft.json").read_text())
     assert "panel" not in single
-    assert "The judges" not in summary_markdown([details(directory, "sft")])
-    judge = json.loads((directory / "data/resolved/judge.json").read_text())
+    assert "The judges" not in summary_markdown([details(copied, "sft")])
+    judge = json.loads((copied / "data/resolved/judge.json").read_text())
     judge["judges"].append({"model": "second-judge", "endpoint": "openai"})
-    (directory / "data/resolved/judge.json").write_text(json.dumps(judge))
+    (copied / "data/resolved/judge.json").write_text(json.dumps(judge))
 
     def with_a_second_judge(place: int, row: Judgement) -> Judgement:
         other = [one.model_copy(update={"judge": "second-judge"}) for one in row.replies]
@@ -142,9 +142,9 @@ def test_a_panel_is_told_by_judge_in_details_summary_and_report_and_a_single_jud
         return row.model_copy(update={"replies": [*row.replies, *scored]})
 
     for model in SHAPE.models:
-        change_judgements(directory, model, with_a_second_judge)
-    aggregate(directory)
-    found = details(directory, "sft")
+        change_judgements(copied, model, with_a_second_judge)
+    aggregate(copied)
+    found = details(copied, "sft")
     assert found.panel is not None
     accuracy = found.panel["accuracy"]
     assert (accuracy.judges["second-judge"].mean, accuracy.judges["second-judge"].scored) == (1, found.scored)
@@ -155,8 +155,8 @@ def test_a_panel_is_told_by_judge_in_details_summary_and_report_and_a_single_jud
     assert accuracy.weighted_kappa == 0
     sentence = f"The judges on sft: accuracy gpt-4o-mini {accuracy.judges['gpt-4o-mini'].mean:.2f}, second-judge 1.00"
     assert sentence in summary_markdown([found])
-    assert run_script(directory, "report.py").returncode == 0
-    assert sentence in (directory / "report/index.html").read_text()
+    assert run_script(copied, "report.py").returncode == 0
+    assert sentence in (copied / "report/index.html").read_text()
 
 
 def test_replies_are_priced_by_their_judge(aggregated: Path) -> None:
@@ -167,10 +167,10 @@ def test_replies_are_priced_by_their_judge(aggregated: Path) -> None:
     assert usage.judge_cost_usd == pytest.approx(expected, rel=1e-5)
 
 
-def test_without_a_price_there_is_no_cost(directory: Path) -> None:
-    change_params(directory, lambda params: params["judge"].pop("prices"))
-    aggregate(directory)
-    assert details(directory, "sft").usage.judge_cost_usd is None
+def test_without_a_price_there_is_no_cost(copied: Path) -> None:
+    change_params(copied, lambda params: params["judge"].pop("prices"))
+    aggregate(copied)
+    assert details(copied, "sft").usage.judge_cost_usd is None
 
 
 def test_slices_follow_the_tags(aggregated: Path) -> None:
@@ -202,32 +202,32 @@ def test_few_questions_give_no_verdict(tmp_path: Path) -> None:
     assert "too few questions to decide" in summary_markdown([details(tmp_path, model) for model in SHAPE.models])
 
 
-def test_a_model_without_a_single_score_has_no_mean(directory: Path) -> None:
+def test_a_model_without_a_single_score_has_no_mean(copied: Path) -> None:
     def refuse(place: int, row: Judgement) -> Judgement:
         return row.model_copy(update={"status": "refused", "scores": None})
 
-    change_judgements(directory, "sft", refuse)
-    aggregate(directory)
-    row = metrics(directory, "sft")
+    change_judgements(copied, "sft", refuse)
+    aggregate(copied)
+    row = metrics(copied, "sft")
     assert (row["accuracy"], row["gain"]["style"], row["coverage"], row["verdict"]) == (None, None, 0, "too few")
-    found = details(directory, "sft").criteria["style"]
+    found = details(copied, "sft").criteria["style"]
     assert (found.mean, found.scored, found.mean_if_missing_worst, found.mean_if_missing_best) == (None, 0, 1, 3)
-    assert "sft" in plain_text([details(directory, model) for model in SHAPE.models])
+    assert "sft" in plain_text([details(copied, model) for model in SHAPE.models])
 
 
-def test_missing_scores_that_could_change_a_verdict_are_told(directory: Path) -> None:
+def test_missing_scores_that_could_change_a_verdict_are_told(copied: Path) -> None:
     def best_or_missing(place: int, row: Judgement) -> Judgement:
         scores = {"accuracy": 3, "style": 3} if place % 3 else None
         return row.model_copy(update={"status": "ok" if scores else "refused", "scores": scores})
 
-    change_judgements(directory, "sft", best_or_missing)
-    aggregate(directory)
-    found = details(directory, "sft")
+    change_judgements(copied, "sft", best_or_missing)
+    aggregate(copied)
+    found = details(copied, "sft")
     missing = found.criteria["accuracy"].missing
     assert missing is not None and missing.could_change_verdict
     assert (missing.verdict_if_worst, missing.verdict_if_best) == ("undecided", "better")
     assert missing.worst < missing.best
-    text = summary_markdown([details(directory, model) for model in SHAPE.models])
+    text = summary_markdown([details(copied, model) for model in SHAPE.models])
     assert "The missing scores could change the verdict on accuracy" in text
 
 
@@ -248,11 +248,11 @@ def test_one_model_alone_is_described(tmp_path: Path) -> None:
     assert plain_text([details(tmp_path, "baseline")]).count("\n") > 3
 
 
-def test_metrics_fit_into_120_columns(directory: Path) -> None:
-    (directory / "dvc.yaml").write_text("metrics:\n  - metrics\n")
+def test_metrics_fit_into_120_columns(copied: Path) -> None:
+    (copied / "dvc.yaml").write_text("metrics:\n  - metrics\n")
     dvc = [sys.executable, "-m", "dvc"]
-    subprocess.run([*dvc, "init", "--quiet", "--no-scm"], cwd=directory, check=True)
-    done = subprocess.run([*dvc, "metrics", "show"], cwd=directory, check=True, capture_output=True, text=True)
+    subprocess.run([*dvc, "init", "--quiet", "--no-scm"], cwd=copied, check=True)
+    done = subprocess.run([*dvc, "metrics", "show"], cwd=copied, check=True, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     assert len(lines) == 4 and max(map(len, lines)) <= 120, done.stdout
     assert lines[0].split() == [

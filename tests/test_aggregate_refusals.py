@@ -10,7 +10,7 @@ from evaluation.records import (
     JUDGEMENTS_DIRECTORY,
     Judgement,
 )
-from tests.aggregate.runs import change_judgements, every_file
+from tests.aggregated_run import change_judgements, every_file
 from tests.synthetic_run import run_script
 
 
@@ -40,14 +40,14 @@ def off_the_scale(place: int, row: Judgement) -> Judgement:
     ],
 )
 def test_judgements_that_do_not_belong_are_refused(
-    directory: Path, change: Callable[[int, Judgement], Judgement | None], line: str
+    copied: Path, change: Callable[[int, Judgement], Judgement | None], line: str
 ) -> None:
-    before = every_file(directory)
-    change_judgements(directory, "sft", change)
-    done = run_script(directory, "aggregate.py")
+    before = every_file(copied)
+    change_judgements(copied, "sft", change)
+    done = run_script(copied, "aggregate.py")
     assert done.returncode == 1
     assert line in done.stderr.splitlines()[-1]
-    assert every_file(directory) == before
+    assert every_file(copied) == before
 
 
 def duplicate_last_line(path: Path) -> None:
@@ -83,26 +83,26 @@ def drop_first_line(path: Path) -> None:
     ],
 )
 def test_files_that_are_missing_or_broken_are_one_line(
-    directory: Path, name: str, change: Callable[[Path], object], line: str
+    copied: Path, name: str, change: Callable[[Path], object], line: str
 ) -> None:
-    change(directory / name)
-    done = run_script(directory, "aggregate.py")
+    change(copied / name)
+    done = run_script(copied, "aggregate.py")
     assert done.returncode == 1
     assert line in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
 
 
-def test_questions_without_an_answer_are_counted(directory: Path) -> None:
+def test_questions_without_an_answer_are_counted(copied: Path) -> None:
     for name in (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY):
-        drop_first_line(directory / name / "dpo.jsonl")
-    done = run_script(directory, "aggregate.py")
+        drop_first_line(copied / name / "dpo.jsonl")
+    done = run_script(copied, "aggregate.py")
     assert done.returncode == 1
     assert "error: data/answers/dpo.jsonl: 1 of 60 questions have no answer" in done.stderr
 
 
-def test_two_worlds_are_never_mixed(directory: Path) -> None:
-    path = directory / "data/resolved/sft.json"
+def test_two_worlds_are_never_mixed(copied: Path) -> None:
+    path = copied / "data/resolved/sft.json"
     path.write_text(path.read_text().replace('"real"', '"embedded"'))
-    done = run_script(directory, "aggregate.py")
+    done = run_script(copied, "aggregate.py")
     assert done.returncode == 1
     assert "this model was validated for the embedded run, and the judge for the real run" in done.stderr

@@ -1,16 +1,32 @@
 """What keeps results from being published, and uploads that are cut: one line, and nothing lost."""
 
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 
 import publish
 from evaluation import published_rows
-from tests.finished_run import FinishedRun
-from tests.publish.results import TOKEN, commits, datasets_on, refused
+from tests.finished_run import FinishedRun, finished_run
+from tests.publishing import TOKEN, commits, datasets_on, own_hub, refused
 from tests.servers.hub_repositories import Account, Fault
 from tests.servers.hub_server import HubServer
 
 # The client hands httpx2 an upload in a form that httpx2 wants to be rid of.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    with own_hub(monkeypatch, tmp_path / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedRun:
+    monkeypatch.setattr(sys, "argv", ["publish.py"])
+    return finished_run(tmp_path / "project", monkeypatch)
 
 
 def test_no_token_stops(server: HubServer, workspace: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
