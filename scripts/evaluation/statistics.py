@@ -116,7 +116,7 @@ def simultaneous_level(differences: Sequence[Array], alpha: float) -> float:
     if len(differences) < 2:
         return alpha
     values, vectors = np.linalg.eigh(_correlations(differences))
-    largest = np.abs(_normal_draws(len(differences)) @ (vectors * np.sqrt(np.maximum(values, 0))).T).max(axis=1)
+    largest = np.abs((vectors * np.sqrt(np.maximum(values, 0))) @ _normal_draws(len(differences))).max(axis=0)
     # Rounded up, so that the last bits of another machine's linear algebra change nothing.
     critical = math.ceil(float(np.quantile(largest, 1 - alpha)) * 1000) / 1000
     return min(max(2 * NormalDist().cdf(-critical), alpha / len(differences)), alpha)
@@ -212,7 +212,8 @@ def _difference(values: Array, level: float, scale: Scale) -> Difference | None:
 
 @cache
 def _normal_draws(comparisons: int) -> Array:
-    return np.random.default_rng(_SEED).standard_normal((_DRAWS, comparisons))
+    """A row for each comparison."""
+    return np.ascontiguousarray(np.random.default_rng(_SEED).standard_normal((_DRAWS, comparisons)).T)
 
 
 def _correlations(differences: Sequence[Array]) -> Array:
