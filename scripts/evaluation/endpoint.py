@@ -1,34 +1,24 @@
 """The client of every OpenAI-compatible endpoint: one shared policy for concurrency, pacing, time-outs and retries."""
 
 import asyncio
-import os
-import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import Any
 
 from evaluation.endpoint_errors import EndpointStopped, RequestRejected, TransportFailure
+from evaluation.endpoint_transport import Answer, Fault, Transport
 from evaluation.environment import OPENAI_KEY_VARIABLE
-from evaluation.errors import UserError, one_line
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
 from evaluation.replies import Reply, encoded, error_of, estimated_tokens, read_completion
 
-if TYPE_CHECKING:
-    from httpx2 import URL, AsyncClient
-
-OPENAI_ADDRESS = "https://api.openai.com/v1"
-CONNECT_SECONDS = 10.0
 PATIENCE_SECONDS = 900.0  # an endpoint that refuses everything for so long, or asks to wait longer, ends the run
 ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
 FAILURES_THAT_STOP = 5  # so many requests given up in a row, none answered meanwhile: the endpoint is gone
 REFUSALS_OF_ONE_REQUEST = 50  # while others pass: it is this request that the limit does not let through
-LOOKS_LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]+")
-PLACEHOLDER_KEY = "none"  # what servers that need no key are sent
 NO_CREDIT = {"insufficient_quota", "billing_hard_limit_reached", "billing_not_active"}
 NO_CREDIT_REMEDY = "add credit, then run again: what is paid for is kept"
 OK, UNAUTHORIZED, TOO_MANY_REQUESTS, SERVER_ERROR = 200, 401, 429, 500
@@ -54,23 +44,6 @@ class Statistics:
     last_fault: str | None = None
 
 
-@dataclass(frozen=True)
-class _Answer:
-    """An HTTP answer as it came."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-
-
-class _Fault(Exception):  # noqa: N818 - names what happened, not that it is an error
-    """What kept a request from being answered this time; the text says it in one line."""
-
-    def __init__(self, found: str, headers: Mapping[str, str] | None = None, *, nothing_listens: bool = False) -> None:
-        super().__init__(found)
-        self.found, self.headers, self.nothing_listens = found, headers or {}, nothing_listens
-
-
 class Client:
     """An endpoint to send chat completions to; an async context manager, used within one event loop.
 
@@ -93,37 +66,24 @@ class Client:
     ) -> None:
         self.label, self.statistics = label, Statistics()
         self._key_variable = key_variable
-        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_ADDRESS
-        self._api_key = _checked_key(self._base_url, api_key, label, key_variable)
-        self._concurrency, self._timeout_seconds = concurrency, timeout_seconds
+        self._transport = Transport(
+            base_url, api_key, label=label, key_variable=key_variable, concurrency=concurrency,
+            timeout_seconds=timeout_seconds,
+        )  # fmt: skip
         self._transport_attempts = transport_attempts
         self._given_up_in_a_row = 0
         self._stop: EndpointStopped | None = None
         self._stopped = asyncio.Event()
         self._pacer, self._slots = Pacer(), asyncio.Semaphore(concurrency)
-        self._http: AsyncClient | None = None
-        self._address: URL | str = ""
-        self._headers: dict[str, str] = {}
 
     async def __aenter__(self) -> "Client":
-        import httpx2
-        import openai
-
-        limits = httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
-        timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # the whole request's time is kept in _post
-        self._http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, follow_redirects=False)
-        sdk = openai.AsyncOpenAI(base_url=self._base_url, api_key=self._api_key, http_client=self._http)
-        headers = sdk.default_headers | sdk.auth_headers  # some are marks of what is to be left out
-        self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
-        self._address = httpx2.URL(f"{sdk.base_url}chat/completions")
+        await self._transport.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._http:
-            await self._http.aclose()
-            self._http = None
+        await self._transport.__aexit__(kind, error, trace)
 
     async def complete(self, body: dict[str, Any]) -> Reply:
         """Sends `body` to chat/completions until there is a reply, following the endpoint's limits.
@@ -144,50 +104,32 @@ class Client:
                     return self._reply(answer)
                 refusals += 1
                 seconds = self._refused(ticket, answer, refusals)
-            except _Fault as fault:
+            except Fault as fault:
                 faults += 1
                 seconds = self._failed(fault, faults, replies_before)
             await self._sleep(seconds)
 
-    async def _ask(self, content: bytes, tokens: float) -> tuple[Ticket, _Answer]:
+    async def _ask(self, content: bytes, tokens: float) -> tuple[Ticket, Answer]:
         async with self._slots:
             with self._counted_as_waiting():
                 ticket = await self._pacer.turn(tokens)
             if self._stop:
                 raise self._stop
             self.statistics.requests += 1
-            return ticket, await self._post(content)
+            return ticket, await self._transport.post(content)
 
     async def _sleep(self, seconds: float) -> None:
         with self._counted_as_waiting(), suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
 
-    async def _post(self, content: bytes) -> _Answer:
-        import aiohttp
-        import httpx2
-
-        if self._http is None:
-            raise RuntimeError("a Client is used within `async with`")
-        try:
-            async with asyncio.timeout(self._timeout_seconds):
-                # Not through AsyncOpenAI's own methods: they take twice as long as all the rest of sending a request.
-                response = await self._http.post(self._address, content=content, headers=self._headers)
-        except TimeoutError:
-            raise _Fault(f"no answer within {self._timeout_seconds:g} s") from None
-        # The transport lets some of aiohttp's errors through unwrapped.
-        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            nothing_listens = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
-            raise _Fault(self._quoted(str(error) or type(error).__name__), nothing_listens=nothing_listens) from None
-        return _Answer(response.status_code, response.headers, response.content)
-
-    def _reply(self, answer: _Answer) -> Reply:
+    def _reply(self, answer: Answer) -> Reply:
         """Reads a reply, or raises what the answer means instead of one."""
         if answer.status == OK and (reply := read_completion(answer.body)):
             self.statistics.replies += 1
             return reply
         message, code = error_of(answer.body)
-        quoted = f"{answer.status}: {self._quoted(message)}"
+        quoted = f"{answer.status}: {self._transport.quoted(message)}"
         if code in NO_CREDIT:
             raise self._stop_for(f"the account has no credit left ({quoted})", NO_CREDIT_REMEDY)
         if answer.status == UNAUTHORIZED:
@@ -198,32 +140,32 @@ class Client:
             found, remedy = STOPS[answer.status]
             raise self._stop_for(f"it {found} ({quoted})", remedy)
         if answer.status in ANOTHER_BODY_IS_NEEDED:
-            raise RequestRejected(self._quoted(message), code)
+            raise RequestRejected(self._transport.quoted(message), code)
         if answer.status >= SERVER_ERROR or answer.status in WORTH_ANOTHER_TRY:
-            raise _Fault(quoted, answer.headers)
+            raise Fault(quoted, answer.headers)
         if answer.status == OK:
-            raise _Fault(f"the answer is no chat completion: {self._quoted(message)}", answer.headers)
+            raise Fault(f"the answer is no chat completion: {self._transport.quoted(message)}", answer.headers)
         raise self._stop_for(f"it answered {quoted}", "check the base_url")
 
-    def _refused(self, ticket: Ticket, answer: _Answer, refusals: int) -> float:
+    def _refused(self, ticket: Ticket, answer: Answer, refusals: int) -> float:
         """Takes a 429 and gives the seconds until this request may be sent again."""
         message, code = error_of(answer.body)
         if code in NO_CREDIT:
-            found = f"the account has no credit left ({self._quoted(message)})"
+            found = f"the account has no credit left ({self._transport.quoted(message)})"
             raise self._stop_for(found, NO_CREDIT_REMEDY)
         if message.startswith("Request too large"):  # larger than a minute's tokens: no wait makes it fit
-            raise RequestRejected(self._quoted(message), code)
+            raise RequestRejected(self._transport.quoted(message), code)
         self.statistics.refusals += 1
         seconds = self._pacer.refused(ticket, answer.headers, message, refusals)
         if seconds > PATIENCE_SECONDS:
-            found = f"its rate limit asks to wait {seconds / 60:.0f} minutes ({self._quoted(message)})"
+            found = f"its rate limit asks to wait {seconds / 60:.0f} minutes ({self._transport.quoted(message)})"
             raise self._stop_for(found, "run again then: what is paid for is kept")
         if self._pacer.refused_for_seconds() > PATIENCE_SECONDS or refusals >= REFUSALS_OF_ONE_REQUEST:
-            found = f"its rate limit lets nothing through ({self._quoted(message)})"
+            found = f"its rate limit lets nothing through ({self._transport.quoted(message)})"
             raise self._stop_for(found, "run again later: what is paid for is kept")
         return seconds
 
-    def _failed(self, fault: _Fault, faults: int, replies_before: int) -> float:
+    def _failed(self, fault: Fault, faults: int, replies_before: int) -> float:
         """Takes a fault and gives the seconds until the next attempt."""
         self.statistics.faults += 1
         self.statistics.last_fault = fault.found
@@ -259,22 +201,3 @@ class Client:
         finally:
             self.statistics.waiting -= 1
             self.statistics.waited_seconds += time.monotonic() - began
-
-    def _quoted(self, text: str) -> str:
-        """Makes a server's text fit for an error line: no key, one line, not long."""
-        return one_line(LOOKS_LIKE_A_KEY.sub("***", text.replace(self._api_key, "***")))
-
-
-def _checked_key(base_url: str, api_key: str | None, label: str, variable: str | None) -> str:
-    address = urlsplit(base_url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise UserError(label, "its base_url is no address of the web", "write it as http://host:port/v1")
-    if not api_key:
-        if address.hostname == urlsplit(OPENAI_ADDRESS).hostname:
-            remedy = f"set {variable or OPENAI_KEY_VARIABLE} in the environment or in .env"
-            raise UserError(label, "there is no API key", remedy)
-        return PLACEHOLDER_KEY
-    if not re.fullmatch(r"[!-~]+", api_key):  # an HTTP library's own complaint would show the key
-        found = "the API key holds spaces, line ends or other odd characters"
-        raise UserError(label, found, f"set {variable or OPENAI_KEY_VARIABLE} anew")
-    return api_key
