@@ -28,10 +28,9 @@ from evaluation.records import (
     iterate_rows,
     read_record,
     record_text,
-    write_json,
-    write_text,
 )
 from evaluation.summaries import run_note
+from evaluation.whole_files import write_json, write_text
 from evaluation.worlds import world_params
 
 JUDGE_SETTINGS = {"temperature", "max_tokens", "samples", "logprobs", "score_first", "format", "max_answer_characters"}

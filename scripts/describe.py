@@ -22,7 +22,8 @@ from evaluation.hub_answers import usable_token
 from evaluation.model_index import model_index, push_model_index
 from evaluation.params import load_params
 from evaluation.publishing import TOKEN_REMEDY
-from evaluation.records import REPORT_DIRECTORY, write_text
+from evaluation.records import REPORT_DIRECTORY
+from evaluation.whole_files import write_text
 
 MODEL_INDEX_DIRECTORY = REPORT_DIRECTORY / "model-index"
 PUBLISHED_FILE = Path("data/published.json")

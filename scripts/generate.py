@@ -28,9 +28,9 @@ from evaluation.records import (
     Answer,
     Question,
     read_rows,
-    write_json,
     write_rows,
 )
+from evaluation.whole_files import write_json
 from evaluation.worlds import model_settings
 
 ENGINES_WITH_WEIGHTS = ("vllm", "transformers")

@@ -36,8 +36,8 @@ from evaluation.records import (
     content_key,
     read_record,
     read_rows,
-    write_json,
 )
+from evaluation.whole_files import write_json
 from evaluation.worlds import resolved_model
 
 PUBLISHED_FILE = Path("data/published.json")

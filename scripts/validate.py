@@ -31,13 +31,12 @@ from evaluation.records import (
     Comparison,
     Judgement,
     Run,
-    file_sha256,
     iterate_rows,
     record_text,
     rows_text,
-    write_all,
 )
 from evaluation.resolving import resolve_judge, resolve_model, resolve_questions
+from evaluation.whole_files import file_sha256, write_all
 from evaluation.worlds import DUMMY_QUESTIONS, world_params
 
 PER_MODEL_DIRECTORIES = (

@@ -32,10 +32,9 @@ from evaluation.records import (
     Run,
     content_key,
     record_text,
-    write_json,
     write_rows,
-    write_text,
 )
+from evaluation.whole_files import write_json, write_text
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"
 SENTENCES = (

@@ -10,7 +10,6 @@ from evaluation.details import Details
 from evaluation.ledger import project_root
 from evaluation.params import Params
 from evaluation.published_rows import COLUMNS, SPLIT
-from evaluation.records import file_sha256
 from evaluation.summaries import (
     family_note,
     gain_text,
@@ -20,6 +19,7 @@ from evaluation.summaries import (
     model_sentence,
     share_text,
 )
+from evaluation.whole_files import file_sha256
 
 GIT_TIMEOUT_SECONDS = 30
 

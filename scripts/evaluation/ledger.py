@@ -19,7 +19,8 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError
 
 from evaluation.errors import UserError, run, say
-from evaluation.records import Reply, canonical_json, write_text
+from evaluation.records import Reply, canonical_json
+from evaluation.whole_files import write_text
 
 BUSY_TIMEOUT_SECONDS = 30
 KEYS_PER_QUERY = 500  # below SQLite's limit on variables in every version

@@ -10,7 +10,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from evaluation.errors import UserError
-from evaluation.records import canonical_json, sha256_hex, write_text
+from evaluation.records import canonical_json, sha256_hex
+from evaluation.whole_files import write_text
 
 SMALL_FILES = (
     "config.json", "generation_config.json", "adapter_config.json", "*preprocessor_config.json",

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaluation.errors import UserError
-from evaluation.records import write_text
+from evaluation.whole_files import write_text
 
 PINS_FILE = Path("data/pins.json")
 UPDATE_COMMAND = "python scripts/validate.py --update"

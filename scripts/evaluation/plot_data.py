@@ -6,7 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evaluation.details import Details
-from evaluation.records import REPORT_DIRECTORY, write_text
+from evaluation.records import REPORT_DIRECTORY
+from evaluation.whole_files import write_text
 
 PLOTS_DIRECTORY = REPORT_DIRECTORY / "plots"
 Row = dict[str, str | int | float | None]

@@ -26,13 +26,13 @@ from evaluation.records import (
     ResolvedQuestions,
     Run,
     content_key,
-    file_sha256,
     read_record,
     read_rows,
     rows_text,
     sha256_hex,
 )
 from evaluation.tables import is_local_table, load_hub_table, load_local_table
+from evaluation.whole_files import file_sha256
 from evaluation.worlds import DUMMY_QUESTIONS, EMBEDDED_JUDGE_FILE, EMBEDDED_PART, EMBEDDED_QUESTIONS_FILE
 
 

@@ -1,4 +1,3 @@
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,9 +12,6 @@ from evaluation.records import (
     iterate_rows,
     read_record,
     read_rows,
-    write_all,
-    write_json,
-    write_lines,
     write_rows,
 )
 
@@ -28,21 +24,6 @@ ROWS = [
 def test_rows_come_back_as_they_were_written(tmp_path: Path) -> None:
     write_rows(tmp_path / "rows.jsonl", ROWS)
     assert read_rows(tmp_path / "rows.jsonl", Question, made_by="x") == ROWS
-
-
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    path = tmp_path / "rows.jsonl"
-    write_rows(path, ROWS)
-    before = path.read_bytes()
-
-    def lines() -> Iterator[str]:
-        yield "half a line"
-        raise RuntimeError("the power went")
-
-    with pytest.raises(RuntimeError):
-        write_lines(path, lines())
-    assert path.read_bytes() == before
-    assert [file.name for file in tmp_path.iterdir()] == ["rows.jsonl"]
 
 
 def test_a_folder_that_cannot_be_written_to_is_one_line(tmp_path: Path) -> None:
@@ -88,22 +69,7 @@ def test_a_broken_record_is_named_in_words(tmp_path: Path) -> None:
         read_record(tmp_path / "sft.json", ResolvedModel, made_by="validate.py")
 
 
-def test_files_are_written_all_or_none(tmp_path: Path) -> None:
-    (tmp_path / "blocked").write_text("a file where a folder belongs")
-    (tmp_path / "folder").mkdir()
-    for broken in (tmp_path / "blocked" / "b.txt", tmp_path / "folder"):
-        with pytest.raises(UserError, match="it cannot be written"):
-            write_all([(tmp_path / "a.txt", ["a"]), (broken, ["b"])])
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["blocked", "folder"]
-
-
 def test_the_key_depends_on_content_and_not_on_order() -> None:
     assert content_key({"a": 1, "b": [1, 2]}) == content_key({"b": [1, 2], "a": 1})
     assert content_key({"a": 1}) != content_key({"a": 1.5})
     assert canonical_json({"ü": "\ud800"}) == '{"\\u00fc":"\\ud800"}'
-
-
-def test_a_number_that_is_none_never_reaches_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(tmp_path / "x.json", {"mean": float("nan")})
-    assert list(tmp_path.iterdir()) == []

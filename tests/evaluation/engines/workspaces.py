@@ -13,16 +13,8 @@ import yaml
 
 from evaluation.generation import Engine, Job, Request, Result
 from evaluation.params import Params, load_params
-from evaluation.records import (
-    Answer,
-    Question,
-    ResolvedAdapter,
-    ResolvedModel,
-    read_rows,
-    sha256_hex,
-    write_json,
-    write_rows,
-)
+from evaluation.records import Answer, Question, ResolvedAdapter, ResolvedModel, read_rows, sha256_hex, write_rows
+from evaluation.whole_files import write_json
 from tests.conftest import ROOT, Project
 
 SMALL_MODELS = ROOT / "data" / "embedded" / "models"
