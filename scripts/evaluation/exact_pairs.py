@@ -1,10 +1,11 @@
 """The exact interval for how much more often a model is better than worse, where an answer can only be right or wrong.
 
 McNemar's conditional test keeps its level for every number of pairs that differ, and so stays well below it over all:
-it has up to 13 points less power than a t test. Over all pairs it may reject at a higher conditional level and is exact
-still (Boschloo 1970, doi:10.1111/j.1467-9574.1970.tb00104.x); that only the likely shares of differing pairs are
-searched, and paid for with a little of the level, frees it of the unlikely ones (Berger and Boos 1994,
-doi:10.1080/01621459.1994.10476836).
+it has up to 13 points less power than a t test. The exact test over all pairs rejects from a threshold for McNemar's z
+whose level is taken over all tables (Suissa and Shuster 1991, Biometrics 47, 361). That only the likely shares of
+differing pairs are searched, and paid for with a little of the level, frees it of the unlikely ones (Berger and Boos
+1994, doi:10.1080/01621459.1994.10476836); Berger and Sidik (2003, Statistical Methods in Medical Research 12, 91) found
+no more powerful exact test.
 """
 
 import math
@@ -14,11 +15,12 @@ import numpy as np
 
 from evaluation.distributions import Array, beta_cdf, beta_density, beta_quantile
 
-_PENALTY = 0.02  # of the level: the chance that the share of pairs that differ is none of those searched
+_PENALTY = 0.02  # of the level: the chance that the share of differing pairs is none of those searched
 _SHARES = 200  # searched
 _MOST_DIFFERING = 2_000  # beyond, the conditional test has nearly all of its level
-_LEVEL_HALVINGS = 25
+_THRESHOLD_HALVINGS = 40
 _DEVIATIONS = 8.0  # hold all of a binomial distribution but 1e-15
+_ROUNDING = 1e-9
 
 _GRID_POINTS = 4_000
 _HALVINGS = 40  # from a width of 1 to 1e-12
@@ -29,19 +31,20 @@ def exact_paired_interval(better: int, worse: int, n: int, alpha: float) -> tupl
 
     Fay and Lumbard 2021 (doi:10.1002/sim.8829): Clopper-Pearson confidence distributions of the share of pairs that
     differ and of the share of those that are better, melded; two-sided and central. A limit that excludes 0 is taken
-    at the conditional level that the test over all pairs allows, any other at alpha / 2.
+    at the conditional level of the exact test's threshold, any other at alpha / 2 at most.
     """
     return _low(better, worse, n, alpha / 2), 0.0 - _low(worse, better, n, alpha / 2)
 
 
 @cache
 def conditional_level(differing: int, n: int, tail: float) -> float:
-    """Returns the one-sided level at which McNemar's conditional test has level `tail` over all n pairs.
+    """Returns the one-sided level of McNemar's conditional test that rejects where the exact test at `tail` does.
 
-    The largest c with P(conditional p <= c) + penalty <= tail whatever the share of differing pairs within its
-    Clopper-Pearson interval, at 1 - penalty, around the one observed.
+    The exact test rejects from the smallest z with P(McNemar's z or more) + penalty <= tail whatever the share of
+    differing pairs within its Clopper-Pearson interval, at 1 - penalty, around the one observed. Between two attainable
+    levels the threshold's own is interpolated.
     """
-    if differing > _MOST_DIFFERING:
+    if differing == 0 or differing > _MOST_DIFFERING:
         return tail
     penalty = _PENALTY * tail
     lowest = beta_quantile(penalty / 2, differing, n - differing + 1)
@@ -49,19 +52,34 @@ def conditional_level(differing: int, n: int, tail: float) -> float:
     shares = np.clip(np.linspace(lowest, highest, _SHARES), 1e-12, 1 - 1e-12)
     numbers = _likely_numbers(n, lowest, highest)
     chances, tails = _chances(numbers, n, shares), _upper_tails(numbers)
-    accepted, refused = tail - penalty, min(4 * tail, 0.5)
-    for _ in range(_LEVEL_HALVINGS):
-        middle = (accepted + refused) / 2
-        attained = np.where(tails <= middle, tails, 0.0).max(axis=1)
-        holds = float((chances @ attained).max()) + penalty <= tail
-        accepted, refused = (middle, refused) if holds else (accepted, middle)
-    return accepted
+    refused, accepted = 0.0, math.sqrt(n) + 1.0
+    for _ in range(_THRESHOLD_HALVINGS):
+        z = (refused + accepted) / 2
+        rejected = _tail_at(tails, numbers, np.ceil(_heads_at(z, numbers) - _ROUNDING))
+        holds = float((chances @ rejected).max()) + penalty <= tail
+        refused, accepted = (refused, z) if holds else (z, accepted)
+    number = np.array([float(differing)])
+    heads = _heads_at(accepted, number)
+    above, below = (float(_tail_at(_upper_tails(number), number, np.ceil(heads) - step)[0]) for step in (0, 1))
+    return above + float((np.ceil(heads) - heads)[0]) * (below - above)
+
+
+def _heads_at(z: float, coins: Array) -> Array:
+    """So many heads among so many coins have this z, (heads - tails) / sqrt(coins)."""
+    return np.asarray((coins + z * np.sqrt(coins)) / 2)
+
+
+def _tail_at(tails: Array, coins: Array, heads: Array) -> Array:
+    """P(so many heads or more), for each number of coins, out of `_upper_tails`."""
+    places = (heads - np.ceil(coins / 2)).astype(int)
+    inside = places < tails.shape[1]
+    return np.where(inside, tails[np.arange(len(coins)), np.where(inside, places, 0)], 0.0)
 
 
 def _likely_numbers(n: int, lowest: float, highest: float) -> Array:
-    """Every number of differing pairs that is likely while their share lies between these two."""
+    """Every number of differing pairs, from 1, that is likely while their share lies between these two."""
     low, high = (_DEVIATIONS * math.sqrt(n * share * (1 - share)) + _DEVIATIONS**2 for share in (lowest, highest))
-    return np.arange(max(0, math.floor(n * lowest - low)), min(n, math.ceil(n * highest + high)) + 1.0)
+    return np.arange(max(1, math.floor(n * lowest - low)), min(n, math.ceil(n * highest + high)) + 1.0)
 
 
 def _chances(numbers: Array, n: int, shares: Array) -> Array:
@@ -84,7 +102,7 @@ def _upper_tails(numbers: Array) -> Array:
 
 
 def _low(better: int, worse: int, n: int, tail: float) -> float:
-    """The lower limit: above 0 just when the one-sided test over all pairs rejects at level `tail`."""
+    """The lower limit: above 0 just when the one-sided exact test rejects at level `tail`."""
     level = conditional_level(better + worse, n, tail)
     rejects = float(beta_cdf(0.5, better, worse + 1)) < level
     return _melded_low(better, worse, n, level if rejects else min(level, tail))
