@@ -71,9 +71,9 @@ def _heads_at(z: float, coins: Array) -> Array:
 
 def _tail_at(tails: Array, coins: Array, heads: Array) -> Array:
     """P(so many heads or more), for each number of coins, out of `_upper_tails`."""
-    places = (heads - np.ceil(coins / 2)).astype(int)
-    inside = places < tails.shape[1]
-    return np.where(inside, tails[np.arange(len(coins)), np.where(inside, places, 0)], 0.0)
+    places = np.maximum(heads - np.ceil(coins / 2), 0).astype(int)
+    beyond = places >= tails.shape[1]
+    return np.where(beyond, 0.0, tails[np.arange(len(coins)), np.where(beyond, 0, places)])
 
 
 def _likely_numbers(n: int, lowest: float, highest: float) -> Array:
