@@ -12,6 +12,7 @@ Status = Literal["ok", "refused", "truncated", "unreadable"]
 ReplyFormat = Literal["json_schema", "json_object", "text"]
 
 LONGEST_REPLY_CHARACTERS = 200_000  # a longer one is no judgement, and scanning it could take seconds
+MOST_BRACES = 1_000  # that begin no object; each is a try that takes longer the longer the reply is
 
 
 class Criterion(Protocol):
@@ -184,13 +185,15 @@ def json_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
     """Finds the JSON objects that stand in a text, outermost only, each with its first and last position."""
     if len(text) > LONGEST_REPLY_CHARACTERS:
         raise UnreadableError(f"it is {len(text)} characters long")
-    position = _end_of_thinking(text)
+    position, in_vain = _end_of_thinking(text), 0
     try:
         while (start := text.find("{", position)) >= 0:
             try:
                 found, position = _DECODER.raw_decode(text, start)
             except json.JSONDecodeError:
-                position = start + 1
+                position, in_vain = start + 1, in_vain + 1
+                if in_vain > MOST_BRACES:
+                    raise UnreadableError(f"{MOST_BRACES} of its braces begin no JSON object") from None
             else:
                 yield start, position, found
     except RecursionError:

@@ -123,6 +123,7 @@ def test_ugly_but_clear_replies_are_read(text: str) -> None:
         ("[" * 100_000, "no JSON object"),
         ('{"accuracy": ' + "[" * 90_000 + "]" * 90_000 + "}", "nested too deeply"),
         ("{" * 100_000, "no JSON object"),
+        ('{"' * 50_000 + reply(), "no JSON object"),
         ("x" * (LONGEST_REPLY_CHARACTERS + 1), "characters long"),
         ("\x00\x01\x02", "no JSON object"),
     ],
