@@ -54,7 +54,7 @@ lint: $(DEV)  ## ruff and mypy
 	ruff format --check .
 	mypy
 
-benchmarks: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about 30 minutes)
+benchmarks: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about two hours)
 	@for benchmark in $(BENCHMARKS); do \
 		echo "== $$benchmark"; \
 		PYTHONPATH=scripts:. TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \

@@ -115,10 +115,10 @@ def families(worlds: int, names: list[str]) -> None:
     for name, samples, questions in product(names, (1, 3), SIZES):
         shares, shift = SCORES[name], 3.2 / np.sqrt(questions)
         false_verdicts = family_rates(worlds, questions, shares, samples, 0.0)
-        power = family_rates(max(worlds // 4, 1), questions, shares, samples, shift)
+        power = family_rates(worlds, questions, shares, samples, shift)
         figures = [*(false_verdicts[k][0] for k in METHODS), *(power[k][1] for k in METHODS)]
         shown = " | ".join(f"{100 * figure:.1f}" for figure in figures)
-        covered = 100 * difference_coverage(max(worlds // 4, 1), questions, shares, samples)
+        covered = 100 * difference_coverage(worlds, questions, shares, samples)
         print(f"| {name} | {questions} | {samples} | {shown} | {covered:.1f} |", flush=True)
 
 
