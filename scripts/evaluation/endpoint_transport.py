@@ -1,7 +1,6 @@
 """One HTTP request to an endpoint: the OpenAI SDK's address, headers and HTTP client, its faults in one line."""
 
 import asyncio
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from evaluation.environment import OPENAI_KEY_VARIABLE
+from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address
 from evaluation.errors import UserError, one_line
 
 if TYPE_CHECKING:
@@ -54,7 +53,8 @@ class Transport:
         concurrency: int,
         timeout_seconds: float,
     ) -> None:
-        self._base_url = base_url or os.environ.get("OPENAI_BASE_URL") or OPENAI_ADDRESS
+        self._label = label
+        self._base_url = endpoint_address(base_url) or OPENAI_ADDRESS
         self._api_key = _checked_key(self._base_url, api_key, label, key_variable)
         self._concurrency, self._timeout_seconds = concurrency, timeout_seconds
         self._http: AsyncClient | None = None
@@ -67,11 +67,16 @@ class Transport:
 
         limits = httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # the whole request's time is kept in post
-        self._http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, follow_redirects=False)
-        sdk = openai.AsyncOpenAI(base_url=self._base_url, api_key=self._api_key, http_client=self._http)
+        try:
+            self._address = httpx2.URL(f"{self._base_url}/chat/completions")
+            self._http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, follow_redirects=False)
+            sdk = openai.AsyncOpenAI(base_url=self._base_url, api_key=self._api_key, http_client=self._http)
+        except (httpx2.InvalidURL, ValueError, OSError) as error:
+            found = f"its client cannot be set up ({self.quoted(str(error))})"
+            remedy = "check the base_url, and the variables for proxies and certificates in the environment"
+            raise UserError(self._label, found, remedy) from None
         headers = sdk.default_headers | sdk.auth_headers  # some are marks of what is to be left out
         self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
-        self._address = httpx2.URL(f"{sdk.base_url}chat/completions")
         return self
 
     async def __aexit__(
@@ -94,9 +99,10 @@ class Transport:
                 response = await self._http.post(self._address, content=content, headers=self._headers)
         except TimeoutError:
             raise Fault(f"no answer within {self._timeout_seconds:g} s") from None
-        # The transport lets some of aiohttp's errors through unwrapped.
-        except (httpx2.HTTPError, aiohttp.ClientError, OSError) as error:
-            nothing_listens = isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout)
+        # The transport lets some of aiohttp's errors through unwrapped; a ValueError comes from text that is no header.
+        except (httpx2.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
+            connecting = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+            nothing_listens = isinstance(error.__cause__, connecting)
             raise Fault(self.quoted(str(error) or type(error).__name__), nothing_listens=nothing_listens) from None
         return Answer(response.status_code, response.headers, response.content)
 
@@ -106,11 +112,8 @@ class Transport:
 
 
 def _checked_key(base_url: str, api_key: str | None, label: str, variable: str | None) -> str:
-    address = urlsplit(base_url)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        raise UserError(label, "its base_url is no address of the web", "write it as http://host:port/v1")
     if not api_key:
-        if address.hostname == urlsplit(OPENAI_ADDRESS).hostname:
+        if urlsplit(base_url).hostname == urlsplit(OPENAI_ADDRESS).hostname:
             remedy = f"set {variable or OPENAI_KEY_VARIABLE} in the environment or in .env"
             raise UserError(label, "there is no API key", remedy)
         return PLACEHOLDER_KEY

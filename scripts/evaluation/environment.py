@@ -28,7 +28,8 @@ def endpoint_address(base_url: str | None) -> str | None:
     try:
         return check_address(address) if address else None
     except ValueError as error:
-        raise UserError("OPENAI_BASE_URL", str(error), "correct the variable in the environment or .env") from None
+        where, place = ("base_url", "params.yaml") if base_url else ("OPENAI_BASE_URL", "the environment or .env")
+        raise UserError(where, str(error), f"correct it in {place}") from None
 
 
 def endpoint_label(base_url: str | None, served_as: str | None) -> str:

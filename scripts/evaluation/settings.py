@@ -27,12 +27,23 @@ def has_valid_port(parts: SplitResult) -> bool:
 
 def check_address(url: str) -> str:
     """An endpoint's address without credentials or query, because addresses are recorded and shown."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or not has_valid_port(parts):
+    url = url.strip().rstrip("/")
+    if not is_address(url):
         raise ValueError("it is not an http(s) address, such as http://localhost:8000/v1")
+    parts = urlsplit(url)
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("it holds credentials or a query; keys belong into the environment or .env")
-    return url.rstrip("/")
+    return url
+
+
+def is_address(url: str) -> bool:
+    """Whether a URL has a host that can be asked over http(s)."""
+    try:
+        parts = urlsplit(url)
+        (parts.hostname or "").encode("idna")
+    except ValueError:  # brackets without an IPv6 address; a label that is empty or too long
+        return False
+    return bool(parts.scheme in ("http", "https") and parts.hostname and has_valid_port(parts) and url.isprintable())
 
 
 def check_key_variable(name: str) -> str:

@@ -218,6 +218,13 @@ def test_an_endpoint_that_is_gone_ends_the_run_soon() -> None:
         assert server.counts.requests.total() <= 40
 
 
+def test_a_server_that_drops_connections_gets_every_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evaluation.pacing.FIRST_BACKOFF_SECONDS", 0.01)
+    with OpenAIServer(faults=Faults(dropped=1.0)) as server:
+        _, failures, _ = ask(server, transport_attempts=6)
+    assert str(failures[0]).startswith("the judge: 6 attempts failed, the last with: Server disconnected")
+
+
 def test_an_address_where_nothing_listens_is_given_up_sooner_and_named_as_the_cause() -> None:
     client = Client("http://127.0.0.1:9/v1", KEY, label="x", concurrency=1, timeout_seconds=5)
 
@@ -304,10 +311,47 @@ def test_the_variable_with_the_key_is_the_one_that_is_named() -> None:
         Client("http://x/v1", "a b", label="x", concurrency=1, timeout_seconds=1, key_variable="MY_JUDGE_KEY")
 
 
-@pytest.mark.parametrize("base_url", ["localhost:8000/v1", "ftp://host/v1", "http://", "not an address"])
-def test_a_broken_address_is_refused(base_url: str) -> None:
-    with pytest.raises(UserError, match="base_url"):
+@pytest.mark.parametrize(
+    "base_url",
+    ["localhost:8000/v1", "ftp://host/v1", "http://", "not an address", "http://a..b/v1", "http://[::1/v1",
+     f"http://{'a' * 64}.com/v1", "http://h:ab/v1", "http://h\x00/v1", "http://h/v1?a=b", "http://u:p@h/v1"],
+)  # fmt: skip
+def test_a_broken_address_is_refused(base_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UserError, match=r"^base_url: "):
         Client(base_url, KEY, label="the judge", concurrency=1, timeout_seconds=1)
+    if "\x00" not in base_url:
+        monkeypatch.setenv("OPENAI_BASE_URL", base_url)
+        with pytest.raises(UserError, match=r"^OPENAI_BASE_URL: "):
+            Client(None, KEY, label="the judge", concurrency=1, timeout_seconds=1)
+
+
+@pytest.mark.parametrize("path", ["", "/", "/v1", "/v1/", "/deep/er/v1"])
+@pytest.mark.parametrize("host", ["http://judge:8000", "https://judge.internal", "http://[::1]:80"])
+def test_the_key_goes_to_the_host_that_is_named_and_nowhere_else(host: str, path: str) -> None:
+    async def address() -> str:
+        client = Client(f"{host}{path}", KEY, label="x", concurrency=1, timeout_seconds=5)
+        async with client:
+            return str(client._transport._address)
+
+    expected = f"{host}{path.rstrip('/')}/chat/completions"
+    assert asyncio.run(address()) == expected.replace("[::1]:80", "[::1]")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"), [("HTTP_PROXY", "socks4://localhost:1"), ("SSL_CERT_FILE", "/nowhere.pem")]
+)
+def test_a_variable_that_cannot_be_used_is_one_line(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, value)
+    with OpenAIServer() as server, pytest.raises(UserError, match=r"its client cannot be set up \(") as raised:
+        ask(server)
+    assert str(raised.value).isprintable()
+
+
+def test_a_variable_that_is_no_header_is_a_fault_and_not_a_bug(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OPENAI_ORG_ID", "\u0142\u00f3d\u017a")
+    with OpenAIServer() as server:
+        _, failures, _ = ask(server, transport_attempts=1)
+    assert "encode" in str(failures[0])
 
 
 def test_a_private_server_gets_no_key_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
