@@ -21,6 +21,7 @@ _MOST_DIFFERING = 2_000  # beyond, the conditional test has nearly all of its le
 _THRESHOLD_HALVINGS = 40
 _DEVIATIONS = 8.0  # hold all of a binomial distribution but 1e-15
 _ROUNDING = 1e-9
+_BESIDE_ZERO = 0.005  # of sqrt(differing) pairs: a true difference so small costs less of the level than the penalty
 
 _GRID_POINTS = 4_000
 _HALVINGS = 40  # from a width of 1 to 1e-12
@@ -30,22 +31,19 @@ def exact_paired_interval(better: int, worse: int, n: int, alpha: float) -> tupl
     """Returns the interval for P(better) - P(worse) over n pairs, which excludes 0 just when the exact test does.
 
     Fay and Lumbard 2021 (doi:10.1002/sim.8829): Clopper-Pearson confidence distributions of the share of pairs that
-    differ and of the share of those that are better, melded; two-sided and central. A limit that excludes 0 is taken
-    at the conditional level of the exact test's threshold, any other at alpha / 2 at most.
+    differ and of the share of those that are better, melded; two-sided and central. Where the exact test excludes 0 and
+    the melded limit does not, the limit is a little beside 0.
     """
     return _low(better, worse, n, alpha / 2), 0.0 - _low(worse, better, n, alpha / 2)
 
 
 @cache
-def conditional_level(differing: int, n: int, tail: float) -> float:
-    """Returns the one-sided level of McNemar's conditional test that rejects where the exact test at `tail` does.
+def exact_threshold(differing: int, n: int, tail: float) -> float:
+    """Returns the z = (better - worse) / sqrt(differing) from which the one-sided exact test rejects at level `tail`.
 
-    The exact test rejects from the smallest z with P(McNemar's z or more) + penalty <= tail whatever the share of
-    differing pairs within its Clopper-Pearson interval, at 1 - penalty, around the one observed. Between two attainable
-    levels the threshold's own is interpolated.
+    The smallest z with P(McNemar's z or more) + penalty <= tail whatever the share of differing pairs within its
+    Clopper-Pearson interval, at 1 - penalty, around the one observed.
     """
-    if differing == 0 or differing > _MOST_DIFFERING:
-        return tail
     penalty = _PENALTY * tail
     lowest = beta_quantile(penalty / 2, differing, n - differing + 1)
     highest = beta_quantile(1 - penalty / 2, differing + 1, n - differing)
@@ -55,18 +53,24 @@ def conditional_level(differing: int, n: int, tail: float) -> float:
     refused, accepted = 0.0, math.sqrt(n) + 1.0
     for _ in range(_THRESHOLD_HALVINGS):
         z = (refused + accepted) / 2
-        rejected = _tail_at(tails, numbers, np.ceil(_heads_at(z, numbers) - _ROUNDING))
-        holds = float((chances @ rejected).max()) + penalty <= tail
+        holds = float((chances @ _tail_at(tails, numbers, _fewest(z, numbers))).max()) + penalty <= tail
         refused, accepted = (refused, z) if holds else (z, accepted)
-    number = np.array([float(differing)])
-    heads = _heads_at(accepted, number)
-    above, below = (float(_tail_at(_upper_tails(number), number, np.ceil(heads) - step)[0]) for step in (0, 1))
-    return above + float((np.ceil(heads) - heads)[0]) * (below - above)
+    return accepted
 
 
-def _heads_at(z: float, coins: Array) -> Array:
-    """So many heads among so many coins have this z, (heads - tails) / sqrt(coins)."""
-    return np.asarray((coins + z * np.sqrt(coins)) / 2)
+def exact_test_rejects(better: int, worse: int, n: int, tail: float) -> bool:
+    """Returns whether the one-sided exact test finds better more likely than worse at level `tail`."""
+    differing = better + worse
+    if better <= worse:
+        return False
+    if differing > _MOST_DIFFERING:
+        return bool(beta_cdf(0.5, better, worse + 1) < tail)  # McNemar's conditional test
+    return bool(better >= _fewest(exact_threshold(differing, n, tail), np.array([differing]))[0])
+
+
+def _fewest(z: float, differing: Array) -> Array:
+    """The fewest better pairs, among so many that differ, with this z or more."""
+    return np.asarray(np.ceil((differing + z * np.sqrt(differing)) / 2 - _ROUNDING))
 
 
 def _tail_at(tails: Array, coins: Array, heads: Array) -> Array:
@@ -101,11 +105,13 @@ def _upper_tails(numbers: Array) -> Array:
     return np.asarray(chances[:, ::-1].cumsum(axis=1)[:, ::-1])
 
 
+@cache  # simulations meet the same few tables again and again
 def _low(better: int, worse: int, n: int, tail: float) -> float:
     """The lower limit: above 0 just when the one-sided exact test rejects at level `tail`."""
-    level = conditional_level(better + worse, n, tail)
-    rejects = float(beta_cdf(0.5, better, worse + 1)) < level
-    return _melded_low(better, worse, n, level if rejects else min(level, tail))
+    low = _melded_low(better, worse, n, tail)
+    if exact_test_rejects(better, worse, n, tail):
+        return max(low, _BESIDE_ZERO * math.sqrt(better + worse) / n)
+    return min(low, 0.0)
 
 
 def _melded_low(better: int, worse: int, n: int, tail: float) -> float:

@@ -220,7 +220,7 @@ def test_an_endpoint_that_is_gone_ends_the_run_soon() -> None:
 
 def test_a_server_that_drops_connections_gets_every_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("evaluation.pacing.FIRST_BACKOFF_SECONDS", 0.01)
-    with OpenAIServer(faults=Faults(dropped=1.0)) as server:
+    with OpenAIServer(faults=Faults(stuck={"dropped": 1.0})) as server:
         _, failures, _ = ask(server, transport_attempts=6)
     assert str(failures[0]).startswith("the judge: 6 attempts failed, the last with: Server disconnected")
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from evaluation.exact_pairs import conditional_level, exact_paired_interval
+from evaluation.exact_pairs import exact_paired_interval, exact_test_rejects
 
 PENALTY = 0.02  # of the level
 
@@ -37,10 +37,9 @@ def test_the_interval_excludes_zero_just_when_the_exact_test_rejects(n: int, alp
 def test_false_verdicts_are_at_most_as_many_as_said(n: int, tail: float) -> None:
     numbers = np.arange(n + 1)
     rejected = []
-    for differing in numbers:
-        p_values = stats.binom.sf(np.arange(differing + 1) - 1, differing, 0.5)
-        level = conditional_level(int(differing), n, tail)
-        rejected.append(max(p_values[p_values < level], default=0.0))
+    for differing in range(n + 1):
+        at_least = (b for b in range(differing + 1) if exact_test_rejects(b, differing - b, n, tail))
+        rejected.append(stats.binom.sf(next(at_least, differing + 1) - 1, differing, 0.5))
     chances = stats.binom.pmf(numbers, n, np.linspace(0, 1, 2_001)[:, None])
     worst = float((chances @ np.array(rejected)).max())
     assert worst <= tail
@@ -48,17 +47,20 @@ def test_false_verdicts_are_at_most_as_many_as_said(n: int, tail: float) -> None
 
 
 def test_it_rejects_more_often_than_mcnemars_conditional_test() -> None:
-    assert conditional_level(4, 30, 0.025) > 0.0625, "four of thirty pairs differ, all of them for the better"
-    assert sum(conditional_level(differing, 60, 0.025) > 1.2 * 0.025 for differing in range(61)) > 50
-    assert conditional_level(5_000, 20_000, 0.025) == 0.025
+    assert exact_test_rejects(4, 0, 30, 0.025), "four of thirty pairs differ, all of them for the better"
+    found = [(better, worse) for better in range(61) for worse in range(61 - better)]
+    exact = {pair for pair in found if exact_test_rejects(*pair, 60, 0.025)}
+    conditional = {(b, w) for b, w in found if stats.binom.sf(b - 1, b + w, 0.5) < 0.025}
+    assert conditional < exact
+    assert exact_test_rejects(2_600, 2_400, 20_000, 0.025) == (stats.binom.sf(2_599, 5_000, 0.5) < 0.025)
 
 
 @pytest.mark.parametrize(("better", "worse", "n"), [(9, 2, 44), (6, 0, 100), (3, 7, 40), (130, 70, 1000), (20, 1, 22)])
 def test_the_limits_are_the_melded_ones(better: int, worse: int, n: int) -> None:
     low, high = exact_paired_interval(better, worse, n, 0.05)
 
-    tail = conditional_level(better + worse, n, 0.025) if low > 0 else 0.025
-    assert low == pytest.approx(fay_lumbard_low(better, worse, n, tail), abs=1e-3)
+    melded = fay_lumbard_low(better, worse, n, 0.025)
+    assert low == pytest.approx(max(melded, 0) if low > 0 else melded, abs=1e-3)
     assert (high, low) == tuple(-limit for limit in exact_paired_interval(worse, better, n, 0.05))
 
 
@@ -85,14 +87,14 @@ def test_the_interval_at_its_ends(better: int, worse: int) -> None:
     assert low < high
 
 
-def test_the_interval_covers_at_least_what_it_says() -> None:
-    n = 20
-    tables = [(better, worse) for better in range(n + 1) for worse in range(n + 1 - better)]
-    limits = {table: exact_paired_interval(*table, n, 0.05) for table in tables}
-    for better, worse in ((0.3, 0.1), (0.5, 0.1), (0.1, 0.02), (0.25, 0.25), (0.6, 0.4)):
-        missed = sum(
-            stats.multinomial.pmf([*table, n - sum(table)], n, [better, worse, 1 - better - worse])
-            for table, (low, high) in limits.items()
-            if not low <= better - worse <= high
-        )
-        assert missed <= 0.05
+@pytest.mark.parametrize("n", [15, 21])
+def test_each_limit_misses_at_most_as_often_as_it_says(n: int) -> None:
+    tables = np.array([(better, worse) for better in range(n + 1) for worse in range(n + 1 - better)])
+    lows = np.array([exact_paired_interval(better, worse, n, 0.05)[0] for better, worse in tables.tolist()])
+    counts = np.column_stack([tables, n - tables.sum(axis=1)])
+    for differing in (0.05, 0.2, 0.5, 0.8, 0.95, 0.988, 1.0):
+        for difference in (-0.5, -0.1, -1e-4, 0.0, 1e-4, 0.01, 0.03, 0.06, 0.108, 0.2, 0.4, 0.7):
+            if abs(difference) <= differing:
+                better, worse = (differing + difference) / 2, (differing - difference) / 2
+                chances = stats.multinomial.pmf(counts, n, [better, worse, 1 - differing])
+                assert chances[lows > difference].sum() <= 0.025, (better, worse)
