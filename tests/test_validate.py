@@ -121,14 +121,32 @@ def test_the_same_questions_come_from_json_lines_csv_and_parquet(local: Project)
     assert found[0][0]["tags"] == {"topic": "basics"}
 
 
-def test_ids_stay_when_rows_are_inserted_and_repeats_get_a_suffix(local: Project) -> None:
+def test_ids_stay_when_rows_are_inserted(local: Project) -> None:
     local.run_ok("validate.py")
     before = [question["id"] for question in questions(local)]
-    write_questions(local, [QUESTIONS[0], {"instruction": "New?", "output": "Yes."}, QUESTIONS[1], QUESTIONS[0]])
+    write_questions(local, [QUESTIONS[0], {"instruction": "New?", "output": "Yes."}, QUESTIONS[1]])
     local.run_ok("validate.py")
     after = [question["id"] for question in questions(local)]
     assert [after[0], after[2]] == before
-    assert after[3] == f"{before[0]}-2"
+
+
+@pytest.mark.parametrize("id_column", [None, "name"])
+def test_a_question_that_stands_there_several_times_counts_once(local: Project, id_column: str | None) -> None:
+    rows = [*QUESTIONS, QUESTIONS[0] | {"output": "Something else."}, *QUESTIONS * 3]
+    write_questions(local, [row | {"name": f"row {number}"} for number, row in enumerate(rows)])
+    local.set(questions__id_column=id_column)
+    said = local.run_ok("validate.py")
+    assert len(questions(local)) == len(QUESTIONS) + 1
+    assert f"left out {3 * len(QUESTIONS)} rows that repeat an earlier question and its reference (rows 4, 5, " in said
+    local.set(questions__limit=3)
+    local.run_ok("validate.py")
+    assert len(questions(local)) == 3
+
+
+def test_different_questions_have_different_ids(local: Project) -> None:
+    write_questions(local, [{"instruction": "a", "output": "b"}, {"instruction": "a\nb", "output": None}])
+    local.run_ok("validate.py")
+    assert len({question["id"] for question in questions(local)}) == 2
 
 
 def test_a_null_reference_stays_null(local: Project) -> None:
