@@ -56,6 +56,7 @@ def main() -> None:
         )
         if missing:
             require_judge(params)
+            ledger.require_space(len(missing))
             generate(job, start(engine, job, params, questions, requests), missing, ledger, arguments.rows)
         if not arguments.only:
             write(job, requests, ledger)
@@ -130,17 +131,18 @@ def generate(
         progress.advance()
 
     def speed() -> str:
-        return f"{counts['answer tokens'] / max(progress.seconds, 1e-9):,.0f} tokens/s"
+        done, unit = (counts["answer tokens"], "tokens") if counts["answer tokens"] else (counts["answers"], "answers")
+        return f"{done / max(progress.seconds, 1e-9):,.0f} {unit}/s"
 
     what = f"generate {job.resolved.model}"
     with started as ask, handed_over(rows) as hand_over, Progress(what, len(missing), "answers", speed) as progress:
         try:
             ask(missing, save)
         finally:
+            tokens = f", {counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens"
             say(
-                f"{what}: generated {counts['answers']} of {len(missing)} answers ({counts['errors']} errors), "
-                f"{counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens "
-                f"in {progress.seconds:.1f} s, {speed()}"
+                f"{what}: generated {counts['answers']} of {len(missing)} answers ({counts['errors']} errors)"
+                f"{tokens if counts['answer tokens'] else ''} in {progress.seconds:.1f} s, {speed()}"
             )
 
 

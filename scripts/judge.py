@@ -18,6 +18,7 @@ from evaluation.judging import counted, counts_in_words, embedded_reply, settle
 from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.records import (
+    ANSWERS_DIRECTORY,
     JUDGEMENTS_DIRECTORY,
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
@@ -79,8 +80,12 @@ def embedded_judgements(resolved: ResolvedJudge, cases: Iterator[AnswerCase]) ->
 
 
 def check_coverage(model: str, judge: Judge, counts: Counter[str]) -> None:
-    """Raises a UserError when too few answers got a score; what was judged is written by then."""
-    coverage = counts["ok"] / max(counts.total(), 1)
+    """Raises a UserError when too few answers got a score, or there was none; what was judged is written by then."""
+    if not counts.total():
+        raise UserError(
+            str(ANSWERS_DIRECTORY / f"{model}.jsonl"), "it holds no answer", "run `dvc repro` to make it anew"
+        )
+    coverage = counts["ok"] / counts.total()
     if coverage < judge.min_coverage:
         asked = f"judge.min_coverage is {judge.min_coverage:.0%}"
         found = f"only {coverage:.1%} of {counts.total()} answers got a score, and {asked}"

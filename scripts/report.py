@@ -162,6 +162,11 @@ def confidence(models: Sequence[Details]) -> str:
     run = models[0].run
     if all(details.verdict in ("too few", None) for details in models):
         return f"A verdict needs {run.min_questions} questions that are scored in both; until then none is given."
+    if all(details.verdict in ("too few", "undecided", None) for details in models):
+        return (
+            "Not shown is not the same as equal: these questions do not tell them apart "
+            f"at {1 - run.alpha:.0%} confidence, over all models and criteria together."
+        )
     return (
         f"How sure: at {1 - run.alpha:.0%} confidence, over all models and criteria together. If no model truly "
         f"differed from {run.baseline}, at most {run.alpha:.0%} of such runs would call any of them better or worse."

@@ -153,6 +153,8 @@ def test_the_headline_groups_models_by_verdict(tmp_path: Path) -> None:
     assert report.headline(few) == "a, b, c and d: too few questions to compare with base"
     assert "30 questions" in report.confidence(few)
     assert "95%" in report.confidence(mixed)
+    open_ones = with_verdicts(models, *["undecided"] * 4)
+    assert report.confidence(open_ones).startswith("Not shown is not the same as equal: ")
 
 
 def test_what_is_left_out_is_said_with_its_place() -> None:

@@ -235,6 +235,21 @@ def with_repeated_ids(project: Project) -> None:
     project.set(questions__id_column="output")
 
 
+def with_a_recorded_file(content: str) -> Break:
+    def change(project: Project) -> None:
+        (project.root / "answers.jsonl").write_text(content)
+        project.set(models__sft={"engine": "recorded", "path": "answers.jsonl"})
+
+    return change
+
+
+def without_a_tracked_setting(project: Project) -> None:
+    shutil.copy(ROOT / "dvc.yaml", project.root)
+    judge = project.params()["judge"]
+    del judge["max_answer_characters"]
+    project.set(judge=judge)
+
+
 def with_resolved_blocked(project: Project) -> None:
     shutil.rmtree(project.root / "data" / "resolved")
     (project.root / "data" / "resolved").write_text("a file where a folder belongs")
@@ -252,6 +267,9 @@ def served(**settings: Any) -> Break:
 
 
 BAD_WORLDS: list[tuple[str, Break, str]] = [
+    ("empty recorded file", with_a_recorded_file(""), "error: answers.jsonl: the file is empty"),
+    ("recorded file of others", with_a_recorded_file('{"a": 1}'), "error: answers.jsonl: its columns are a; give it"),
+    ("setting left out", without_a_tracked_setting, "params.yaml, judge.max_answer_characters: it is missing"),
     ("no question file", lambda p: p.set(questions__dataset="missing.jsonl"), "there is no such file"),
     ("empty question file", lambda p: write_questions(p, []), "empty"),
     ("broken JSON", lambda p: (p.root / "questions.jsonl").write_text('{"instruction": 1}\n{"inst'), "line 2"),

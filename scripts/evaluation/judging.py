@@ -65,6 +65,7 @@ def buy(bench: Bench, stage: Stage[AnyCase], run: Sequence[AnyStage]) -> None:
     if not lacking:
         return
     require_keys(bench.judge)
+    bench.ledger.require_space(quote.estimate(stage.name).replies)
     add_other_stages(quote, bench, [other for other in run if other.name != stage.name])
     for line in quote.lines():
         say(f"{stage.name}: {line}")

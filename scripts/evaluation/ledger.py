@@ -9,6 +9,7 @@ Rows are written as results finish and are never changed. To export and import:
 import argparse
 import json
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from evaluation.records import Reply, canonical_json
 from evaluation.whole_files import write_text
 
 BUSY_TIMEOUT_SECONDS = 30
+BYTES_PER_RESULT = 10_000  # a few times what one takes, its journal included
 KEYS_PER_QUERY = 500  # below SQLite's limit on variables in every version
 ADOPTED_AT_ONCE = 1_000  # results; all of a file's would fill memory
 
@@ -80,7 +82,8 @@ class Ledger:
         try:
             yield
         except (sqlite3.OperationalError, OSError) as error:
-            remedy = "free space, check permissions or let the other process finish, then run again: nothing is lost"
+            remedy = "free space, check permissions or let the other process finish, then run again"
+            remedy += ": what is recorded is kept, what was in flight is asked for again"
             raise UserError(str(self.path), f"the ledger cannot be used now ({error})", remedy) from None
         except sqlite3.DatabaseError as error:
             remedy = "move the file away, keep it (it holds what was paid for), and import an export if there is one"
@@ -140,6 +143,13 @@ class Ledger:
         with self._explained():
             self._connection.execute("INSERT OR IGNORE INTO adopted VALUES (?)", [sha256])
         return new
+
+    def require_space(self, results: int) -> None:
+        """Raises a UserError where the disk has no room for so many results: paid for, they would be lost."""
+        free = shutil.disk_usage(self.path.parent).free
+        if free < results * BYTES_PER_RESULT:
+            found = f"its disk has {free / 1e6:.1f} MB left, and {results} results may take {results / 100:.1f} MB"
+            raise UserError(str(self.path), found, "make room, then run again")
 
     def count(self) -> int:
         """How many results are recorded."""

@@ -16,6 +16,7 @@ from evaluation.sagemaker_settings import SageMaker
 from evaluation.settings import Settings
 
 PARAMS_FILE = Path("params.yaml")
+DVC_FILE = Path("dvc.yaml")
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
 MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 MODEL_KEY_RULE = "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not judge or questions"
@@ -145,6 +146,25 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     if first["type"] in ("float_type", "int_type") and NUMBER_AS_TEXT.fullmatch(str(first["input"])):
         message += f"; to YAML {first['input']} is a text, write {Decimal(first['input']):f}"
     return ".".join(str(part) for part in first["loc"]), message[:1].lower() + message[1:]
+
+
+def require_tracked_settings(params: Params) -> None:
+    """Raises a UserError for a setting that DVC tracks and that params.yaml leaves to its default.
+
+    The stages could do without it, but DVC would stop at the first of them that tracks it, after hours of generating.
+    """
+    if not DVC_FILE.is_file():
+        return
+    stages = yaml.safe_load(DVC_FILE.read_text(encoding="utf-8"))["stages"].values()
+    tracked = {path for stage in stages for path in stage.get("do", stage).get("params", []) if "$" not in path}
+    settings = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
+    for path in sorted(tracked):
+        written, used = settings, params
+        for name in path.split("."):
+            if not isinstance(written, dict) or name not in written:
+                remedy = f"write it out; its default is {getattr(used, name)!r}"
+                raise UserError(f"{PARAMS_FILE}, {path}", "it is missing, and DVC wants to see it there", remedy)
+            written, used = written[name], getattr(used, name)
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:

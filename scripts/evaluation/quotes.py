@@ -1,5 +1,6 @@
 """What a run's judging has cost and will cost: one quote over all its stages, before anything is bought."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -161,6 +162,9 @@ class Quote:
         ]
         if spent is not None and whole.usd is not None:
             lines[0] += f", {in_usd(spent + whole.usd)} in all"
+            cap = self._judge.budget_usd
+            if cap is not None and spent + whole.usd > cap:
+                lines.append(f"that is more than judge.budget_usd, {in_usd(cap)}: the run will stop there, unfinished")
         if self.left_out:
             lines.append(f"not in the quote, for want of answers: {', '.join(self.left_out)}")
         if self.unpriced:
@@ -182,7 +186,8 @@ def in_usd(cost: float | None) -> str:
     """A sum of money for a person."""
     if cost is None:
         return "an unknown cost"
-    return f"{cost:.2f} USD" if cost >= 1 or not cost else f"{cost:.2g} USD"
+    decimals = 2 if cost >= 1 or not cost else 1 - math.floor(math.log10(cost))  # two digits that are not 0
+    return f"{cost:.{decimals}f} USD"
 
 
 def shown(tokens: float) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from evaluation import hub
+from evaluation.engines import recorded
 from evaluation.environment import endpoint_label
 from evaluation.errors import OutOfReachError, UserError, warn
 from evaluation.generate_settings import Model, Questions
@@ -101,6 +102,7 @@ def recorded_file(where: str, path: str) -> Found:
     file = local_path(path)
     if not file.is_file():
         raise UserError(where, f"there is no file {path}", "correct the path (it is relative to the project's root)")
+    recorded.read_rows(path)  # a broken file is told now, not when the models before it have been generated
     return Found(path, None, file_sha256(file))
 
 

@@ -96,7 +96,9 @@ def criterion_clause(name: str, criterion: CriterionDetails) -> str:
     detectable = criterion.smallest_detectable
     if detectable is None:
         return f"{found}, undecided"
-    return f"{found}, undecided ({criterion.paired} questions show a difference of {detectable:.2f} or more)"
+    return (
+        f"{found}, undecided (with {criterion.paired} questions a difference under {detectable:.2f} often goes unseen)"
+    )
 
 
 def missing_clause(details: Details) -> str:

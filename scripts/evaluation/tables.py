@@ -103,13 +103,22 @@ def _check_csv(path: Path) -> None:
             reader = csv.reader(file, strict=True)
             for row in reader:
                 rows += bool(row)
-                width = width or len(row)
+                if row and not width:
+                    width = len(row)
+                    _check_header(path, row)
                 if row and len(row) != width:
                     found = f"there are {len(row)} fields under a header of {width}"
                     raise UserError(f"{path}, line {reader.line_num}", found, "quote fields that hold commas")
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(str(path), f"this is not CSV in UTF-8 ({one_line(str(error))})", "save it as such") from None
     _check_rows(path, rows)
+
+
+def _check_header(path: Path, names: Sequence[str]) -> None:
+    """Names a column that stands there twice: one of the two would be dropped."""
+    for place, name in enumerate(names):
+        if name in names[:place]:
+            raise UserError(str(path), f"the column {name[:40]!r} stands there twice", "rename or remove one of them")
 
 
 def _check_rows(path: Path, rows: int) -> None:

@@ -157,6 +157,13 @@ def test_a_full_disk_is_no_reason_to_move_the_ledger_away(tmp_path: Path) -> Non
         assert ledger.get("a") == answer("kept")
 
 
+def test_results_for_which_the_disk_has_no_room_are_not_asked_for(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.require_space(10)
+        with pytest.raises(UserError, match=r"its disk has .* MB left, and 1000000000000 results may take"):
+            ledger.require_space(10**12)
+
+
 def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / ".cache").write_text("")
     with pytest.raises(UserError, match="cannot be used now"):

@@ -93,6 +93,15 @@ def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None
     assert "no price is known for house-judge" in quote.lines()[-1]
 
 
+def test_a_quote_beyond_the_budget_says_so_before_anything_is_bought(ledger: Ledger) -> None:
+    for budget, told in ((1e-3, True), (1e3, False), (None, False)):
+        settings = judge(budget_usd=budget)
+        quote = Quote(settings)
+        quote.count("judge sft", Bench(settings, settings.criteria, ledger), cases(settings, 30))
+        found = [line for line in quote.lines() if "the run will stop there, unfinished" in line]
+        assert found == (["that is more than judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"] * told)
+
+
 def test_what_a_reply_cost() -> None:
     assert reply_cost_usd(REPLY, 9_999, PRICE, 1000) == pytest.approx(0.001)
     assert reply_cost_usd(REPLY, 9_999, None, 1000) is None
@@ -102,8 +111,8 @@ def test_what_a_reply_cost() -> None:
 
 
 def test_sums_and_counts_are_written_for_a_person() -> None:
-    assert [in_usd(cost) for cost in (None, 0.0, 0.000123, 0.5, 12.345)] == [
-        "an unknown cost", "0.00 USD", "0.00012 USD", "0.5 USD", "12.35 USD",
+    assert [in_usd(cost) for cost in (None, 0.0, 0.000123, 0.5, 12.345, 1e-5)] == [
+        "an unknown cost", "0.00 USD", "0.00012 USD", "0.50 USD", "12.35 USD", "0.000010 USD",
     ]  # fmt: skip
     assert [shown(tokens) for tokens in (12.3, 9_999, 12_345, 1_234_567)] == [
         "12", "9999", "12 thousand", "1.2 million",

@@ -45,7 +45,7 @@ def test_an_undecided_criterion_says_what_could_have_been_shown() -> None:
         gain=0.1, gain_low=-0.1, gain_high=0.3, verdict="undecided", paired=40, smallest_detectable=0.29
     )
     assert criterion_clause("style", undecided) == (
-        "style +0.10 [-0.10, +0.30], undecided (40 questions show a difference of 0.29 or more)"
+        "style +0.10 [-0.10, +0.30], undecided (with 40 questions a difference under 0.29 often goes unseen)"
     )
 
 

@@ -109,6 +109,7 @@ BROKEN = [
     ("a.csv", b"instruction,output\na,b\nc,d,e\n", "line 3: there are 3 fields under a header of 2"),
     ("a.csv", b'instruction,output\na,b\n"c,d\n', "this is not CSV in UTF-8"),
     ("a.csv", "instruction\nGrüße\n".encode("latin-1"), "this is not CSV in UTF-8"),
+    ("a.csv", b"\ninstruction,output,instruction\na,b,c\n", "the column 'instruction' stands there twice"),
     ("a.csv", b"question,output\na,b\n", "there is no column instruction, only question, output"),
     ("a.parquet", b"PAR1 but no more", "it cannot be read as a table"),
     ("a.parquet", parquet([{"question": "a"}]), "there is no column instruction, only question"),

@@ -28,7 +28,7 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
 
     Raises a UserError that names questions without an answer, and rows that cannot be read.
     """
-    rows = read_rows(job)
+    rows = read_rows(str(job.model.path))
     column = matching_column(job, rows, questions)
     answers = by_place(job, rows, column)
     wanted = [
@@ -55,7 +55,9 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
 @contextmanager
 def start(job: Job) -> Iterator[Ask]:
     """Takes the answers over from the file."""
-    results = [read_answer(where(job, number), row) for number, row in enumerate(read_rows(job), start=1)]
+    results = [
+        read_answer(where(job, number), row) for number, row in enumerate(read_rows(str(job.model.path)), start=1)
+    ]
     by_key = {key_of(result): result for result in results if result}
 
     def ask(requests: Sequence[Request], save: Save) -> None:
@@ -65,12 +67,12 @@ def start(job: Job) -> Iterator[Ask]:
     yield ask
 
 
-def read_rows(job: Job) -> list[dict[str, Any]]:
-    """The rows of the file. Raises a UserError where it lacks a column."""
-    rows = load_local_table(local_path(str(job.model.path)), None)
+def read_rows(path: str) -> list[dict[str, Any]]:
+    """The rows of a file of answers. Raises a UserError where it cannot be read or lacks a column."""
+    rows = load_local_table(local_path(path), None)
     if "answer" not in rows[0] or not rows[0].keys() & {"id", "instruction"}:
         found = f"its columns are {', '.join(str(name)[:40] for name in rows[0])}"
-        raise UserError(str(job.model.path), found, "give it the columns `answer`, and `id` or `instruction`")
+        raise UserError(path, found, "give it the columns `answer`, and `id` or `instruction`")
     return rows
 
 
