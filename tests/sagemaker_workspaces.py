@@ -3,8 +3,6 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -39,11 +37,3 @@ def rows_in_s3(aws: LocalAWS) -> list[FinishedRow]:
     """Every row that a job has put into S3."""
     parts = [content for name, content in sorted(aws.objects(BUCKET).items()) if "/part-" in name]
     return [FinishedRow.model_validate_json(line) for part in parts for line in part.splitlines()]
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
-    """Waits until a condition holds."""
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until
-        time.sleep(0.02)

@@ -12,10 +12,11 @@ from evaluation.engines import transformers
 from evaluation.finished_rows import FinishedRow
 from evaluation.generation import Result
 from tests.evaluation.engines.workspaces import Workspace
-from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace, started, wait_until
+from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace, started
 from tests.servers import aws_faults
 from tests.servers.aws import LocalAWS
 from tests.test_generate import recorded_rows
+from tests.waiting import wait_until
 
 HUB_TOKEN = "hf_planted0123456789"
 SECRETS = {"HF_TOKEN": HUB_TOKEN, "OPENAI_API_KEY": "sk-planted-1234567890abcdef"}

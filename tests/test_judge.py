@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ROOT, Project
 from tests.servers.openai_faults import Faults
 from tests.servers.openai_server import OpenAIServer
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 SECRET = "sk-planted-9876543210"
 
@@ -195,10 +196,9 @@ def test_an_interrupt_ends_cleanly_and_keeps_what_arrived(project: Project) -> N
             stderr=subprocess.PIPE,
             text=True,
         )
-        while server.counts.paid.total() < 8:
-            time.sleep(0.01)
+        wait_until(lambda: server.counts.paid.total() >= 8, process)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=PATIENCE_SECONDS)
         assert process.returncode == 130
         assert "Traceback" not in said
         assert "interrupted" in said

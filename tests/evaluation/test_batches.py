@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from tests.judging import rows_of, with_answers
 from tests.servers.openai_batches import BatchServer
 from tests.servers.openai_faults import Faults
 from tests.servers.openai_server import OpenAIServer
+from tests.waiting import wait_until
 
 PRICES = {"gpt-4o-mini": {"prompt": 10.0, "reply": 40.0}}
 ANSWERS = {"sft": [f"Answer {number}" for number in range(10)], "baseline": ["No idea."] * 10}
@@ -167,14 +167,11 @@ def test_direct_requests_do_not_buy_what_a_batch_is_bringing(project: Project) -
     with BatchServer(looks=10**6) as server:
         with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
         command = [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"]
-        process = subprocess.Popen(command, cwd=project.root, stderr=subprocess.DEVNULL, env=dict(os.environ))
-        while not server.batches:
-            assert process.poll() is None
-            time.sleep(0.01)
-        while "batch" not in kinds(project):
-            time.sleep(0.01)
+        process = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True)
+        wait_until(lambda: bool(server.batches), process)
+        wait_until(lambda: "batch" in kinds(project), process)
         process.kill()
-        process.wait()
+        process.communicate()
         project.set(judge__transport="direct")
         assert "batch batch-0 is under way" in project.error_line("judge.py", "sft")
         server._left["batch-0"] = 0

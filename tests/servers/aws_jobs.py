@@ -12,6 +12,7 @@ from typing import Any
 
 from tests.servers.aws_faults import NO_CAPACITY, NO_IMAGE, no_quota, refused_role
 from tests.servers.aws_runner import Container, Service, log_of
+from tests.waiting import wait_until
 
 JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 MAX_MESSAGE_CHARACTERS = 1024
@@ -155,9 +156,9 @@ class Jobs:
 
     def kill(self, name: str) -> None:
         """Kills a job in the middle, as when its machine fails: nothing more is uploaded."""
+        wait_until(lambda: self.by_name[name].container is not None)
         container = self.by_name[name].container
-        if container is None:
-            raise ValueError(f"{name} does not run yet")
+        assert container
         container.kill()
 
     def wait(self, name: str, timeout_seconds: float = 60) -> Job:

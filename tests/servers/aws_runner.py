@@ -68,7 +68,7 @@ class Container:
             return Outcome("Failed", str(error))
         until = time.monotonic() + seconds
         with self.started() as process:
-            while process.poll() is None and not stopping.is_set() and time.monotonic() < until:
+            while process.poll() is None and not self.is_over(stopping) and time.monotonic() < until:
                 self.upload()
                 self.signal(signal.SIGSTOP if self.stands_still() else signal.SIGCONT)
                 self.log.send()
@@ -86,6 +86,10 @@ class Container:
         if out_of_time:
             return Outcome("OutOfTime", None, message)
         return Outcome("Failed", FAILED, message) if process.returncode else Outcome("Completed", None, message)
+
+    def is_over(self, stopping: threading.Event) -> bool:
+        """Whether it was told to stop, or was killed."""
+        return stopping.is_set() or self.killed.is_set()
 
     @contextmanager
     def started(self) -> Iterator["subprocess.Popen[str]"]:
