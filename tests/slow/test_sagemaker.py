@@ -16,7 +16,7 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
-ROWS = 160  # many more than a job makes until it stands still, also on a fast machine
+ROWS = 100  # many more than a job makes until it stands still, also on a fast machine
 FEW_ROWS = 80
 
 
