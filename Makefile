@@ -10,8 +10,8 @@ VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
-# Three more than there are cores: many tests wait for servers and processes.
-TEST_PROCESSES := $(shell expr $$(nproc) + 3)
+# Two more than there are cores: many tests wait for servers and processes.
+TEST_PROCESSES := $(shell expr $$(nproc) + 2)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
 BENCHMARKS := startup aggregate report gate decisions generation judging

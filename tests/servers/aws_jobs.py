@@ -39,7 +39,7 @@ class JobFaults:
     seconds_to_find_capacity: float = 0.3  # until a job without any fails
     seconds_to_start: float = 0.0  # InProgress, but nothing runs and there is no start time yet
     seconds_to_log: float = 0.0  # until the log stream appears
-    rows_to_stand_still: int | None = None  # uploaded by all jobs together; raised, the running job goes on
+    rows_to_stand_still: int | None = None  # made by all jobs together; raised, the running job goes on
     max_runtime_seconds: float | None = None  # in place of what the job asks for
     out_of_time_status: str = "Stopped"  # or "Failed"; AWS does not document which
     fails_with: str | None = None  # the reason of a job that fails without running its container
@@ -98,11 +98,6 @@ class Job:
         self.state |= {"ProcessingEndTime": time.time(), "ProcessingJobStatus": status}
         self.ended.set()
 
-    @property
-    def uploaded_rows(self) -> int:
-        """How many lines of .jsonl files it has put into S3."""
-        return sum(list(self.container.uploaded_rows.values())) if self.container else 0
-
     def work_off(self, service: Service, stands_still: Callable[[], bool]) -> None:
         """Waits for an instance, runs the container and says how it ended."""
         faults = self.faults
@@ -150,9 +145,10 @@ class Jobs:
         return [job.description() for job in self.by_name.values()]
 
     def stand_still(self) -> bool:
-        """Whether enough rows were uploaded."""
-        rows = self.faults.rows_to_stand_still
-        return rows is not None and sum(job.uploaded_rows for job in list(self.by_name.values())) >= rows
+        """Whether the jobs have made enough rows."""
+        enough = self.faults.rows_to_stand_still
+        made = [job.container.rows for job in list(self.by_name.values()) if job.container]
+        return enough is not None and sum(made) >= enough
 
     def kill(self, name: str) -> None:
         """Kills a job in the middle, as when its machine fails: nothing more is uploaded."""

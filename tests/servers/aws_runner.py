@@ -58,7 +58,6 @@ class Container:
         self.process: subprocess.Popen[str] | None = None
         self.killed = threading.Event()
         self.uploaded: dict[Path, tuple[int, int]] = {}
-        self.uploaded_rows: dict[Path, int] = {}
 
     def run(self, stopping: threading.Event, seconds: float, seconds_to_end: float) -> Outcome:
         """Runs it to its end, or until it is told to stop, is killed, or is out of time."""
@@ -69,8 +68,8 @@ class Container:
         until = time.monotonic() + seconds
         with self.started() as process:
             while process.poll() is None and not self.is_over(stopping) and time.monotonic() < until:
+                self.signal(signal.SIGSTOP if self.stands_still() else signal.SIGCONT)  # first: uploading takes a while
                 self.upload()
-                self.signal(signal.SIGSTOP if self.stands_still() else signal.SIGCONT)
                 self.log.send()
                 self.killed.wait(SECONDS_BETWEEN_SWEEPS)
             out_of_time = process.poll() is None and not stopping.is_set()
@@ -188,6 +187,12 @@ class Container:
         """Where outputs go."""
         return [output["S3Output"] for output in self.request.get("ProcessingOutputConfig", {}).get("Outputs", [])]
 
+    @property
+    def rows(self) -> int:
+        """How many lines of .jsonl files its outputs hold."""
+        folders = [self.path(output["LocalPath"]) for output in self.outputs()]
+        return sum(file.read_bytes().count(b"\n") for folder in folders for file in folder.rglob("*.jsonl"))
+
     def upload(self, at_end: bool = False) -> None:
         """Uploads what is new or changed, also what is half written: SageMaker promises nothing else."""
         for output in self.outputs():
@@ -204,11 +209,8 @@ class Container:
         status = file.stat()
         version = (status.st_size, status.st_mtime_ns)
         if file.is_file() and self.uploaded.get(file) != version:
-            content = file.read_bytes()
-            self.service.clients["s3"].put_object(Bucket=bucket, Key=key, Body=content)
+            self.service.clients["s3"].put_object(Bucket=bucket, Key=key, Body=file.read_bytes())
             self.uploaded[file] = version
-            if file.suffix == ".jsonl":
-                self.uploaded_rows[file] = content.count(b"\n")
 
 
 class Log:

@@ -16,8 +16,8 @@ from tests.waiting import PATIENCE_SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
 
-ROWS = 100  # many more than a job makes until it stands still, also on a fast machine
-FEW_ROWS = 80
+ROWS = 300  # many more than a job makes until it stands still, also on a fast machine
+FEW_ROWS = 100
 
 
 @pytest.fixture
