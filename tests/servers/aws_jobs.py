@@ -144,11 +144,15 @@ class Jobs:
         """What DescribeProcessingJob would answer for every job."""
         return [job.description() for job in self.by_name.values()]
 
+    @property
+    def rows_made(self) -> int:
+        """How many rows the jobs have made, those included that were lost with a killed one."""
+        return sum(job.container.rows for job in list(self.by_name.values()) if job.container)
+
     def stand_still(self) -> bool:
         """Whether the jobs have made enough rows."""
         enough = self.faults.rows_to_stand_still
-        made = [job.container.rows for job in list(self.by_name.values()) if job.container]
-        return enough is not None and sum(made) >= enough
+        return enough is not None and self.rows_made >= enough
 
     def kill(self, name: str) -> None:
         """Kills a job in the middle, as when its machine fails: nothing more is uploaded."""
