@@ -14,6 +14,8 @@ import platform
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -26,6 +28,7 @@ SECRET_VARIABLE = "TUNEPROOF_HF_TOKEN_SECRET"  # noqa: S105 (the name of a varia
 TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105
 MESSAGE_BYTES = 1024  # what SageMaker keeps
 ENGINE_LOG_LINES = 40
+SIGNAL_SECONDS = 0.5  # how long a stop can wait to be seen, of the two minutes that SageMaker gives
 
 
 def main() -> None:
@@ -118,18 +121,29 @@ def run_child(command: list[str], token: str | None) -> tuple[int, str]:
     environment = os.environ | {"HF_HOME": str(PROJECT / ".cache" / "huggingface")}  # on the volume with room for it
     if token:
         environment[TOKEN_VARIABLE] = token
-    said = ""
-    with subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
-    ) as child:
+    with (
+        ThreadPoolExecutor(1) as pool,
+        subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+        ) as child,
+    ):
         before = signal.signal(signal.SIGTERM, lambda *_: child.send_signal(signal.SIGINT))
-        for line in child.stdout or ():
-            shown = without(token, line.rstrip())
-            print(shown, flush=True)
-            if shown and not said.startswith("error: "):
-                said = shown
+        said = pool.submit(pass_on, child.stdout or (), token)
+        while not said.done():  # Python sees a signal that arrives as a wait begins only when the wait ends
+            wait([said], timeout=SIGNAL_SECONDS)
         signal.signal(signal.SIGTERM, before)
-    return child.returncode, said
+    return child.returncode, said.result()
+
+
+def pass_on(lines: Iterable[str], token: str | None) -> str:
+    """Prints the lines without the token; returns the error among them, or else the last one that says something."""
+    said = ""
+    for line in lines:
+        shown = without(token, line.rstrip())
+        print(shown, flush=True)
+        if shown and not said.startswith("error: "):
+            said = shown
+    return said
 
 
 def without(token: str | None, text: str) -> str:

@@ -62,12 +62,16 @@ def test_the_message_is_as_long_as_sagemaker_keeps_it(tmp_path: Path) -> None:
     assert len((tmp_path / "output" / "message").read_bytes()) == 1024
 
 
-def test_a_stop_interrupts_the_child_which_may_finish() -> None:
+@pytest.mark.parametrize("seen_by", ["the waiting thread", "another thread, as when it comes just before a wait"])
+def test_a_stop_interrupts_the_child_which_may_finish(seen_by: str) -> None:
     child = (
-        "import time\ntry:\n    print('ready', flush=True)\n    time.sleep(60)\n"
+        "import time\ntry:\n    print('ready', flush=True)\n    while True:\n        time.sleep(0.1)\n"
         "except KeyboardInterrupt:\n    print('handed over', flush=True)\n"
     )
-    script = "import sys; from evaluation.sagemaker_entry import run_child; "
+    script = "import signal, sys, threading, time; from evaluation.sagemaker_entry import run_child; "
+    if seen_by != "the waiting thread":
+        script += "threading.Thread(target=time.sleep, args=[600], daemon=True).start(); "
+        script += "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
     script += f"run_child([sys.executable, '-c', {child!r}], None)"
     with subprocess.Popen(
         [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, text=True,
