@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.evaluation.engines.workspaces import Workspace, instructions, make_workspace
+from tests.waiting import PATIENCE_SECONDS
 
 
 @pytest.fixture
@@ -212,7 +213,7 @@ def test_ctrl_c_keeps_what_is_finished_and_says_so_in_a_line(workspace: Workspac
     process = workspace.process()
     wait_for_rows(workspace, process, 1)
     os.kill(process.pid, signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE_SECONDS)
     assert process.returncode == 130
     assert "Traceback" not in said
     assert said.splitlines()[-1].startswith("interrupted; what was finished is kept")

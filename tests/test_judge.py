@@ -261,7 +261,7 @@ def test_two_stages_at_once_share_what_they_buy(project: Project) -> None:
             subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
             for _ in range(3)
         ]
-        said = [stage.communicate(timeout=60)[1] for stage in stages]
+        said = [stage.communicate(timeout=PATIENCE_SECONDS)[1] for stage in stages]
         assert [stage.returncode for stage in stages] == [0, 0, 0], said
         assert server.counts.requests.total() == 60
         assert {row["status"] for row in judgements(project)} == {"ok"}

@@ -53,9 +53,7 @@ print(json.dumps({name: {"rows": table.to_list(), "types": {column: kind.dtype f
       in table.features.items()}} for name, table in loaded.items()}))
 """.replace("NAMES", "('Llama-SFT', 'Llama-DPO', 'Llama-Instruct')")
     for command in ([str(PROJECT / "scripts" / "publish.py")], ["-c", load]):
-        done = subprocess.run(
-            [sys.executable, *command], env=environment, capture_output=True, text=True, timeout=120, check=False
-        )
+        done = subprocess.run([sys.executable, *command], env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
     loaded = json.loads(done.stdout.splitlines()[-1])
     for key, name in (("sft", "Llama-SFT"), ("dpo", "Llama-DPO"), ("baseline", "Llama-Instruct")):

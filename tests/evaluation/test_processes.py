@@ -9,6 +9,7 @@ import pytest
 
 from evaluation.processes import end_orphans, marks_of_processes, no_survivors, start_time
 from tests.conftest import ROOT
+from tests.waiting import PATIENCE_SECONDS
 
 # A stage that starts an engine process, says its id, and waits to be killed.
 STAGE = """
@@ -21,7 +22,8 @@ with no_survivors(Path(sys.argv[1])):
     )
     engine.stdout.readline()
     print(engine.pid, flush=True)
-    time.sleep(600)
+    while True:
+        time.sleep(0.1)  # an interrupt that comes just before a sleep is seen after it
 """
 # As vLLM's, an engine process takes a name of its own, which setproctitle may write over its environment.
 ENGINE = """
@@ -45,12 +47,12 @@ def start_stage(root: Path) -> tuple["subprocess.Popen[str]", int]:
 
 def assert_ends(descriptor: int) -> None:
     """Waits for the end of a process that is not a child of this one."""
-    assert select.select([descriptor], [], [], 60)[0], "the engine outlived its stage"
+    assert select.select([descriptor], [], [], PATIENCE_SECONDS)[0], "the engine outlived its stage"
     os.close(descriptor)
 
 
 def finish(stage: "subprocess.Popen[str]") -> None:
-    stage.wait(timeout=60)
+    stage.wait(timeout=PATIENCE_SECONDS)
     if stage.stdout:
         stage.stdout.close()
 
@@ -78,7 +80,7 @@ def test_what_was_started_within_is_gone_afterwards(tmp_path: Path) -> None:
         assert engine.stdout
         engine.stdout.readline()
         assert list(marks_of_processes()).count(engine.pid) == 1
-    assert engine.wait(timeout=60) == -signal.SIGKILL
+    assert engine.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL
     engine.stdout.close()
     assert "TUNEPROOF_STAGE" not in os.environ
 
@@ -98,7 +100,7 @@ def test_orphans_of_this_project_are_ended_and_nothing_else_is(tmp_path: Path) -
     of_a_running_stage = orphan(f"{os.getpid()}:{own}:{tmp_path}")
     try:
         assert end_orphans(tmp_path) == 1
-        assert left.wait(timeout=60) == -signal.SIGKILL
+        assert left.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL
         assert of_another_project.poll() is None
         assert of_a_running_stage.poll() is None
         assert end_orphans(tmp_path) == 0

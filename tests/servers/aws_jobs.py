@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.servers.aws_faults import NO_CAPACITY, NO_IMAGE, no_quota, refused_role
 from tests.servers.aws_runner import Container, Service, log_of
-from tests.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 JOB_NAME = re.compile(r"[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}")
 MAX_MESSAGE_CHARACTERS = 1024
@@ -161,7 +161,7 @@ class Jobs:
         assert container
         container.kill()
 
-    def wait(self, name: str, timeout_seconds: float = 60) -> Job:
+    def wait(self, name: str, timeout_seconds: float = PATIENCE_SECONDS) -> Job:
         """The job when it has ended."""
         job = self.by_name[name]
         if not job.ended.wait(timeout_seconds):

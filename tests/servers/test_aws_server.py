@@ -1,6 +1,5 @@
 import os
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from tests.servers.aws_faults import (
     throttled,
     wrong_region,
 )
+from tests.waiting import wait_until
 
 BUCKET = "a-bucket"
 WORK = """
@@ -107,10 +107,7 @@ def request(name: str = "a-job", **environment: str) -> dict[str, Any]:
 
 
 def wait_for_rows(aws: LocalAWS, count: int) -> None:
-    until = time.monotonic() + 30
-    while len(aws.objects(BUCKET, "out/")) < count:
-        assert time.monotonic() < until
-        time.sleep(0.02)
+    wait_until(lambda: len(aws.objects(BUCKET, "out/")) >= count)
 
 
 def refusal(call: Any, **arguments: Any) -> tuple[str, str]:
@@ -229,14 +226,12 @@ def test_role_quota_image_and_inputs_are_refused_in_their_words(aws: LocalAWS, s
 
 
 def test_a_log_can_come_late(aws: LocalAWS, sagemaker: Any) -> None:
-    aws.jobs.faults.seconds_to_log = 60
+    aws.jobs.faults.seconds_to_log = 3600
     sagemaker.create_processing_job(**request(ROWS="10000"))
     wait_for_rows(aws, 2)
     assert aws.logs() == {}
     aws.jobs.by_name["a-job"].container.log.not_before = 0.0  # type: ignore[union-attr]
-    until = time.monotonic() + 30
-    while not aws.logs():
-        assert time.monotonic() < until
+    wait_until(lambda: bool(aws.logs()))
 
 
 def test_passing_faults_are_repeated_by_the_client_and_lasting_ones_are_not(aws: LocalAWS, sagemaker: Any) -> None:

@@ -15,6 +15,7 @@ from tests.servers.openai_faults import ALL_FAULTS, CONTENT_FAULTS, Faults, cano
 from tests.servers.openai_limits import Bucket, Limits
 from tests.servers.openai_replies import default_scorer, spoiled
 from tests.servers.openai_server import OpenAIServer
+from tests.waiting import PATIENCE_SECONDS
 
 SCHEMA = {
     "type": "object",
@@ -33,7 +34,7 @@ def body_of(number: int, **more: Any) -> dict[str, Any]:
 
 def fetch(address: str, method: str = "GET", body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
     parts = urlsplit(address)
-    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=10)
+    connection = HTTPConnection(str(parts.hostname), parts.port, timeout=PATIENCE_SECONDS)
     with closing(connection):
         connection.request(method, parts.path, json.dumps(body) if body else None, {"Content-Type": "application/json"})
         response = connection.getresponse()

@@ -19,6 +19,7 @@ from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace
 from tests.servers.aws import LocalAWS
 from tests.slow.vllm_environment import SETTINGS, vllm_python, write_adapter, write_merged
 from tests.test_generate import recorded_rows, wait_for_rows
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.slow
 
@@ -127,7 +128,7 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     marked = engine_processes(workspace)
     assert marked
     os.kill(min(marked), signal.SIGKILL)
-    said, _ = running.communicate(timeout=300)
+    said, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 1, said
     assert "Traceback" not in said
     assert said.splitlines()[-1].startswith("error: model sft: vLLM's engine failed (")
@@ -146,7 +147,7 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     kept = recorded_rows(workspace)
 
     finishing = workspace.process(python=vllm_python())
-    said, _ = finishing.communicate(timeout=300)
+    said, _ = finishing.communicate(timeout=PATIENCE_SECONDS)
     assert finishing.returncode == 0, said
     assert f"{kept} answers are in the ledger, {201 - kept} to generate" in said
     assert f"generated {201 - kept} of {201 - kept} answers" in said
@@ -177,7 +178,7 @@ def wait_for_ends(descriptors: list[int]) -> None:
 def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", engine="vllm", vllm={"engine_args": {"max_model_length": 5}})
     running = workspace.process(python=vllm_python())
-    said, _ = running.communicate(timeout=300)
+    said, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 1
     assert said.splitlines()[-1].startswith("error: model sft: vLLM does not start (TypeError: ")
     assert "max_model_length" in said.splitlines()[-1]
