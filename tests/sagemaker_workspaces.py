@@ -13,7 +13,7 @@ from tests.servers.aws import ROLE, LocalAWS
 
 BUCKET = "tuneproof-tests"
 SETTINGS: dict[str, Any] = {
-    "role": ROLE, "s3_prefix": f"s3://{BUCKET}/jobs", "image_uri": "vllm:tests", "poll_seconds": 0.2,
+    "role": ROLE, "s3_prefix": f"s3://{BUCKET}/jobs", "image_uri": "vllm:tests", "poll_seconds": 0.5,
     "patience_seconds": 5.0, "prices_usd_per_hour": {"ml.g5.2xlarge": 1.515, "ml.g6.2xlarge": 1.222},
 }  # fmt: skip
 

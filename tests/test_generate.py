@@ -180,7 +180,7 @@ def test_vllm_that_is_not_installed_is_one_line_that_says_what_to_install(worksp
 def wait_for_rows(workspace: Workspace, process: "subprocess.Popen[str]", rows: int) -> None:
     """Waits until a running stage has recorded so many answers."""
     while recorded_rows(workspace) < rows and process.poll() is None:
-        time.sleep(0.01)
+        time.sleep(0.05)
 
 
 @pytest.mark.slow

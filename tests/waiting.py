@@ -14,4 +14,4 @@ def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str] | 
         assert time.monotonic() < until
         if process is not None and process.poll() is not None and not condition():
             raise AssertionError(f"the process has ended: {process.communicate()}")
-        time.sleep(0.02)
+        time.sleep(0.05)

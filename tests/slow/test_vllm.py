@@ -171,7 +171,7 @@ def engine_processes(workspace: Workspace) -> list[int]:
 def wait_for_ends(descriptors: list[int]) -> None:
     """Waits until processes that are not children of this one have ended."""
     for descriptor in descriptors:
-        assert select.select([descriptor], [], [], 60)[0], "an engine outlived its stage"
+        assert select.select([descriptor], [], [], PATIENCE_SECONDS)[0], "an engine outlived its stage"
         os.close(descriptor)
 
 
