@@ -15,20 +15,37 @@ from evaluation.records import Question, content_key
 # Some chat templates print today's date into the prompt. A fixed one keeps a prompt, and so its answer, the same
 # tomorrow; this is the date that Llama 3.1's own template falls back to.
 TEMPLATE_DATE = datetime(2024, 7, 26)
+PLAIN_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class: its names in releases 4 and 5
 PROMPTS_AT_ONCE = 250  # to be tokenized: many are fast, all would fill memory
 
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder. Raises a UserError when there is none that loads."""
-    from transformers import AutoTokenizer
     from transformers.utils import logging
 
     logging.set_verbosity_error()
     try:
-        return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        return tokenizer_class(folder).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:  # the library raises whatever its many tokenizers raise
         found = f"its tokenizer does not load ({shortened(error)})"
         raise UserError(str(folder), found, "add the tokenizer's files to the model") from None
+
+
+def tokenizer_class(folder: Path) -> Any:
+    """The library's class for a model folder, as AutoTokenizer chooses it.
+
+    For most Llamas it is known without AutoTokenizer, which loads PyTorch first: that takes seconds, and what prepares
+    a job on SageMaker needs none.
+    """
+    import transformers
+
+    where = str(folder)
+    model = read_json(where, folder / "config.json", required=False)
+    tokenizer = read_json(where, folder / "tokenizer_config.json", required=False)
+    is_plain = tokenizer.get("tokenizer_class") in PLAIN_TOKENIZERS and "auto_map" not in tokenizer
+    if model.get("model_type") == "llama" and is_plain and (folder / "tokenizer.json").is_file():
+        return transformers.PreTrainedTokenizerFast
+    return transformers.AutoTokenizer
 
 
 def prompt_text(tokenizer: Any, job: Job, instruction: str) -> str:

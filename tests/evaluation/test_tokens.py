@@ -1,12 +1,16 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
+from transformers import AutoTokenizer
 
 from evaluation.errors import UserError
 from evaluation.tokens import first_token_id, load_tokenizer, prompt_text, prompt_token_ids, stop_token_ids
+from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
 
 BOS, EOS, PAD = 0, 1, 2
@@ -41,6 +45,27 @@ def test_a_prompt_begins_with_exactly_one_bos_whether_its_text_shows_one_or_not(
     chat = prompt_text(tokenizer, workspace.job(), "Why?")
     assert chat.startswith("<s>")
     assert rendered(tokenizer, chat).count(BOS) == 1
+
+
+@pytest.mark.parametrize("name", ["PreTrainedTokenizerFast", "TokenizersBackend", "LlamaTokenizerFast"])
+def test_the_tokenizer_is_the_one_that_the_library_chooses(folder: Path, name: str) -> None:
+    change_json(folder / "tokenizer_config.json", tokenizer_class=name)
+    loaded, chosen = load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
+    assert type(loaded) is type(chosen)
+    for text in ("Why does\n\nthe loss rise?", "<s>Ünïcode </s> and  spaces"):
+        assert loaded(text) == chosen(text)
+    assert loaded.special_tokens_map == chosen.special_tokens_map
+
+
+def test_rendering_the_prompts_of_a_llama_loads_no_torch(workspace: Workspace) -> None:
+    code = (
+        "import sys; from pathlib import Path; from evaluation.tokens import load_tokenizer; "
+        f"load_tokenizer(Path({str(SMALL_MODELS / 'sft')!r}))(['Why?']); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "scripts", capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
 
 
 def test_a_tokenizer_that_begins_texts_with_nothing_gets_no_bos(folder: Path) -> None:
