@@ -42,37 +42,37 @@ def ask(engine: vllm.Engine, model: str, first: int | None = None, shuffled: boo
     return saved
 
 
-def answers() -> dict[str, Saved]:
-    """The same questions through one engine in several windows, orders and numbers of samples."""
-    with vllm.started_engine(job_of("sft")) as engine:
-        done = {"window 384": ask(engine, "sft"), "shuffled": ask(engine, "sft", shuffled=True)}
-        done["three samples"] = ask(engine, "samples", first=360)
-        done["stop string"] = ask(engine, "stopped", first=100)
-        done["greedy"] = ask(engine, "greedy", first=60)
-        windows, vllm.WINDOWS = vllm.WINDOWS, 1
-        done["window 1"] = ask(engine, "one", first=40)
-        vllm.WINDOWS = windows
-        return done
+def answers(engine: vllm.Engine) -> dict[str, Saved]:
+    """The same questions in several windows, orders and numbers of samples."""
+    done = {"window 384": ask(engine, "sft"), "shuffled": ask(engine, "sft", shuffled=True)}
+    done["three samples"] = ask(engine, "samples", first=360)
+    done["stop string"] = ask(engine, "stopped", first=100)
+    done["greedy"] = ask(engine, "greedy", first=60)
+    windows, vllm.WINDOWS = vllm.WINDOWS, 1
+    done["window 1"] = ask(engine, "one", first=40)
+    vllm.WINDOWS = windows
+    return done
 
 
-def adapters() -> dict[str, Saved | str]:
+def adapters(engine: vllm.Engine) -> dict[str, Saved | str]:
     """Two adapters over one base, then one that does not fit it."""
     done: dict[str, Saved | str] = {}
-    with vllm.started_engine(job_of("first")) as engine:
-        for model in ("first", "second"):
-            adapter = job_of(model).resolved.adapter
-            assert adapter
-            engine.load_adapter(adapter.content, weights_folder(adapter))
-            done[model] = ask(engine, model, first=60)
-        engine.job = job_of("broken")
-        adapter = engine.job.resolved.adapter
+    for model in ("first", "second"):
+        adapter = job_of(model).resolved.adapter
         assert adapter
-        try:
-            engine.load_adapter(adapter.content, weights_folder(adapter))
-        except UserError as error:
-            done["broken"] = str(error)
+        engine.load_adapter(adapter.content, weights_folder(adapter))
+        done[model] = ask(engine, model, first=60)
+    engine.job = job_of("broken")
+    adapter = engine.job.resolved.adapter
+    assert adapter
+    try:
+        engine.load_adapter(adapter.content, weights_folder(adapter))
+    except UserError as error:
+        done["broken"] = str(error)
     return done
 
 
 if __name__ == "__main__":
-    Path(sys.argv[1]).write_text(json.dumps({"answers": answers(), "adapters": adapters()}))
+    with vllm.started_engine(job_of("first")) as started:  # one that takes adapters, and first gets none
+        found = {"answers": answers(started), "adapters": adapters(started)}
+    Path(sys.argv[1]).write_text(json.dumps(found))
