@@ -5,13 +5,13 @@ rows are collected, and a new attempt gets only what is still open.
 """
 
 import re
-import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from evaluation.errors import UserError, say, warn
 from evaluation.generation import Ask, Job, Request, Save
+from evaluation.interrupts import Interrupts
 from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.records import Question, canonical_json, sha256_hex
@@ -39,34 +39,24 @@ def start_on_sagemaker(
     """
     connection = connect(params.sagemaker)
     require_role(params.sagemaker)
-    with ending_as_ctrl_c():
-        yield Remote(job, params, questions, requests, connection).ask
-
-
-@contextmanager
-def ending_as_ctrl_c() -> Iterator[None]:
-    """Has the end of a CI job (SIGTERM) or of a terminal (SIGHUP) do what Ctrl-C does: a job would go on and be paid.
-
-    A signal that is ignored already, as `nohup` has it, stays so.
-    """
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number, handler in before.items():
-        if handler == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    with Interrupts() as interrupts:  # without being told of one, a job would go on and be paid for
+        yield Remote(job, params, questions, requests, connection, interrupts).ask
 
 
 class Remote:
     """One model's generation on SageMaker."""
 
     def __init__(
-        self, job: Job, params: Params, questions: Sequence[Question], requests: Sequence[Request], aws: Connection
+        self,
+        job: Job,
+        params: Params,
+        questions: Sequence[Question],
+        requests: Sequence[Request],
+        aws: Connection,
+        interrupts: Interrupts,
     ) -> None:
         self.job, self.settings, self.requests, self.connection = job, params.sagemaker, requests, aws
+        self.interrupts = interrupts
         self.where = f"model {job.resolved.model}"
         work = sha256_hex(canonical_json(sorted(request.key for request in requests)))[:WORK_DIGITS]
         model = re.sub("[^a-zA-Z0-9]", "-", job.resolved.model)[:LONGEST_MODEL_IN_NAME]
@@ -142,6 +132,7 @@ class Remote:
                 self.starter.create(new)
             state = self.wait(name, inbox, log)
         except KeyboardInterrupt:
+            self.interrupts.forget()
             self.interrupted(name, inbox, log)
             raise
         except BaseException:  # also where only the answer to its start was lost
@@ -166,6 +157,7 @@ class Remote:
         """The job's state when it has ended and its rows are taken; the latest known when time is over."""
         state = None
         while True:
+            self.interrupts.look()
             with self.patience.tried(self.where, "follow the job"):
                 state = self.jobs.describe(name)  # first: what is collected after an end is all there is
                 inbox.collect()
