@@ -13,8 +13,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # take 15 s instead of 6 in each of its processes.
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
-# Three more than there are cores: many tests wait for servers and processes.
-TEST_PROCESSES := $(shell expr $$(nproc) + 3)
+# Two more than there are cores: many tests wait for servers and processes.
+TEST_PROCESSES := $(shell expr $$(nproc) + 2)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
 BENCHMARKS := startup aggregate report gate decisions generation judging

@@ -3,6 +3,7 @@
 import io
 import os
 import signal
+from collections.abc import Iterator
 
 import pytest
 
@@ -28,7 +29,15 @@ def test_a_signal_that_is_lost_in_a_finalizer_is_raised_at_the_next_look() -> No
         interrupts.look()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal that is handled as in a new process, however these tests were started."""
+    number: signal.Signals = request.param
+    before = signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    yield number
+    signal.signal(number, before)
+
+
 def test_a_signal_interrupts_where_it_comes_and_all_is_as_before_afterwards(number: signal.Signals) -> None:
     before = signal.getsignal(number)
     with Interrupts(), pytest.raises(KeyboardInterrupt):
@@ -36,11 +45,8 @@ def test_a_signal_interrupts_where_it_comes_and_all_is_as_before_afterwards(numb
     assert signal.getsignal(number) == before
 
 
-def test_a_signal_that_is_ignored_stays_so() -> None:
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with Interrupts() as interrupts:
-            os.kill(os.getpid(), signal.SIGHUP)
-            interrupts.look()
-    finally:
-        signal.signal(signal.SIGHUP, before)
+def test_a_signal_that_is_ignored_stays_so(number: signal.Signals) -> None:
+    signal.signal(number, signal.SIG_IGN)
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), number)
+        interrupts.look()
