@@ -70,8 +70,11 @@ def test_two_queued_experiments_at_once_share_the_ledger(tmp_path: Path) -> None
         params["judge"]["concurrency"] = concurrency
         clone.write_params(params)
         clone.commit("Settings")
-        for name, coverage in (("first", 0.5), ("second", 0.6)):  # tracked, and changes no reply
-            clone.dvc("exp", "run", "--queue", "--name", name, "-S", f"judge.min_coverage={coverage}")
+        # Settings that are tracked and change no reply; other ones for each stage, since DVC's run cache can fail an
+        # experiment where two end the same stage at once: it takes the other's unfinished file for a broken one.
+        for name, coverage, tokens in (("first", 0.5, 100), ("second", 0.6, 200)):
+            settings = (f"judge.min_coverage={coverage}", f"generate.sampling.max_tokens={tokens}")
+            clone.dvc("exp", "run", "--queue", "--name", name, "-S", settings[0], "-S", settings[1])
         clone.dvc("queue", "start", "--jobs", "2")
         wait_for_queue(clone)
         logs = {name: clone.dvc("queue", "logs", name) for name in ("first", "second")}
