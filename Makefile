@@ -38,7 +38,7 @@ demo: $(BASE)  ## run the whole pipeline on the embedded models, without GPU, ke
 compare: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m evaluation.terminal
 
-test: browser  ## check and test everything, the real engine and browser included (about 16 minutes)
+test: browser  ## check and test everything, the real engine and browser included (about 17 minutes)
 	@$(MAKE) --no-print-directory --jobs 2 $(VLLM) lint  # vLLM is installed beside the rest
 	OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
 		python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
