@@ -73,8 +73,8 @@ def test_two_queued_experiments_at_once_share_the_ledger(tmp_path: Path) -> None
         # Settings that are tracked and change no reply; other ones for each stage, since DVC's run cache can fail an
         # experiment where two end the same stage at once: it takes the other's unfinished file for a broken one.
         for name, coverage, tokens in (("first", 0.5, 100), ("second", 0.6, 200)):
-            settings = (f"judge.min_coverage={coverage}", f"generate.sampling.max_tokens={tokens}")
-            clone.dvc("exp", "run", "--queue", "--name", name, "-S", settings[0], "-S", settings[1])
+            settings = ("-S", f"judge.min_coverage={coverage}", "-S", f"generate.sampling.max_tokens={tokens}")
+            clone.dvc("exp", "run", "--queue", "--name", name, *settings)
         clone.dvc("queue", "start", "--jobs", "2")
         wait_for_queue(clone)
         logs = {name: clone.dvc("queue", "logs", name) for name in ("first", "second")}
