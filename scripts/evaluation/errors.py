@@ -30,6 +30,11 @@ def one_line(text: object, characters: int = 200, secret: str | None = None) -> 
     return line if len(line) <= characters else line[: characters - 3] + "..."
 
 
+def shortened(error: BaseException, characters: int = 160) -> str:
+    """An exception of a library in one short line without control characters, for a UserError."""
+    return one_line(f"{type(error).__name__}: {error}", characters)
+
+
 def say(line: str) -> None:
     """Prints one plain line for a person to standard error, where progress goes too."""
     print(" ".join(line.split()), file=sys.stderr, flush=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from evaluation.errors import UserError, one_line
+from evaluation.errors import UserError
 from evaluation.generate_settings import Generate, Model
 from evaluation.ledger import project_root
 from evaluation.records import FinishReason, Question, Record, ResolvedModel
@@ -127,11 +127,6 @@ def answer_key(job: Job, **determines: Any) -> dict[str, Any]:
         "stop": list(job.model.stop),
         **determines,
     }
-
-
-def shortened(error: BaseException, characters: int = 160) -> str:
-    """An exception of a library in one short line without control characters, for a UserError."""
-    return one_line(f"{type(error).__name__}: {error}", characters)
 
 
 def over_long(prompt_tokens: int, context_tokens: int, engine: EngineDescription) -> Result:

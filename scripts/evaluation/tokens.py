@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import UserError
-from evaluation.generation import Job, Request, answer_key, row_seed, shortened
+from evaluation.errors import UserError, shortened
+from evaluation.generation import Job, Request, answer_key, row_seed
 from evaluation.model_checks import read_json, token_ids
 from evaluation.prompts import alpaca_prompt, chat_messages
 from evaluation.records import Question, content_key

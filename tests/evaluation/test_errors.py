@@ -1,6 +1,6 @@
 """How foreign text becomes part of an error line."""
 
-from evaluation.errors import one_line
+from evaluation.errors import one_line, shortened
 from tests.hostile_texts import HOSTILE_TEXTS
 
 
@@ -21,3 +21,10 @@ def test_whatever_it_is_it_is_one_printable_line() -> None:
     for text in HOSTILE_TEXTS:
         assert one_line(text).isprintable()
         assert len(one_line(text)) <= 200
+
+
+def test_a_librarys_message_becomes_one_short_printable_line() -> None:
+    line = shortened(ValueError("first\nsecond \x1b[31m" + "x" * 500))
+    assert line.startswith("ValueError: first second [31mxxx")
+    assert len(line) == 160
+    assert line.isprintable()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.generation import EngineDescription, Result, answer_key, local_path, over_long, row_seed, shortened
+from evaluation.generation import EngineDescription, Result, answer_key, local_path, over_long, row_seed
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import Workspace, make_workspace
 
@@ -59,13 +59,6 @@ def test_a_relative_path_is_looked_for_here_and_then_in_the_projects_root(
 def test_a_path_that_is_too_long_is_one_line() -> None:
     with pytest.raises(UserError, match="this cannot be looked for"):
         local_path("m" * 300)
-
-
-def test_a_librarys_message_becomes_one_short_printable_line() -> None:
-    line = shortened(ValueError("first\nsecond \x1b[31m" + "x" * 500))
-    assert line.startswith("ValueError: first second [31mxxx")
-    assert len(line) == 160
-    assert line.isprintable()
 
 
 @pytest.mark.parametrize("engine", ["vllm", "transformers", "endpoint", "recorded"])

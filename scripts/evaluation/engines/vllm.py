@@ -16,18 +16,8 @@ from typing import Any, get_args
 
 from evaluation.adapters import check_adapter_fits, lora_rank
 from evaluation.engine_log import output_to, reason_in
-from evaluation.errors import UserError, say, warn
-from evaluation.generation import (
-    Ask,
-    EngineDescription,
-    Job,
-    Request,
-    Result,
-    Save,
-    missing_package,
-    over_long,
-    shortened,
-)
+from evaluation.errors import UserError, say, shortened, warn
+from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, missing_package, over_long
 from evaluation.ledger import project_root
 from evaluation.processes import end_orphans, no_survivors
 from evaluation.records import FinishReason, Question
