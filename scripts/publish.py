@@ -19,6 +19,7 @@ from evaluation.details import read_one
 from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.hub_answers import usable_token
+from evaluation.keys import content_key
 from evaluation.params import Params, load_params
 from evaluation.published_rows import parquet_files, result_rows
 from evaluation.publishing import TOKEN_REMEDY, Card, check_writer, publish_dataset, repository_name
@@ -33,7 +34,6 @@ from evaluation.records import (
     Question,
     ResolvedJudge,
     ResolvedModel,
-    content_key,
     read_record,
     read_rows,
 )

@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from evaluation.keys import content_key
 from evaluation.records import (
     ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,
@@ -30,7 +31,6 @@ from evaluation.records import (
     ResolvedModel,
     ResolvedQuestions,
     Run,
-    content_key,
     record_text,
     write_rows,
 )

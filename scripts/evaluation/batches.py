@@ -17,9 +17,9 @@ from evaluation.budget import Budget
 from evaluation.claims import Claims
 from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError, one_line, say
+from evaluation.keys import content_key
 from evaluation.ledger import Kind
 from evaluation.panel import Panelist
-from evaluation.records import content_key
 from evaluation.replies import encoded, error_of, is_about_one_prompt, read_completion
 
 if TYPE_CHECKING:

@@ -9,9 +9,10 @@ from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError
 from evaluation.judge_prompts import NONCE_IN_KEYS
 from evaluation.judge_settings import Criterion, Judge
+from evaluation.keys import canonical_json, sha256_hex
 from evaluation.ledger import Ledger
 from evaluation.panel import Panelist, panel_of
-from evaluation.records import Reply, canonical_json, sha256_hex
+from evaluation.records import Reply
 from evaluation.replies import Reply as EndpointReply
 from evaluation.replies import is_about_one_prompt
 from evaluation.score_probabilities import expected_scores, score_probabilities

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from evaluation.records import canonical_json
+from evaluation.keys import canonical_json
 from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, Strings, Texts
 
 ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set

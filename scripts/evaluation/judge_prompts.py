@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from evaluation.judge_settings import Criterion
-from evaluation.records import canonical_json, sha256_hex
+from evaluation.keys import canonical_json, sha256_hex
 from evaluation.verdicts import ReplyFormat
 
 NONCE_DIGITS = 16

@@ -19,11 +19,12 @@ from evaluation.endpoint import Client
 from evaluation.endpoint_errors import RequestRejected, TransportFailure
 from evaluation.errors import UserError, say, warn
 from evaluation.judge_settings import Judge
+from evaluation.keys import content_key
 from evaluation.ledger import Ledger
 from evaluation.panel import Panelist, require_keys
 from evaluation.progress import Progress
 from evaluation.quotes import Quote, in_usd
-from evaluation.records import Comparison, Judgement, Reply, content_key
+from evaluation.records import Comparison, Judgement, Reply
 from evaluation.sliding_window import work_through
 
 VAIN_BATCHES = 3  # so many rounds in a row that bring nothing end the run

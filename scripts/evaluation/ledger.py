@@ -20,7 +20,8 @@ from typing import Any, Literal, Self
 from pydantic import ValidationError
 
 from evaluation.errors import UserError, run, say
-from evaluation.records import Reply, canonical_json
+from evaluation.keys import canonical_json
+from evaluation.records import Reply
 from evaluation.whole_files import write_text
 
 BUSY_TIMEOUT_SECONDS = 30

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 
 from evaluation.errors import UserError
-from evaluation.records import canonical_json, sha256_hex
+from evaluation.keys import canonical_json, sha256_hex
 from evaluation.whole_files import write_text
 
 SMALL_FILES = (

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from evaluation.errors import OutOfReachError, UserError, one_line, say
 from evaluation.hub_answers import PASSING_STATUSES, NotThereError, UnreachableError, ask, hub_host
 from evaluation.hub_files import quiet_progress
+from evaluation.keys import canonical_json, content_key
 from evaluation.published_rows import SPLIT
-from evaluation.records import canonical_json, content_key
 
 if TYPE_CHECKING:
     from huggingface_hub import HfApi

@@ -5,7 +5,8 @@ from typing import Any
 
 from evaluation.errors import UserError, warn
 from evaluation.generate_settings import Questions
-from evaluation.records import Question, sha256_hex
+from evaluation.keys import sha256_hex
+from evaluation.records import Question
 
 ID_DIGITS = 12
 SHOWN_REPEATS = 5

@@ -1,11 +1,9 @@
 """The rows that stages hand on (JSON Lines) and the files that validate writes, typed."""
 
-import hashlib
-import json
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -147,21 +145,6 @@ class ResolvedQuestions(Record):
 
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
-
-
-def canonical_json(value: Any) -> str:
-    """The one JSON text of a value: sorted keys, no spaces, ASCII; raises ValueError on NaN."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False)
-
-
-def sha256_hex(text: str) -> str:
-    """The SHA-256 of a text in hex."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def content_key(value: Any) -> str:
-    """The ledger key of everything that determines a result: SHA-256 of its canonical JSON."""
-    return sha256_hex(canonical_json(value))
 
 
 def rows_text(rows: Iterable[Record]) -> str:

@@ -11,6 +11,7 @@ from evaluation.errors import OutOfReachError, UserError, warn
 from evaluation.generate_settings import Model, Questions
 from evaluation.generation import local_path
 from evaluation.hub_files import Resolved, download_small_files, file_names
+from evaluation.keys import content_key, sha256_hex
 from evaluation.ledger import project_root
 from evaluation.model_checks import check_adapter, check_headers, check_model, check_weights
 from evaluation.model_files import identify_local_folder
@@ -26,11 +27,9 @@ from evaluation.records import (
     ResolvedModel,
     ResolvedQuestions,
     Run,
-    content_key,
     read_record,
     read_rows,
     rows_text,
-    sha256_hex,
 )
 from evaluation.tables import is_local_table, load_hub_table, load_local_table
 from evaluation.whole_files import file_sha256

@@ -12,9 +12,10 @@ from contextlib import contextmanager
 from evaluation.errors import UserError, say, warn
 from evaluation.generation import Ask, Job, Request, Save
 from evaluation.interrupts import Interrupts
+from evaluation.keys import canonical_json, sha256_hex
 from evaluation.ledger import Ledger
 from evaluation.params import Params
-from evaluation.records import Question, canonical_json, sha256_hex
+from evaluation.records import Question
 from evaluation.sagemaker_connection import Connection, connect, require_role
 from evaluation.sagemaker_cost import bill
 from evaluation.sagemaker_errors import AGAIN, Patience, explained, explaining, job_failure

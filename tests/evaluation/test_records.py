@@ -3,17 +3,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.records import (
-    Answer,
-    Question,
-    ResolvedModel,
-    canonical_json,
-    content_key,
-    iterate_rows,
-    read_record,
-    read_rows,
-    write_rows,
-)
+from evaluation.records import Answer, Question, ResolvedModel, iterate_rows, read_record, read_rows, write_rows
 
 ROWS = [
     Question(id="1", instruction="a\u2028b \U0001f600", reference=None, tags={}),
@@ -67,9 +57,3 @@ def test_a_broken_record_is_named_in_words(tmp_path: Path) -> None:
     (tmp_path / "sft.json").write_text("{}")
     with pytest.raises(UserError, match="this is no resolved model: model: "):
         read_record(tmp_path / "sft.json", ResolvedModel, made_by="validate.py")
-
-
-def test_the_key_depends_on_content_and_not_on_order() -> None:
-    assert content_key({"a": 1, "b": [1, 2]}) == content_key({"b": [1, 2], "a": 1})
-    assert content_key({"a": 1}) != content_key({"a": 1.5})
-    assert canonical_json({"ü": "\ud800"}) == '{"\\u00fc":"\\ud800"}'

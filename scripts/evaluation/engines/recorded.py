@@ -10,7 +10,8 @@ from typing import Any
 
 from evaluation.errors import UserError, say
 from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, local_path
-from evaluation.records import FinishReason, Question, content_key
+from evaluation.keys import content_key
+from evaluation.records import FinishReason, Question
 from evaluation.tables import load_local_table
 
 SHOWN_MISSING = 3

@@ -7,7 +7,7 @@ from aiohttp import web
 
 from evaluation.engines import endpoint as engine
 from evaluation.errors import UserError
-from evaluation.records import canonical_json
+from evaluation.keys import canonical_json
 from tests.evaluation.engines.workspaces import Workspace, answered, make_workspace, texts_of
 from tests.servers.openai_faults import Faults
 from tests.servers.openai_server import OpenAIServer
