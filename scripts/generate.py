@@ -16,7 +16,7 @@ from pathlib import Path
 from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.finished_rows import OpenRow, handed_over
-from evaluation.generation import Ask, Engine, EngineDescription, Job, Request, Result
+from evaluation.generation import Ask, Engine, Job, Request
 from evaluation.ledger import KEYS_PER_QUERY, Ledger
 from evaluation.needs import require_judge
 from evaluation.params import Params
@@ -26,7 +26,9 @@ from evaluation.records import (
     ENGINES_DIRECTORY,
     QUESTIONS_FILE,
     Answer,
+    EngineDescription,
     Question,
+    Result,
     read_rows,
     write_rows,
 )

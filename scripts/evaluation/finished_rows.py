@@ -12,8 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evaluation.errors import UserError
-from evaluation.generation import Result
-from evaluation.records import Record, rows_text
+from evaluation.records import Record, Result, rows_text
 
 SECONDS_BETWEEN_PARTS = 3
 PART_PREFIX = "part-"

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from evaluation.errors import UserError
 from evaluation.generate_settings import Generate, Model
 from evaluation.ledger import project_root
-from evaluation.records import FinishReason, Question, Record, ResolvedModel
+from evaluation.records import EngineDescription, Question, ResolvedModel, Result
 
 
 @dataclass(frozen=True)
@@ -53,28 +53,6 @@ class Request:
     seed: int
     token_ids: "array[int]" = field(default_factory=lambda: array("i"))
     messages: tuple[dict[str, str], ...] = ()
-
-
-class EngineDescription(Record):
-    """Which engine made an answer; recorded, not part of the key."""
-
-    engine: str
-    version: str
-    device: str | None = None
-    dtype: str | None = None
-    batch_invariant: bool | None = None
-    not_sent: tuple[str, ...] = ()  # settings that a served model does not know
-
-
-class Result(Record):
-    """A finished answer as the ledger keeps it."""
-
-    answer: str
-    finish_reason: FinishReason
-    error: str | None = None
-    prompt_tokens: int | None = None
-    answer_tokens: int | None = None
-    engine: EngineDescription | None = None
 
 
 Save = Callable[[Request, Result], None]

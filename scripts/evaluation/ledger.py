@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from evaluation.errors import UserError, run, say
 from evaluation.keys import canonical_json
-from evaluation.records import Reply
+from evaluation.records import Reply, Result
 from evaluation.whole_files import write_text
 
 BUSY_TIMEOUT_SECONDS = 30
@@ -168,8 +168,6 @@ def is_result(kind: object, body: object) -> bool:
 
 def is_whole(kind: Kind, key: str, body: dict[str, Any]) -> bool:
     """Whether a result of another ledger is one that the stages can read."""
-    from evaluation.generation import Result  # which itself needs this module
-
     try:
         if kind == "answer":
             Result.model_validate(body)

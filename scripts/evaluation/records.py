@@ -55,6 +55,28 @@ class Answer(Record):
     key: str
 
 
+class EngineDescription(Record):
+    """Which engine made an answer; recorded, not part of the key."""
+
+    engine: str
+    version: str
+    device: str | None = None
+    dtype: str | None = None
+    batch_invariant: bool | None = None
+    not_sent: tuple[str, ...] = ()  # settings that a served model does not know
+
+
+class Result(Record):
+    """A finished answer as the ledger keeps it."""
+
+    answer: str
+    finish_reason: FinishReason
+    error: str | None = None
+    prompt_tokens: int | None = None
+    answer_tokens: int | None = None
+    engine: EngineDescription | None = None
+
+
 class Reply(Record):
     """One reply of a judge, usable or not. The text is kept when it was not."""
 

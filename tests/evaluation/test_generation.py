@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.generation import EngineDescription, Result, answer_key, local_path, over_long, row_seed
+from evaluation.generation import answer_key, local_path, over_long, row_seed
+from evaluation.records import EngineDescription, Result
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import Workspace, make_workspace
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from evaluation.engines import vllm
 from evaluation.errors import UserError
-from evaluation.generation import Job, Request, Result
+from evaluation.generation import Job, Request
 from evaluation.params import load_params
-from evaluation.records import QUESTIONS_FILE, Question, read_rows
+from evaluation.records import QUESTIONS_FILE, Question, Result, read_rows
 from evaluation.weights import weights_folder
 from evaluation.worlds import resolved_model
 

@@ -9,11 +9,11 @@ from evaluation.endpoint import Client
 from evaluation.endpoint_errors import RequestRejected, TransportFailure
 from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
 from evaluation.errors import UserError, warn
-from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, answer_key, row_seed
+from evaluation.generation import Ask, Job, Request, Save, answer_key, row_seed
 from evaluation.keys import content_key
 from evaluation.panel import is_openai
 from evaluation.prompts import chat_messages
-from evaluation.records import Question
+from evaluation.records import EngineDescription, Question, Result
 from evaluation.replies import Reply, is_about_one_prompt
 from evaluation.sliding_window import work_through
 

@@ -9,9 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from evaluation.errors import UserError, say
-from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, local_path
+from evaluation.generation import Ask, Job, Request, Save, local_path
 from evaluation.keys import content_key
-from evaluation.records import FinishReason, Question
+from evaluation.records import EngineDescription, FinishReason, Question, Result
 from evaluation.tables import load_local_table
 
 SHOWN_MISSING = 3

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import UserError, shortened
-from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, missing_package, over_long
-from evaluation.records import Question
+from evaluation.generation import Ask, Job, Request, Save, missing_package, over_long
+from evaluation.records import EngineDescription, Question, Result
 from evaluation.tokens import load_tokenizer, render_requests, stop_token_ids
 from evaluation.weights import tokenizer_folder, weights_folder
 

@@ -17,10 +17,10 @@ from typing import Any, get_args
 from evaluation.adapters import check_adapter_fits, lora_rank
 from evaluation.engine_log import output_to, reason_in
 from evaluation.errors import UserError, say, shortened, warn
-from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, missing_package, over_long
+from evaluation.generation import Ask, Job, Request, Save, missing_package, over_long
 from evaluation.ledger import project_root
 from evaluation.processes import end_orphans, no_survivors
-from evaluation.records import FinishReason, Question
+from evaluation.records import EngineDescription, FinishReason, Question, Result
 from evaluation.sliding_window import work_through
 from evaluation.tokens import load_tokenizer, render_requests, stop_token_ids
 from evaluation.weights import tokenizer_folder, weights_folder

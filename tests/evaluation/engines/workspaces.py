@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
-from evaluation.generation import Engine, Job, Request, Result
+from evaluation.generation import Engine, Job, Request
 from evaluation.keys import sha256_hex
 from evaluation.params import Params, load_params
-from evaluation.records import Answer, Question, ResolvedAdapter, ResolvedModel, read_rows, write_rows
+from evaluation.records import Answer, Question, ResolvedAdapter, ResolvedModel, Result, read_rows, write_rows
 from evaluation.whole_files import write_json
 from tests.conftest import ROOT, Project
 
