@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 
 from evaluation.details import Details
-from evaluation.ledger import project_root
 from evaluation.params import Params
+from evaluation.places import project_root
 from evaluation.published_rows import COLUMNS, SPLIT
 from evaluation.summaries import (
     family_note,

@@ -3,7 +3,7 @@
 import os
 
 from evaluation.errors import UserError
-from evaluation.ledger import project_root
+from evaluation.places import project_root
 from evaluation.settings import check_address
 
 OPENAI_LABEL = "openai"

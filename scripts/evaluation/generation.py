@@ -5,12 +5,10 @@ from array import array
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from evaluation.errors import UserError
 from evaluation.generate_settings import Generate, Model
-from evaluation.ledger import project_root
 from evaluation.records import EngineDescription, Question, ResolvedModel, Result
 
 
@@ -77,20 +75,6 @@ def row_seed(run_seed: int, question_id: str, sample: int) -> int:
     """An answer's own seed (31 bits), so that no answer depends on its neighbours, their order or the batch."""
     digest = hashlib.sha256(f"{run_seed}\n{question_id}\n{sample}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
-
-
-def local_path(path: str) -> Path:
-    """A path from params.yaml, from the working copy or else the project's root: DVC's copies lack ignored files."""
-    try:
-        given = Path(path).expanduser()
-    except RuntimeError:  # ~somebody who is not here
-        given = Path(path)
-    in_root = project_root() / given
-    try:
-        return in_root if in_root.exists() and not given.exists() else given
-    except OSError as error:  # such as a name that is too long
-        found = f"this cannot be looked for ({error.strerror or error})"
-        raise UserError(f"'{path[:80]}'", found, "correct the path or id in params.yaml") from None
 
 
 def answer_key(job: Job, **determines: Any) -> dict[str, Any]:

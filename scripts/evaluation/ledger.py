@@ -8,7 +8,6 @@ Rows are written as results finish and are never changed. To export and import:
 
 import argparse
 import json
-import os
 import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -21,6 +20,7 @@ from pydantic import ValidationError
 
 from evaluation.errors import UserError, run, say
 from evaluation.keys import canonical_json
+from evaluation.places import project_root
 from evaluation.records import Reply, Result
 from evaluation.whole_files import write_text
 
@@ -41,11 +41,6 @@ FIELDS = {  # what a body of each kind has at least
     "reply": {"judge", "model", "attempt", "status", "scores"},
     "batch": set[str](),
 }
-
-
-def project_root() -> Path:
-    """The clone's own root: DVC says it, also in its temporary copies; without DVC, where the script was started."""
-    return Path(os.environ.get("DVC_ROOT") or Path.cwd())
 
 
 def ledger_path() -> Path:

@@ -9,14 +9,13 @@ from evaluation.engines import recorded
 from evaluation.environment import endpoint_label
 from evaluation.errors import OutOfReachError, UserError, warn
 from evaluation.generate_settings import Model, Questions
-from evaluation.generation import local_path
 from evaluation.hub_files import Resolved, download_small_files, file_names
 from evaluation.keys import content_key, sha256_hex
-from evaluation.ledger import project_root
 from evaluation.model_checks import check_adapter, check_headers, check_model, check_weights
 from evaluation.model_files import identify_local_folder
 from evaluation.params import Params
 from evaluation.pins import Kind, Pins
+from evaluation.places import local_path, project_root
 from evaluation.questions import needed_columns, read_questions
 from evaluation.records import (
     QUESTIONS_FILE,

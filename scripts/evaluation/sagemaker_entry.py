@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from evaluation.errors import UserError, say
+from evaluation.places import SCRIPTS
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = SCRIPTS.parent
 OPEN_ROWS_FILE = Path("open.jsonl")
 SECRET_VARIABLE = "TUNEPROOF_HF_TOKEN_SECRET"  # noqa: S105 (the name of a variable that holds a name)
 TOKEN_VARIABLE = "HF_TOKEN"  # noqa: S105

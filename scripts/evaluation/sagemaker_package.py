@@ -9,9 +9,10 @@ from pathlib import Path
 import yaml
 
 from evaluation.finished_rows import OpenRow
-from evaluation.generation import Job, Request, local_path
+from evaluation.generation import Job, Request
 from evaluation.model_files import model_files
 from evaluation.params import PARAMS_FILE, Params
+from evaluation.places import SCRIPTS, local_path
 from evaluation.records import (
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
@@ -23,7 +24,6 @@ from evaluation.records import (
 )
 from evaluation.sagemaker_entry import OPEN_ROWS_FILE
 
-SCRIPTS = Path(__file__).parents[1]
 # params.yaml cannot be without a judge; this one is never asked, and at an address of its own it needs no key.
 NO_JUDGE = {
     "judge": {

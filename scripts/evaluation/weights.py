@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from evaluation.generation import local_path
+from evaluation.places import local_path
 from evaluation.records import ResolvedAdapter, ResolvedModel
 
 if TYPE_CHECKING:

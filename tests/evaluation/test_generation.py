@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.errors import UserError
-from evaluation.generation import answer_key, local_path, over_long, row_seed
+from evaluation.generation import answer_key, over_long, row_seed
 from evaluation.records import EngineDescription, Result
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import Workspace, make_workspace
@@ -42,24 +41,6 @@ def test_an_over_long_prompt_is_told_with_both_lengths() -> None:
     result = over_long(600, 512, EngineDescription(engine="vllm", version="1"))
     assert result.finish_reason == "error"
     assert result.error == "the prompt has 600 tokens and the model takes 512, prompt and answer together"
-
-
-def test_a_relative_path_is_looked_for_here_and_then_in_the_projects_root(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    copy, root = tmp_path / "copy", tmp_path / "root"
-    (root / "models").mkdir(parents=True)
-    copy.mkdir()
-    monkeypatch.chdir(copy)
-    monkeypatch.setenv("DVC_ROOT", str(root))
-    assert local_path("models") == root / "models"
-    (copy / "models").mkdir()
-    assert local_path("models").resolve() == copy / "models"
-
-
-def test_a_path_that_is_too_long_is_one_line() -> None:
-    with pytest.raises(UserError, match="this cannot be looked for"):
-        local_path("m" * 300)
 
 
 @pytest.mark.parametrize("engine", ["vllm", "transformers", "endpoint", "recorded"])

@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from evaluation.errors import UserError, say
-from evaluation.generation import Ask, Job, Request, Save, local_path
+from evaluation.generation import Ask, Job, Request, Save
 from evaluation.keys import content_key
+from evaluation.places import local_path
 from evaluation.records import EngineDescription, FinishReason, Question, Result
 from evaluation.tables import load_local_table
 

@@ -18,7 +18,7 @@ from evaluation.adapters import check_adapter_fits, lora_rank
 from evaluation.engine_log import output_to, reason_in
 from evaluation.errors import UserError, say, shortened, warn
 from evaluation.generation import Ask, Job, Request, Save, missing_package, over_long
-from evaluation.ledger import project_root
+from evaluation.places import project_root
 from evaluation.processes import end_orphans, no_survivors
 from evaluation.records import EngineDescription, FinishReason, Question, Result
 from evaluation.sliding_window import work_through
