@@ -15,8 +15,9 @@ from evaluation.details import Details, RubricCriterion, RunDetails
 from evaluation.errors import UserError, run, say, warn
 from evaluation.model_details import all_details
 from evaluation.model_scores import read_scores
-from evaluation.params import Params, load_params
+from evaluation.params import Params
 from evaluation.plot_data import PLOTS_DIRECTORY, write_plots
+from evaluation.reading import load_params
 from evaluation.records import (
     DETAILS_DIRECTORY,
     METRICS_DIRECTORY,

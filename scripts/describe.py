@@ -20,8 +20,8 @@ from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.hub_answers import usable_token
 from evaluation.model_index import model_index, push_model_index
-from evaluation.params import load_params
 from evaluation.publishing import TOKEN_REMEDY
+from evaluation.reading import load_params
 from evaluation.records import REPORT_DIRECTORY
 from evaluation.whole_files import write_text
 

@@ -21,7 +21,8 @@ from evaluation.gating import Findings, Outcome, compare
 from evaluation.gating_changes import changed_most
 from evaluation.gating_runs import Side, pair, refuse_incomparable
 from evaluation.gating_text import gate_text
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from evaluation.records import ANSWERS_DIRECTORY, DETAILS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
 from evaluation.revisions import Revision
 from evaluation.summaries import markdown_text

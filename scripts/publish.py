@@ -20,9 +20,10 @@ from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.hub_answers import usable_token
 from evaluation.keys import content_key
-from evaluation.params import Params, load_params
+from evaluation.params import Params
 from evaluation.published_rows import parquet_files, result_rows
 from evaluation.publishing import TOKEN_REMEDY, Card, check_writer, publish_dataset, repository_name
+from evaluation.reading import load_params
 from evaluation.records import (
     ANSWERS_DIRECTORY,
     DETAILS_DIRECTORY,

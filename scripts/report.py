@@ -23,7 +23,8 @@ from evaluation.answer_browser import Browser, answer_browser, visible
 from evaluation.details import Details, read_details
 from evaluation.errors import run, say
 from evaluation.generate_settings import Sampling
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from evaluation.records import ANSWERS_DIRECTORY, QUESTIONS_FILE, REPORT_DIRECTORY, Question, read_rows
 from evaluation.whole_files import write_text
 from evaluation.worlds import world_params

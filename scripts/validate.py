@@ -16,8 +16,9 @@ from evaluation.environment import load_secrets
 from evaluation.errors import OutOfReachError, UserError, run, say, warn
 from evaluation.ledger import Kind, Ledger
 from evaluation.needs import missing_engines, missing_judge_key, needs_of_a_real_run
-from evaluation.params import Params, load_params, require_tracked_settings
+from evaluation.params import Params
 from evaluation.pins import Pins
+from evaluation.reading import load_params, require_tracked_settings
 from evaluation.records import (
     ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,

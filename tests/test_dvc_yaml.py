@@ -4,7 +4,8 @@ import sys
 import pytest
 import yaml
 
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from tests.conftest import ROOT
 from tests.dependencies import DVC_FILE, rewritten
 

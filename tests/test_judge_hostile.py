@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evaluation.judge_prompts import Material, judge_messages, nonce_for, pair_messages, preference_criteria
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from evaluation.replies import encoded
 from tests.conftest import ROOT, Project
 from tests.injections import INJECTIONS, NOTHING_TO_JUDGE

@@ -36,7 +36,10 @@ class Criterion(Settings):
         try:
             steps = {as_number(step): text for step, text in scale.items() if not isinstance(step, bool)}
         except (TypeError, ValueError, OverflowError):
-            raise ValueError("every step of a scale is a number with its meaning, such as `1: Wrong.`") from None
+            found = (
+                "every step of a scale is a number with its meaning, such as `1: Wrong.` (a yes/no criterion: 0 and 1)"
+            )
+            raise ValueError(found) from None
         if len(steps) != len(scale) or len(steps) < 2:
             raise ValueError("a scale has at least two different steps (a yes/no criterion: 0 and 1)")
         return dict(sorted(steps.items()))

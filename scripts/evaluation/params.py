@@ -1,22 +1,15 @@
-"""All of params.yaml as typed, frozen settings, and how it is read."""
+"""All of params.yaml as typed, frozen settings."""
 
 import re
-from collections.abc import Hashable
-from decimal import Decimal
-from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 
-import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from evaluation.errors import UserError, one_line
 from evaluation.generate_settings import Generate, Model, Questions
 from evaluation.judge_settings import Compare, Judge
 from evaluation.sagemaker_settings import SageMaker
 from evaluation.settings import Settings
 
-PARAMS_FILE = Path("params.yaml")
-DVC_FILE = Path("dvc.yaml")
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
 MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
 MODEL_KEY_RULE = "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not judge or questions"
@@ -24,7 +17,7 @@ RESERVED_MODEL_KEYS = {"judge", "questions"}  # their files lie beside the model
 
 
 def is_number(text: str) -> bool:
-    """Whether some reader could take a text for a number: 1e5 is a text to PyYAML and a number to DVC."""
+    """Whether some reader could take a text for a number, such as '1e5' where its quotes are lost."""
     try:
         float(text)
     except ValueError:
@@ -79,7 +72,7 @@ class Params(Settings):
     @field_validator("models", mode="before")
     @classmethod
     def check_keys(cls, models: object) -> object:
-        """YAML reads a bare `on`, `null` or `123` as no text."""
+        """YAML reads a bare `true`, `null` or `123` as no text."""
         if isinstance(models, dict):
             for key in models:
                 if not isinstance(key, str):
@@ -116,76 +109,17 @@ class Params(Settings):
         return Generate.model_validate(values)
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, but a key given twice is an error instead of the last one winning."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Refuses repeated keys, except for merge keys."""
-        seen: set[object] = set()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen and key_node.tag != "tag:yaml.org,2002:merge":
-                raise yaml.MarkedYAMLError(problem=f"'{key}' is given twice", problem_mark=key_node.start_mark)
-            if isinstance(key, Hashable):
-                seen.add(key)
-        return super().construct_mapping(node, deep=deep)
-
-
 PLAIN_WORDS = {  # pydantic's type of a complaint -> what is meant in YAML
     "tuple_type": "input should be a list, such as [a, b]",
     "dict_type": "input should be a section of settings",
     "model_type": "input should be a section of settings",
 }
-NUMBER_AS_TEXT = re.compile(r"[-+]?[0-9]{1,3}(\.[0-9]{0,9})?[eE][-+]?[0-9]")  # to YAML, not to people
 
 
 def first_problem(error: ValidationError) -> tuple[str, str]:
     """The place and the message of the first of pydantic's complaints."""
     first = error.errors(include_url=False, include_context=False)[0]
     message = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    if first["type"] in ("float_type", "int_type") and NUMBER_AS_TEXT.fullmatch(str(first["input"])):
-        message += f"; to YAML {first['input']} is a text, write {Decimal(first['input']):f}"
+    if first["type"] == "int_type" and isinstance(first["input"], float) and first["input"].is_integer():
+        message += f", write {int(first['input'])}"  # 1e3 and 1000.0 are none to YAML
     return ".".join(str(part) for part in first["loc"]), message[:1].lower() + message[1:]
-
-
-def require_tracked_settings(params: Params) -> None:
-    """Raises a UserError for a setting that DVC tracks and that params.yaml leaves to its default.
-
-    The stages could do without it, but DVC would stop at the first of them that tracks it, after hours of generating.
-    """
-    if not DVC_FILE.is_file():
-        return
-    stages = yaml.safe_load(DVC_FILE.read_text(encoding="utf-8"))["stages"].values()
-    tracked = {path for stage in stages for path in stage.get("do", stage).get("params", []) if "$" not in path}
-    settings = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
-    for path in sorted(tracked):
-        written, used = settings, params
-        for name in path.split("."):
-            if not isinstance(written, dict) or name not in written:
-                remedy = f"write it out; its default is {getattr(used, name)!r}"
-                raise UserError(f"{PARAMS_FILE}, {path}", "it is missing, and DVC wants to see it there", remedy)
-            written, used = written[name], getattr(used, name)
-
-
-def load_params(path: Path = PARAMS_FILE) -> Params:
-    """Reads and checks params.yaml; raises a UserError that names the setting that is wrong."""
-    try:
-        values = yaml.load(path.read_text(encoding="utf-8"), Loader=UniqueKeyLoader)  # noqa: S506 (a SafeLoader)
-    except FileNotFoundError:
-        raise UserError(str(path), "there is no such file here", "run this in the project's root") from None
-    except OSError as error:
-        found = f"it cannot be read ({error.strerror or error})"
-        raise UserError(str(path), found, "restore it from Git") from None
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: 2024-99-99 is no date
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}, line {mark.line + 1}" if mark else str(path)
-        found = "it is not UTF-8 text" if isinstance(error, UnicodeDecodeError) else one_line(error)
-        found = getattr(error, "problem", None) or found
-        raise UserError(where, f"this is not valid YAML: {found}", "correct it") from None
-    if not isinstance(values, dict):
-        raise UserError(str(path), "it holds no settings", "restore it from Git")
-    try:
-        return Params.model_validate(values)
-    except ValidationError as error:
-        place, problem = first_problem(error)
-        raise UserError(f"{path}, {place}" if place else str(path), problem, "correct the setting") from None

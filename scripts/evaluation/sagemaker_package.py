@@ -6,13 +6,12 @@ Nothing else of the project goes up: no other model, no reference answer, no jud
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from evaluation.finished_rows import OpenRow
 from evaluation.generation import Job, Request
 from evaluation.model_files import model_files
-from evaluation.params import PARAMS_FILE, Params
+from evaluation.params import Params
 from evaluation.places import SCRIPTS, local_path
+from evaluation.reading import PARAMS_FILE, settings_text
 from evaluation.records import (
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
@@ -68,7 +67,7 @@ def job_params(job: Job, params: Params) -> str:
         "generate": params.generate.model_dump(mode="json", exclude={"run_on"}),
         **NO_JUDGE,
     }
-    return yaml.safe_dump(settings, sort_keys=False)
+    return settings_text(settings)
 
 
 def in_container(resolved: ResolvedModel) -> ResolvedModel:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from evaluation.details import Details, read_details
 from evaluation.errors import run
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from evaluation.summaries import VERDICT_WORDS, aligned, family_note, model_sentence, run_note, table
 
 STYLES = {VERDICT_WORDS["better"]: "bold green", VERDICT_WORDS["worse"]: "bold red"}

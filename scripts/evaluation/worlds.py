@@ -8,7 +8,8 @@ from pathlib import Path
 from evaluation.errors import UserError
 from evaluation.generate_settings import Model, Transformers
 from evaluation.judge_settings import Criterion
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from evaluation.records import RESOLVED_DIRECTORY, ResolvedModel, Run, read_record
 
 EMBEDDED_DIRECTORY = Path("data/embedded")

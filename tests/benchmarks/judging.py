@@ -32,7 +32,8 @@ from evaluation.cases import judge_stage, stages_of_run
 from evaluation.judge_settings import Judge
 from evaluation.judging import settle
 from evaluation.ledger import Ledger
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from evaluation.records import QUESTIONS_FILE, Answer, Question, read_rows, write_rows
 from tests.servers.openai_server import OpenAIServer
 

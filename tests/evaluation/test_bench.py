@@ -12,7 +12,7 @@ from evaluation.judge_prompts import NONCE_IN_KEYS, Material
 from evaluation.judge_settings import Judge, Panelist
 from evaluation.keys import content_key
 from evaluation.ledger import Ledger
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
 from tests.conftest import ROOT, Project
 from tests.judging import rows_of, with_answers

@@ -8,8 +8,8 @@ from evaluation.budget import Budget
 from evaluation.errors import UserError
 from evaluation.judge_settings import Judge, Price
 from evaluation.ledger import Ledger
-from evaluation.params import load_params
 from evaluation.quotes import Quote
+from evaluation.reading import load_params
 from evaluation.records import Reply
 from tests.conftest import ROOT
 

@@ -1,7 +1,7 @@
 import pytest
 
 from evaluation.judge_prompts import Material, cut_answer, judge_messages, nonce_for, rubric_text
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from tests.conftest import ROOT
 
 CRITERIA = load_params(ROOT / "params.yaml").judge.criteria

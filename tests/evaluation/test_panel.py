@@ -3,7 +3,7 @@ import pytest
 from evaluation.errors import UserError
 from evaluation.judge_settings import Judge, Panelist
 from evaluation.panel import missing_judge_keys, panel_of, require_keys
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from tests.conftest import ROOT, Project
 
 OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"

@@ -6,7 +6,8 @@ import pytest
 import yaml
 
 from evaluation.errors import UserError
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from tests.conftest import ROOT
 
 
@@ -80,8 +81,10 @@ BAD_SETTINGS = [
     ("models.sft", "a/b", "models.sft: input should be a section of settings"),
     ("models.sft.stop", "###", "models.sft.stop: input should be a list, such as [a, b]"),
     ("models", 3, "models: input should be a section of settings"),
-    ("gate.max_drop", "1e-1", "gate.max_drop: input should be a valid number; to YAML 1e-1 is a text, write 0.1"),
-    ("judge.max_tokens", "1e3", "to YAML 1e3 is a text, write 1000"),
+    ("gate.max_drop", "0,1", "gate.max_drop: input should be a valid number"),
+    ("judge.max_tokens", 1e3, "judge.max_tokens: input should be a valid integer, write 1000"),
+    ("judge.criteria.accuracy.scale", {"yes": "a", "no": "b"}, "a yes/no criterion: 0 and 1"),
+    ("judge.criteria.accuracy.scale", {True: "a", False: "b"}, "a yes/no criterion: 0 and 1"),
     ("models.sft.sampling", {"temprature": 1}, "models.sft.sampling: there is no setting 'temprature'; did you mean"),
     ("models.sft.sampling", {"temperature": -1}, "models.sft.sampling.temperature: input should be greater"),
     ("models.sft.vllm", {"engine_args": {"trust_remote_code": True}}, "'trust_remote_code' is not allowed here"),
@@ -93,7 +96,7 @@ BAD_SETTINGS = [
     ("generate.vllm.engine_args", {"hf_token": "hf_planted"}, "'hf_token' is not allowed here"),
     ("generate.vllm.engine_args", {"dtype": "half"}, "set generate.vllm.dtype"),
     ("generate.vllm.engine_args", {"x": float("inf")}, "its values must be texts, finite numbers"),
-    ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "its values must be texts, finite numbers"),
+    ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "2024-01-01 is a date to YAML"),
     ("generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
     ("questions.limit", -1, "questions.limit: input should be greater than 0"),
     ("questions.dataset", "", "questions.dataset: string should have at least 1 character"),
@@ -120,13 +123,13 @@ def test_a_bad_setting_is_named_in_one_line_that_shows_no_secret(
 BAD_FILES = [
     ("", "it holds no settings"),
     ("- a\n- b\n", "it holds no settings"),
-    ("dummy: [", "not valid YAML"),
+    ("dummy: [", "its YAML cannot be read"),
     ("dummy: false\ndummy: true\n", "'dummy' is given twice"),
-    ("a: !!python/object/apply:os.system ['true']", "not valid YAML"),
-    ("\x00", "not valid YAML"),
-    ("split: 2024-99-99", "not valid YAML: month must be in"),
-    ("seed: " + "7" * 5000, "not valid YAML: Exceeds the limit"),
-    ("[" * 5000, "not valid YAML: maximum recursion depth"),
+    ("a: !!python/object/apply:os.system ['true']", "its YAML cannot be read"),
+    ("\x00", "its YAML cannot be read"),
+    ("split: 2024-99-99", "2024-99-99 is a date to YAML, put it in quotes"),
+    ("seed: " + "7" * 5000, "its YAML cannot be read: Exceeds the limit"),
+    ("[" * 5000, "its YAML cannot be read: maximum recursion depth"),
 ]
 
 
@@ -141,7 +144,7 @@ def test_a_file_that_is_no_settings_says_so(text: str, expected: str, tmp_path: 
 def test_a_file_that_is_no_text_says_so(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UserError, match="not valid YAML"):
+    with pytest.raises(UserError, match="its YAML cannot be read"):
         load_params(path)
 
 

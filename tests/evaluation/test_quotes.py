@@ -9,8 +9,8 @@ from evaluation.cases import AnswerCase
 from evaluation.judge_prompts import Material
 from evaluation.judge_settings import Judge, Panelist, Price
 from evaluation.ledger import Ledger
-from evaluation.params import load_params
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
+from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
 from tests.conftest import ROOT
 

@@ -15,8 +15,9 @@ from huggingface_hub import close_session, constants
 
 import validate
 from evaluation.errors import OutOfReachError, UserError
-from evaluation.params import Params, load_params
+from evaluation.params import Params
 from evaluation.pins import Pins
+from evaluation.reading import load_params
 from evaluation.tokens import load_tokenizer
 from tests.conftest import ROOT, Project
 from tests.servers.hub_client import use_hub

@@ -5,7 +5,7 @@ import pytest
 
 from evaluation.engines import transformers, vllm
 from evaluation.generation import Job, Request
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from evaluation.records import Question, ResolvedAdapter, ResolvedModel, rows_text
 from evaluation.sagemaker_package import container_id, in_container, local_folders, project_files
 from evaluation.worlds import embedded_params

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from evaluation.sagemaker_settings import SageMaker
 from tests.conftest import ROOT
 

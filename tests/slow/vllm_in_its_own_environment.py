@@ -12,7 +12,7 @@ from pathlib import Path
 from evaluation.engines import vllm
 from evaluation.errors import UserError
 from evaluation.generation import Job, Request
-from evaluation.params import load_params
+from evaluation.reading import load_params
 from evaluation.records import QUESTIONS_FILE, Question, Result, read_rows
 from evaluation.weights import weights_folder
 from evaluation.worlds import resolved_model

@@ -13,7 +13,8 @@ import yaml
 
 from evaluation.generation import Engine, Job, Request
 from evaluation.keys import sha256_hex
-from evaluation.params import Params, load_params
+from evaluation.params import Params
+from evaluation.reading import load_params
 from evaluation.records import Answer, Question, ResolvedAdapter, ResolvedModel, Result, read_rows, write_rows
 from evaluation.whole_files import write_json
 from tests.conftest import ROOT, Project
