@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evaluation.batch_api import MARK, InputFile, api, marked, reason_of
-from evaluation.bench import NEWER_MAX_TOKENS, Bench, Case, Chain, refused_material, with_newer_name
+from evaluation.bench import Bench, Case, Chain, refused_material
 from evaluation.budget import Budget
 from evaluation.claims import Claims
 from evaluation.endpoint_errors import RequestRejected
@@ -20,7 +20,7 @@ from evaluation.errors import UserError, one_line, say
 from evaluation.keys import content_key
 from evaluation.ledger import Kind
 from evaluation.panel import Panelist
-from evaluation.replies import encoded, error_of, is_about_one_prompt, read_completion
+from evaluation.replies import encoded, error_of, read_completion, wants_newer_name, with_newer_name
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -193,7 +193,7 @@ class Batches:
         else:
             message, code = error_of(content)
             self.problem = one_line(message)
-            newer_name = NEWER_MAX_TOKENS in message and not is_about_one_prompt(message, code)
+            newer_name = wants_newer_name(message, code)
             if newer_name:
                 self.renamed.add(place.panelist)
             if newer_name or response.get("status_code") != BAD_REQUEST:

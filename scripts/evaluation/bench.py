@@ -19,7 +19,6 @@ from evaluation.score_probabilities import expected_scores, score_probabilities
 from evaluation.verdicts import read_reply, response_format
 
 TOP_LOGPROBS = 20
-NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call max_tokens
 
 
 class Case(Protocol):
@@ -124,13 +123,6 @@ class Bench:
             reply=None if ok else reply.text, error=verdict.error,
             prompt_tokens=reply.prompt_tokens, reply_tokens=reply.reply_tokens, key=key,
         )  # fmt: skip
-
-
-def with_newer_name(body: Mapping[str, Any]) -> dict[str, Any]:
-    """A body whose longest reply is stated under the newer name. Its ledger key stays that of the older one."""
-    renamed = dict(body)
-    renamed[NEWER_MAX_TOKENS] = renamed.pop("max_tokens")
-    return renamed
 
 
 def refused_material(rejection: RequestRejected, panelist: Panelist, attempt: int, key: str) -> Reply:

@@ -13,7 +13,15 @@ from evaluation.endpoint_transport import Answer, Fault, Transport
 from evaluation.environment import OPENAI_KEY_VARIABLE
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
-from evaluation.replies import Reply, encoded, error_of, estimated_tokens, read_completion
+from evaluation.replies import (
+    Reply,
+    encoded,
+    error_of,
+    estimated_tokens,
+    read_completion,
+    wants_newer_name,
+    with_newer_name,
+)
 
 PATIENCE_SECONDS = 900.0  # an endpoint that refuses everything for so long, or asks to wait longer, ends the run
 ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
@@ -72,6 +80,7 @@ class Client:
         )  # fmt: skip
         self._transport_attempts = transport_attempts
         self._given_up_in_a_row = 0
+        self._newer_name = False  # whether the endpoint wants max_completion_tokens
         self._stop: EndpointStopped | None = None
         self._stopped = asyncio.Event()
         self._pacer, self._slots = Pacer(), asyncio.Semaphore(concurrency)
@@ -88,11 +97,23 @@ class Client:
     async def complete(self, body: dict[str, Any]) -> Reply:
         """Sends `body` to chat/completions until there is a reply, following the endpoint's limits.
 
+        `max_tokens` is sent under its newer name from when the endpoint first asks for it.
+
         Raises:
             RequestRejected: the endpoint will never accept this body.
             TransportFailure: there was no usable answer within the attempts.
             EndpointStopped: the key, the credit or the address is wrong, or the endpoint is gone.
         """
+        if not self._newer_name:
+            try:
+                return await self._complete(body)
+            except RequestRejected as rejection:
+                if not wants_newer_name(rejection.message, rejection.code):
+                    raise
+                self._newer_name = True
+        return await self._complete(with_newer_name(body))
+
+    async def _complete(self, body: dict[str, Any]) -> Reply:
         tokens, content = estimated_tokens(body), encoded(body)
         faults = refusals = 0
         replies_before = self.statistics.replies

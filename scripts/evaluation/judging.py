@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from evaluation.batches import ANY_BATCH, Batches
-from evaluation.bench import NEWER_MAX_TOKENS, Bench, Chain, refused_material, with_newer_name
+from evaluation.bench import Bench, Chain, refused_material
 from evaluation.budget import Budget
 from evaluation.cases import AnswerCase, AnyCase, Chains, Pair, Stage
 from evaluation.claims import Claims
@@ -134,7 +134,6 @@ class Purchases(Generic[AnyCase]):
     claims: Claims = field(init=False)
     clients: dict[Panelist, Client] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-    renamed: set[Panelist] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
 
     async def buy(self, lacking: set[int]) -> None:
         """Completes the cases at these positions, a sliding window at a time.
@@ -206,23 +205,12 @@ class Purchases(Generic[AnyCase]):
         body = self.bench.body(panelist.model, case.messages(case.nonce))
         async with self.budget.purchase(panelist.model, len(chain.request)) as purchase:
             try:
-                answer = await self.ask(panelist, body)
+                answer = await self.clients[panelist].complete(body)
                 reply = purchase.reply = self.bench.read(answer, panelist, attempt, key)
             except RequestRejected as rejection:
                 reply = refused_material(rejection, panelist, attempt, key)
         self.bench.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
         chain.replies.append(reply)
-
-    async def ask(self, panelist: Panelist, body: dict[str, Any]) -> Any:
-        """Sends a request; the name of max_tokens is changed for models that know only the newer one."""
-        if panelist not in self.renamed:
-            try:
-                return await self.clients[panelist].complete(body)
-            except RequestRejected as rejection:
-                if NEWER_MAX_TOKENS not in rejection.message:
-                    raise
-                self.renamed.add(panelist)
-        return await self.clients[panelist].complete(with_newer_name(body))
 
 
 def embedded_reply(

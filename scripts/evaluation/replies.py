@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MOST_TOKENS = 10**9  # no request has more; a larger count is an error of the server
+NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call max_tokens
 LARGEST_LOGPROB = 0.01  # a probability of 1, rounded up
 
 # What a server refuses for the sake of one prompt: another prompt may pass, another attempt will not.
@@ -39,7 +40,7 @@ class Reply:
 def estimated_tokens(body: Mapping[str, Any]) -> float:
     """Estimates what a request counts towards a limit of tokens: 4 characters a token, and the reply's room."""
     characters = sum(len(str(message.get("content", ""))) for message in body.get("messages", []))
-    room = body.get("max_completion_tokens") or body.get("max_tokens") or 0
+    room = body.get(NEWER_MAX_TOKENS) or body.get("max_tokens") or 0
     return 1 + characters / 4 + float(room)
 
 
@@ -66,6 +67,16 @@ def is_about_one_prompt(message: str, code: str | None) -> bool:
     """
     lowered = message.lower()
     return code in CODES_OF_ONE_PROMPT or any(words in lowered for words in WORDS_OF_AN_OVER_LONG_PROMPT)
+
+
+def wants_newer_name(message: str, code: str | None) -> bool:
+    """Whether an error says that the endpoint knows `max_tokens` under its newer name only."""
+    return NEWER_MAX_TOKENS in message and not is_about_one_prompt(message, code)
+
+
+def with_newer_name(body: Mapping[str, Any]) -> dict[str, Any]:
+    """A body whose longest reply is stated under the newer name. Its ledger key stays that of the older one."""
+    return {NEWER_MAX_TOKENS if name == "max_tokens" else name: value for name, value in body.items()}
 
 
 def read_completion(body: bytes) -> Reply | None:

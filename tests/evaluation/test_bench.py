@@ -16,6 +16,7 @@ from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
 from tests.conftest import ROOT, Project
 from tests.judging import rows_of, with_answers
+from tests.servers.newer_models import NewerModels
 from tests.servers.openai_server import OpenAIServer
 
 ANSWER = Answer(
@@ -90,19 +91,6 @@ def test_every_judge_and_sample_has_its_chain(ledger: Ledger) -> None:
         ("gpt-4o-mini", 0), ("gpt-4o-mini", 1), ("other", 0), ("other", 1),
     ]  # fmt: skip
     assert len({bench.key(chain, 1) for chain in chains}) == 4
-
-
-class NewerModels(OpenAIServer):
-    """Refuses `max_tokens` in the words of OpenAI's newer models."""
-
-    def _refused(
-        self, fault: str | None, body: dict[str, Any], usage: dict[str, int], now: float
-    ) -> web.Response | None:
-        if "max_tokens" not in body:
-            return super()._refused(fault, body, usage, now)
-        found = "Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens'"
-        error = {"message": f"{found} instead.", "type": "invalid_request_error", "code": "unsupported_parameter"}
-        return web.json_response({"error": error}, status=400)
 
 
 def test_a_model_that_knows_only_the_newer_name_of_max_tokens_is_asked_by_it(project: Project) -> None:

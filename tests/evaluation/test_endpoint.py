@@ -15,6 +15,7 @@ from evaluation.endpoint_errors import EndpointStopped, RequestRejected, Transpo
 from evaluation.errors import UserError
 from evaluation.replies import Reply
 from evaluation.sliding_window import work_through
+from tests.servers.newer_models import NewerModels
 from tests.servers.openai_faults import TRANSPORT_FAULTS, Faults
 from tests.servers.openai_limits import Limits
 from tests.servers.openai_server import OpenAIServer
@@ -73,6 +74,15 @@ def test_a_reply_carries_what_the_endpoint_said() -> None:
     assert reply.logprobs is None
     assert (client.statistics.requests, client.statistics.replies) == (1, 1)
     assert set(server.counts.keys) == {f"Bearer {KEY}"}
+
+
+def test_an_endpoint_that_wants_the_newer_name_of_max_tokens_is_asked_by_it_from_then_on() -> None:
+    with NewerModels() as server:
+        replies, failures, client = ask(server, 6, concurrency=1)
+    assert (len(replies), failures) == (6, [])
+    refused = server.counts.statuses["400"]  # what was under way before the first refusal was read
+    assert refused <= 2
+    assert client.statistics.requests == 6 + refused
 
 
 def test_the_body_is_sent_as_it_is_given() -> None:

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from evaluation.replies import Reply, encoded, error_of, estimated_tokens, is_about_one_prompt, read_completion
+from evaluation.replies import (
+    Reply,
+    encoded,
+    error_of,
+    estimated_tokens,
+    is_about_one_prompt,
+    read_completion,
+    wants_newer_name,
+    with_newer_name,
+)
 
 
 @pytest.mark.parametrize(
@@ -124,3 +133,22 @@ def test_a_body_is_written_compactly_and_never_fails_on_text() -> None:
     assert json.loads(encoded({"a": "half \ud83d"})) == {"a": "half ?"}
     with pytest.raises(ValueError, match="JSON"):
         encoded({"a": float("nan")})
+
+
+@pytest.mark.parametrize(
+    ("message", "wanted"),
+    [
+        ("Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead.", True),
+        ("Unsupported value: 'temperature' does not support 0 with this model.", False),
+        ("max_completion_tokens is larger than the model's context length allows", False),
+    ],
+)
+def test_an_endpoint_says_that_it_wants_the_newer_name_of_max_tokens(message: str, wanted: bool) -> None:
+    assert wants_newer_name(message, "invalid_request_error") is wanted
+
+
+def test_only_the_name_of_max_tokens_becomes_newer() -> None:
+    body = {"model": "m", "max_tokens": 7, "seed": 1}
+    assert with_newer_name(body) == {"model": "m", "max_completion_tokens": 7, "seed": 1}
+    assert body["max_tokens"] == 7
+    assert with_newer_name({"model": "m"}) == {"model": "m"}

@@ -17,9 +17,7 @@ from evaluation.records import EngineDescription, Question, Result
 from evaluation.replies import Reply, is_about_one_prompt
 from evaluation.sliding_window import work_through
 
-NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's reasoning models call max_tokens
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
-ADJUSTABLE = (NEWER_MAX_TOKENS, MIN_P)  # named in a rejection, each is mended once, for all requests
 
 
 def render(job: Job, questions: Sequence[Question]) -> list[Request]:
@@ -79,14 +77,14 @@ def key_variable(job: Job) -> str | None:
 
 
 class Questioner:
-    """Asks one endpoint, and learns on the way which parts of a request it does not know."""
+    """Asks one endpoint, and learns on the way whether it knows min_p."""
 
     def __init__(self, job: Job, client: Client) -> None:
         self.job, self.client = job, client
-        self.adjusted: set[str] = set()
+        self.sends_min_p = bool(job.settings.sampling.min_p)
         self.failures: list[str] = []
         if is_openai(endpoint_address(job.model.base_url)):
-            self.adjust(MIN_P)
+            self.leave_out_min_p()
 
     async def ask_all(self, requests: Sequence[Request], save: Save) -> None:
         """Saves each answer as it arrives. Raises a UserError when the endpoint stops, or left some unanswered."""
@@ -104,39 +102,37 @@ class Questioner:
 
     async def answer(self, request: Request) -> Result:
         """One answer, or an error for a prompt that the endpoint will never take."""
-        adjusted = frozenset(self.adjusted)
+        sent_min_p = self.sends_min_p
         try:
             return self.read(await self.client.complete(self.body(request)))
         except RequestRejected as rejection:
             if is_about_one_prompt(rejection.message, rejection.code):
                 description = self.description(self.job.resolved.id)
                 return Result(answer="", finish_reason="error", error=rejection.message, engine=description)
-            unknown = next((name for name in ADJUSTABLE if name in rejection.message), None)
-            if unknown is None or unknown in adjusted:
+            if not sent_min_p or MIN_P not in rejection.message:
                 remedy = f"correct generate.sampling or models.{self.job.resolved.model}"
                 raise UserError(self.client.label, f"it rejects the request: {rejection.message}", remedy) from None
-        self.adjust(unknown)
+        self.leave_out_min_p()
         return await self.answer(request)
 
-    def adjust(self, unknown: str) -> None:
-        """Sends no more what the endpoint does not know; a setting that is lost by it is told of."""
-        if unknown == MIN_P and self.job.settings.sampling.min_p and MIN_P not in self.adjusted:
+    def leave_out_min_p(self) -> None:
+        """Sends min_p no more, and tells of it where it is set."""
+        if self.sends_min_p:
             warn(f"{self.client.label} does not know min_p: {self.job.resolved.model} is sampled without it")
-        self.adjusted.add(unknown)
+        self.sends_min_p = False
 
     def body(self, request: Request) -> dict[str, Any]:
         """The request as it is sent."""
         sampling = self.job.settings.sampling
-        max_tokens = NEWER_MAX_TOKENS if NEWER_MAX_TOKENS in self.adjusted else "max_tokens"
         body: dict[str, Any] = {
             "model": self.job.resolved.id,
             "messages": list(request.messages),
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            max_tokens: sampling.max_tokens,
+            "max_tokens": sampling.max_tokens,
             "seed": request.seed,
         }
-        if sampling.min_p and MIN_P not in self.adjusted:
+        if self.sends_min_p:
             body[MIN_P] = sampling.min_p
         if self.job.model.stop:
             body["stop"] = list(self.job.model.stop)
@@ -156,5 +152,5 @@ class Questioner:
 
     def description(self, model: str) -> EngineDescription:
         """What answered: the model as the endpoint names it, and the endpoint by its label."""
-        lost = (MIN_P,) if MIN_P in self.adjusted and self.job.settings.sampling.min_p else ()
+        lost = (MIN_P,) if self.job.settings.sampling.min_p and not self.sends_min_p else ()
         return EngineDescription(engine="endpoint", version=model, device=self.client.label, not_sent=lost)
