@@ -16,7 +16,7 @@ from evaluation.environment import load_secrets
 from evaluation.errors import OutOfReachError, UserError, run, say, warn
 from evaluation.ledger import Kind, Ledger
 from evaluation.needs import missing_engines, missing_judge_key, needs_of_a_real_run
-from evaluation.params import Params, load_params, require_tracked_settings
+from evaluation.params import Params, load_params, require_tracked_sections
 from evaluation.pins import Pins
 from evaluation.records import (
     ANSWERS_DIRECTORY,
@@ -56,7 +56,7 @@ def main() -> None:
     arguments = parse_arguments()
     load_secrets()
     params = load_params()
-    require_tracked_settings(params)
+    require_tracked_sections()
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")
     pins = Pins.load(update=arguments.update)
     world, files = resolve_a_world(params, pins)

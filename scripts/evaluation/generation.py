@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evaluation.errors import UserError, one_line
+from evaluation.execution_settings import ModelExecution
 from evaluation.generate_settings import Generate, Model
 from evaluation.ledger import project_root
 from evaluation.records import FinishReason, Question, Record, ResolvedModel
@@ -16,11 +17,12 @@ from evaluation.records import FinishReason, Question, Record, ResolvedModel
 
 @dataclass(frozen=True)
 class Job:
-    """One model's share of the generate stage."""
+    """One model's share of the generate stage. No key holds anything of `execution`."""
 
     resolved: ResolvedModel
     model: Model
     settings: Generate
+    execution: ModelExecution
 
     @property
     def samples(self) -> int:

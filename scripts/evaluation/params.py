@@ -1,7 +1,8 @@
 """All of params.yaml as typed, frozen settings, and how it is read."""
 
+import difflib
 import re
-from collections.abc import Hashable
+from collections.abc import Collection, Hashable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self
@@ -10,9 +11,10 @@ import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from evaluation.errors import UserError, one_line
+from evaluation.execution_settings import Execution
 from evaluation.generate_settings import Generate, Model, Questions
 from evaluation.judge_settings import Compare, Judge
-from evaluation.sagemaker_settings import SageMaker
+from evaluation.moved_settings import require_no_moved_settings
 from evaluation.settings import Settings
 
 PARAMS_FILE = Path("params.yaml")
@@ -30,6 +32,14 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def require_known(where: str, name: str, known: Collection[str]) -> None:
+    """Raises a ValueError for what is set for something that is not there, with the nearest name that is."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
+        raise ValueError(f"{where}: there is no '{name[:100]}'; {hint}")
 
 
 class Decision(Settings):
@@ -69,12 +79,12 @@ class Params(Settings):
     questions: Questions
     models: dict[str, Model] = Field(min_length=1)
     generate: Generate = Generate()
-    sagemaker: SageMaker = SageMaker()
     judge: Judge
     compare: Compare
     decision: Decision = Decision()
     gate: Gate = Gate()
     publish: Publish = Publish()
+    execution: Execution = Execution()
 
     @field_validator("models", mode="before")
     @classmethod
@@ -106,12 +116,25 @@ class Params(Settings):
             raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
         return self
 
+    @model_validator(mode="after")
+    def check_execution(self) -> Self:
+        """What `execution` holds for some models or judges is for some that there are, and of their engine."""
+        for key, execution in self.execution.generate.models.items():
+            require_known("execution.generate.models", key, self.models)
+            try:
+                execution.check_for_engine(self.generation(key).engine)
+            except ValueError as error:
+                raise ValueError(f"execution.generate.models.{key}: {error}") from None
+        for endpoint in self.execution.judge.key_variables:
+            require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
+        return self
+
     def generation(self, key: str) -> Generate:
         """The settings of `generate` for one model, its own overrides applied."""
         model, values = self.models[key], self.generate.model_dump()
         if model.engine:
             values["engine"] = model.engine
-        for section in ("sampling", "vllm", "transformers", "endpoint"):
+        for section in ("sampling", "vllm", "transformers"):
             values[section] |= getattr(model, section)
         return Generate.model_validate(values)
 
@@ -148,23 +171,20 @@ def first_problem(error: ValidationError) -> tuple[str, str]:
     return ".".join(str(part) for part in first["loc"]), message[:1].lower() + message[1:]
 
 
-def require_tracked_settings(params: Params) -> None:
-    """Raises a UserError for a setting that DVC tracks and that params.yaml leaves to its default.
+def require_tracked_sections() -> None:
+    """Raises a UserError for a section that DVC tracks and that params.yaml leaves out.
 
     The stages could do without it, but DVC would stop at the first of them that tracks it, after hours of generating.
     """
     if not DVC_FILE.is_file():
         return
     stages = yaml.safe_load(DVC_FILE.read_text(encoding="utf-8"))["stages"].values()
-    tracked = {path for stage in stages for path in stage.get("do", stage).get("params", []) if "$" not in path}
+    tracked = {name for stage in stages for name in stage.get("do", stage).get("params", []) if "$" not in name}
     settings = yaml.safe_load(PARAMS_FILE.read_text(encoding="utf-8"))
-    for path in sorted(tracked):
-        written, used = settings, params
-        for name in path.split("."):
-            if not isinstance(written, dict) or name not in written:
-                remedy = f"write it out; its default is {getattr(used, name)!r}"
-                raise UserError(f"{PARAMS_FILE}, {path}", "it is missing, and DVC wants to see it there", remedy)
-            written, used = written[name], getattr(used, name)
+    for name in sorted(tracked - settings.keys()):
+        raise UserError(
+            f"{PARAMS_FILE}, {name}", "it is missing, and DVC wants to see it there", f"write `{name}: {{}}`"
+        )
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
@@ -184,6 +204,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(where, f"this is not valid YAML: {found}", "correct it") from None
     if not isinstance(values, dict):
         raise UserError(str(path), "it holds no settings", "restore it from Git")
+    require_no_moved_settings(str(path), values)
     try:
         return Params.model_validate(values)
     except ValidationError as error:
