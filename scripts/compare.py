@@ -66,7 +66,7 @@ def comparisons(model: str, params: Params, questions: Questions) -> Iterator[Co
     """Two rows for every question and sample, in order; what is missing is bought first."""
     stage = compare_stage(model, params, questions)
     with Ledger() as ledger:
-        for pair, chains in settle(stage, stages_of_run(params, questions), params.judge, ledger):
+        for pair, chains in settle(stage, stages_of_run(params, questions), params, ledger):
             yield pair.comparison(params.baseline, chains)
 
 

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evaluation.details import read_one
-from evaluation.errors import UserError, run, say
+from evaluation.errors import UserError, run, say, say_error
 from evaluation.gating import Findings, Outcome, compare
 from evaluation.gating_changes import changed_most
 from evaluation.gating_runs import Side, pair, refuse_incomparable
@@ -38,7 +38,7 @@ def main() -> None:
     try:
         outcome = gate(arguments.against, arguments.model, arguments.markdown)
     except UserError as error:
-        say(f"error: {error}")
+        say_error(error)
         if arguments.markdown:
             print(f"**Gate: cannot tell.** {markdown_text(str(error))}")
         sys.exit(CANNOT_TELL)

@@ -43,7 +43,8 @@ def main() -> None:
     arguments = parse_arguments()
     load_secrets()
     resolved, params = model_settings(arguments.model)
-    job = Job(resolved, params.models[arguments.model], params.generation(arguments.model))
+    execution = params.execution.generate.of_model(arguments.model)
+    job = Job(resolved, params.models[arguments.model], params.generation(arguments.model), execution)
     questions = read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
     engine = load_engine(resolved.engine)
 
@@ -98,7 +99,7 @@ def start(
     engine: Engine, job: Job, params: Params, questions: Sequence[Question], requests: Sequence[Request]
 ) -> AbstractContextManager[Ask]:
     """What answers: the engine here, or the same engine in a job on SageMaker."""
-    if job.settings.run_on == "local":
+    if params.execution.generate.run_on == "local":
         return engine.start(job)
     if job.resolved.engine not in ENGINES_WITH_WEIGHTS:
         say(f"generate {job.resolved.model}: engine {job.resolved.engine} needs no machine of its own and runs here")

@@ -61,7 +61,7 @@ def judgements(model: str, params: Params, questions: Questions) -> Iterator[Jud
     """A judgement for every answer, in the answers' order; what is missing is bought first."""
     stage = judge_stage(model, params, questions)
     with Ledger() as ledger:
-        for case, chains in settle(stage, stages_of_run(params, questions), params.judge, ledger):
+        for case, chains in settle(stage, stages_of_run(params, questions), params, ledger):
             yield case.judgement(chains)
 
 

@@ -18,7 +18,7 @@ from evaluation.ledger import Kind, Ledger
 from evaluation.needs import missing_engines, missing_judge_key, needs_of_a_real_run
 from evaluation.params import Params
 from evaluation.pins import Pins
-from evaluation.reading import load_params, require_tracked_settings
+from evaluation.reading import load_params, require_tracked_sections
 from evaluation.records import (
     ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,
@@ -57,7 +57,7 @@ def main() -> None:
     arguments = parse_arguments()
     load_secrets()
     params = load_params()
-    require_tracked_settings(params)
+    require_tracked_sections()
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")
     pins = Pins.load(update=arguments.update)
     world, files = resolve_a_world(params, pins)

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from evaluation.execution_settings import JudgeExecution
 from tests.conftest import Project
 
 
@@ -12,7 +13,10 @@ def write_rows(project: Project, name: str, rows: list[dict[str, Any]]) -> None:
 
 
 def with_answers(project: Project, base_url: str, models: dict[str, list[str]], **judge: Any) -> Project:
-    """A project with recorded answers, validated and generated; the baseline is the last of the models."""
+    """A project with recorded answers, validated and generated; the baseline is the last of the models.
+
+    `judge` are settings of `judge` or `execution.judge`.
+    """
     count = len(next(iter(models.values())))
     rows = [{"instruction": f"What is {number}?", "output": f"It is {number}."} for number in range(count)]
     write_rows(project, "questions.jsonl", rows)
@@ -27,7 +31,10 @@ def with_answers(project: Project, base_url: str, models: dict[str, list[str]], 
         models={model: {"engine": "recorded", "path": f"{model}.jsonl"} for model in models},
         judge__base_url=base_url,
         judge__min_coverage=0.0,
-        **{f"judge__{name}": value for name, value in judge.items()},
+        **{
+            f"execution__judge__{name}" if name in JudgeExecution.model_fields else f"judge__{name}": value
+            for name, value in judge.items()
+        },
     )
     project.run_ok("validate.py")
     for model in models:

@@ -19,9 +19,9 @@ SETTINGS: dict[str, Any] = {
 
 
 def sagemaker_workspace(root: Path, questions: int = 12, **settings: Any) -> Workspace:
-    """A workspace with one small model that generates on SageMaker; `settings` are those of the section `sagemaker`."""
+    """A workspace with one small model that generates on SageMaker; `settings` are those of `execution.sagemaker`."""
     workspace = make_workspace(root, questions)
-    workspace.set(generate__run_on="sagemaker", sagemaker=SETTINGS | settings)
+    workspace.set(execution__generate__run_on="sagemaker", execution__sagemaker=SETTINGS | settings)
     return workspace
 
 

@@ -178,7 +178,6 @@ def settings(shape: Shape) -> dict[str, Any]:
         "models": {model: {"id": f"organisation/{model}-8b", "prompt": "alpaca"} for model in shape.models},
         "generate": {"sampling": {"samples": shape.samples}},
         "judge": {
-            "prices": {"gpt-4o-mini": {"prompt": 0.15, "reply": 0.6}},
             "criteria": {
                 name: {
                     "question": f"How good is the answer in {name}?",
@@ -188,6 +187,7 @@ def settings(shape: Shape) -> dict[str, Any]:
             },
         },
         "compare": {"enabled": shape.compare, "criteria": "Prefer the better answer."},
+        "execution": {"judge": {"prices": {"gpt-4o-mini": {"prompt": 0.15, "reply": 0.6}}}},
     }
 
 

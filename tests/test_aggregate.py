@@ -168,7 +168,7 @@ def test_replies_are_priced_by_their_judge(aggregated: Path) -> None:
 
 
 def test_without_a_price_there_is_no_cost(copied: Path) -> None:
-    change_params(copied, lambda params: params["judge"].pop("prices"))
+    change_params(copied, lambda params: params["execution"]["judge"].pop("prices"))
     aggregate(copied)
     assert details(copied, "sft").usage.judge_cost_usd is None
 

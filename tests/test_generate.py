@@ -104,7 +104,7 @@ def test_a_fresh_ledger_gives_the_same_file_whatever_the_batch(workspace: Worksp
     expected = workspace.files()["data/answers/sft.jsonl"]
     for batch_size in (1, 5):
         (workspace.root / ".cache" / "ledger.sqlite").unlink()
-        workspace.change(transformers={"batch_size": batch_size})
+        workspace.change(execution={"transformers": {"batch_size": batch_size}})
         workspace.run_ok("generate.py", "sft")
         assert workspace.files()["data/answers/sft.jsonl"] == expected
 
@@ -133,7 +133,7 @@ def test_an_engine_that_fails_keeps_what_was_saved(workspace: Workspace) -> None
 
     with OpenAIServer(faults=Faults(quota_after=5), scorer=lambda body: "An answer.") as server:
         workspace.change(engine="endpoint", id="hosted", prompt="chat", base_url=server.base_url, served_as="ours")
-        workspace.change(endpoint={"concurrency": 2})
+        workspace.change(execution={"endpoint": {"concurrency": 2}})
         line = workspace.error_line("generate.py", "sft")
         assert line.startswith("error: ours: the account has no credit left")
         kept = recorded_rows(workspace)

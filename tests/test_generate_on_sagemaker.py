@@ -54,7 +54,7 @@ def test_the_answers_are_those_of_a_local_run_byte_for_byte(finished: tuple[Work
     workspace, _ = finished
     there = workspace.files()
     (workspace.root / ".cache" / "ledger.sqlite").rename(workspace.root / ".cache" / "ledger.kept")
-    workspace.set(generate__run_on="local")
+    workspace.set(execution__generate__run_on="local")
     workspace.run_ok("generate.py", "sft")
     assert {name: content for name, content in workspace.files().items() if name.startswith("data/")} == {
         name: content for name, content in there.items() if name.startswith("data/")
@@ -64,7 +64,7 @@ def test_the_answers_are_those_of_a_local_run_byte_for_byte(finished: tuple[Work
 def test_switching_generates_nothing_and_asks_aws_nothing(finished: tuple[Workspace, str]) -> None:
     workspace, _ = finished
     for run_on in ("local", "sagemaker"):
-        workspace.set(generate__run_on=run_on)
+        workspace.set(execution__generate__run_on=run_on)
         assert "12 answers are in the ledger, 0 to generate" in workspace.run_ok("generate.py", "sft")
 
 
@@ -138,7 +138,7 @@ def test_a_failing_job_gives_its_own_reason(tmp_path: Path, aws: LocalAWS) -> No
     workspace = sagemaker_workspace(tmp_path / "workspace", hf_token_secret="a-secret-that-is-not-there")
     line = workspace.error_line("generate.py", "sft", **aws.environment())
     assert line.startswith("error: model sft, job tuneproof-sft-")
-    assert "it failed (sagemaker.hf_token_secret a-secret-that-is-not-there: it cannot be read (" in line
+    assert "it failed (execution.sagemaker.hf_token_secret a-secret-that-is-not-there: it cannot be read (" in line
     assert line.count("error:") == 1
 
 

@@ -161,7 +161,7 @@ def test_concurrency_and_timeouts_change_no_result_and_buy_nothing(project: Proj
     project.run_ok("judge.py", "sft")
     before = project.files()["data/judgements/sft.jsonl"]
     assert server.counts.peak_in_flight <= 3
-    project.set(judge__concurrency=50, judge__timeout_seconds=7.0)
+    project.set(execution__judge__concurrency=50, execution__judge__timeout_seconds=7.0)
     project.run_ok("judge.py", "sft")
     assert project.files()["data/judgements/sft.jsonl"] == before
     assert server.counts.requests.total() == 20

@@ -64,18 +64,18 @@ def test_half_the_quote_stops_before_it_is_passed_and_a_raised_budget_goes_on(
     with_answers(project, server.base_url, TWO_MODELS, prices=PRICES, max_tokens=100, concurrency=concurrency)
     project.run_ok("judge.py", "baseline")
     before = cost_of(rows_of(project, "judgements", "baseline"), 10, 40)
-    project.set(judge__budget_usd=1.5 * before)
+    project.set(execution__judge__budget_usd=1.5 * before)
     line = project.error_line("judge.py", "sft")
-    assert "judge.budget_usd" in line
+    assert "execution.judge.budget_usd" in line
     assert "raise it to go on" in line
     bought = ledger_rows(project) - 30
     assert 10 <= bought < 20
     assert server.counts.requests.total() == 30 + bought
-    project.set(judge__budget_usd=10 * before)
+    project.set(execution__judge__budget_usd=10 * before)
     project.run_ok("judge.py", "sft")
     assert server.counts.requests.total() == 60
     spent = cost_of(rows_of(project, "judgements", "sft"), 10, 40)
-    project.set(judge__budget_usd=before + spent)
+    project.set(execution__judge__budget_usd=before + spent)
     project.run_ok("judge.py", "sft")
     assert "spent" in project.error_line("compare.py", "sft")
     assert server.counts.requests.total() == 60
@@ -87,7 +87,7 @@ def test_attempts_at_unusable_replies_are_paid_from_the_budget_too(project: Proj
         project.run_ok("judge.py", "sft")
         spent = cost_of(rows_of(project, "judgements", "sft"), 10, 40)
         assert server.counts.requests.total() == 12
-        project.set(judge__attempts=6, judge__budget_usd=1.01 * spent)
+        project.set(judge__attempts=6, execution__judge__budget_usd=1.01 * spent)
         assert "budget" in project.error_line("judge.py", "sft")
         assert server.counts.requests.total() == 12
 
@@ -97,10 +97,10 @@ def test_an_unknown_price_is_said_and_stops_a_run_with_a_budget(project: Project
     said = project.run_ok("judge.py", "sft")
     assert "no price is known for house-judge" in said
     assert "bought 3 replies for an unknown cost" in said
-    project.set(judge__repeat=1, judge__budget_usd=5.0)
+    project.set(judge__repeat=1, execution__judge__budget_usd=5.0)
     assert "the price of house-judge is not known" in project.error_line("judge.py", "sft")
     assert server.counts.requests.total() == 3
-    project.set(judge__prices={"house-judge": {"prompt": 0.0, "reply": 0.0}})
+    project.set(execution__judge__prices={"house-judge": {"prompt": 0.0, "reply": 0.0}})
     project.run_ok("judge.py", "sft")
     assert server.counts.requests.total() == 6
 
@@ -112,7 +112,7 @@ def test_a_panelist_elsewhere_never_gets_the_openai_key(project: Project, server
         project.run_ok("judge.py", "sft", OPENAI_API_KEY="sk-ours")
         assert dict(server.counts.keys) == {"Bearer sk-ours": 3}
         assert [key for key in other.counts.keys if "sk-ours" in key] == []
-        project.set(judge__panel=[panel[0] | {"key_variable": "THEIR_KEY"}], judge__repeat=1)
+        project.set(execution__judge__key_variables={"elsewhere": "THEIR_KEY"}, judge__repeat=1)
         assert "there is no THEIR_KEY" in project.error_line("judge.py", "sft", OPENAI_API_KEY="sk-ours")
         project.run_ok("judge.py", "sft", OPENAI_API_KEY="sk-ours", THEIR_KEY="theirs")
         assert other.counts.keys["Bearer theirs"] == 3

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT, Project
 
@@ -172,7 +173,7 @@ def test_answers_of_a_renamed_model_are_adopted(embedded_project: Project) -> No
 
 
 def test_the_embedded_world_ignores_the_users_device(project: Project) -> None:
-    project.set(embedded=True, generate__transformers__device="cuda")
+    project.set(embedded=True, execution__generate__transformers__device="cuda")
     project.run_ok("validate.py")
     assert "40 answers" in project.run_ok("generate.py", "sft")
 
@@ -243,11 +244,11 @@ def with_a_recorded_file(content: str) -> Break:
     return change
 
 
-def without_a_tracked_setting(project: Project) -> None:
+def without_a_tracked_section(project: Project) -> None:
     shutil.copy(ROOT / "dvc.yaml", project.root)
-    judge = project.params()["judge"]
-    del judge["max_answer_characters"]
-    project.set(judge=judge)
+    params = project.params()
+    del params["decision"]
+    (project.root / "params.yaml").write_text(yaml.safe_dump(params))
 
 
 def with_resolved_blocked(project: Project) -> None:
@@ -269,7 +270,7 @@ def served(**settings: Any) -> Break:
 BAD_WORLDS: list[tuple[str, Break, str]] = [
     ("empty recorded file", with_a_recorded_file(""), "error: answers.jsonl: the file is empty"),
     ("recorded file of others", with_a_recorded_file('{"a": 1}'), "error: answers.jsonl: its columns are a; give it"),
-    ("setting left out", without_a_tracked_setting, "params.yaml, judge.max_answer_characters: it is missing"),
+    ("section left out", without_a_tracked_section, "params.yaml, decision: it is missing"),
     ("no question file", lambda p: p.set(questions__dataset="missing.jsonl"), "there is no such file"),
     ("empty question file", lambda p: write_questions(p, []), "empty"),
     ("broken JSON", lambda p: (p.root / "questions.jsonl").write_text('{"instruction": 1}\n{"inst'), "line 2"),
@@ -350,7 +351,8 @@ def test_pulled_answers_are_adopted_and_not_generated_again(embedded_project: Pr
 
 
 def test_a_served_model_without_its_key_is_told_before_anything_is_generated(local: Project) -> None:
-    served(key_variable="NOPE")(local)
+    served()(local)
+    local.set(execution__generate__models={"sft": {"key_variable": "NOPE"}})
     assert "generate will stop unless every answer is there already: there is no NOPE" in local.run_ok("validate.py")
     assert "no NOPE" not in local.run_ok("validate.py", NOPE="sk-planted")
 

@@ -51,7 +51,9 @@ def api(panelist: Panelist) -> Iterator["OpenAI"]:
         yield client
     except openai.APIStatusError as error:
         found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=panelist.api_key)}"
-        remedy = "set judge.transport: direct" if error.status_code == NOT_FOUND else "mend this, then run again"
+        remedy = (
+            "set execution.judge.transport: direct" if error.status_code == NOT_FOUND else "mend this, then run again"
+        )
         raise UserError(panelist.label, found, remedy) from None
     except openai.APIConnectionError as error:
         found = f"its Batch API cannot be reached ({one_line(str(error), secret=panelist.api_key)})"

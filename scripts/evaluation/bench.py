@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError
+from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_prompts import NONCE_IN_KEYS
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.keys import canonical_json, sha256_hex
@@ -54,16 +55,17 @@ class Chain:
 
 @dataclass(frozen=True)
 class Bench:
-    """Who judges by which rubric, and where finished replies are kept."""
+    """Who judges by which rubric, how they are asked, and where finished replies are kept."""
 
     judge: Judge
+    execution: JudgeExecution
     criteria: Mapping[str, Criterion]
     ledger: Ledger
 
     @cached_property
     def panel(self) -> tuple[Panelist, ...]:
         """Every judge that is asked."""
-        return panel_of(self.judge)
+        return panel_of(self.judge, self.execution)
 
     @cached_property
     def _fixed(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from evaluation.errors import UserError
+from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_settings import Judge
 from evaluation.quotes import Quote, in_usd, reply_cost_usd
 from evaluation.records import Reply
@@ -21,21 +22,19 @@ class Purchase:
 class Budget:
     """What is spent, in flight and left. A request is let go only when the most that it may cost still fits."""
 
-    def __init__(self, judge: Judge, quote: Quote) -> None:
+    def __init__(self, judge: Judge, execution: JudgeExecution, quote: Quote) -> None:
         """Raises a UserError when there is a cap and a price is not known."""
-        self._judge = judge
+        self._judge, self._execution = judge, execution
         self._spent = quote.spent_usd or 0.0
         self._in_flight, self._requests_in_flight = 0.0, 0
         self._held: dict[str, float] = {}
         self._changed = asyncio.Condition()
         self.bought = 0
         self.bought_usd: float | None = None if quote.unpriced else 0.0
-        if judge.budget_usd is not None and quote.unpriced:
+        if execution.budget_usd is not None and quote.unpriced:
             found = f"the price of {', '.join(quote.unpriced)} is not known, so that the budget could not be kept"
-            remedy = (
-                "add it to judge.prices in params.yaml (0 where nothing is to be paid), or set judge.budget_usd null"
-            )
-            raise UserError("judge.budget_usd", found, remedy)
+            remedy = "add it to execution.judge.prices (0 where nothing is to be paid), or set budget_usd null"
+            raise UserError("execution.judge.budget_usd", found, remedy)
 
     @asynccontextmanager
     async def purchase(self, model: str, request_bytes: int) -> AsyncIterator[Purchase]:
@@ -84,7 +83,7 @@ class Budget:
 
     def pay(self, reply: Reply, request_bytes: int) -> None:
         """Counts a reply as bought."""
-        price = self._judge.prices.get(reply.judge)
+        price = self._execution.prices.get(reply.judge)
         cost = reply_cost_usd(reply, request_bytes, price, self._judge.max_tokens)
         self.let_go(reply.key)
         self.bought += 1
@@ -93,14 +92,16 @@ class Budget:
 
     def reached(self) -> UserError:
         """The error to raise when nothing more fits in."""
-        found = f"{in_usd(self._spent)} of {in_usd(self._judge.budget_usd)} are spent, and the next reply may pass it"
-        return UserError("judge.budget_usd", found, "raise it to go on: everything bought is kept")
+        found = (
+            f"{in_usd(self._spent)} of {in_usd(self._execution.budget_usd)} are spent, and the next reply may pass it"
+        )
+        return UserError("execution.judge.budget_usd", found, "raise it to go on: everything bought is kept")
 
     def _fits(self, usd: float) -> bool:
-        cap = self._judge.budget_usd
+        cap = self._execution.budget_usd
         return cap is None or self._spent + self._in_flight + usd <= cap
 
     def _most(self, model: str, request_bytes: int) -> float:
         """What a request may cost at most: no token is shorter than a byte, and no reply longer than max_tokens."""
-        price = self._judge.prices.get(model)
+        price = self._execution.prices.get(model)
         return price.cost_usd(request_bytes, self._judge.max_tokens) if price else 0.0

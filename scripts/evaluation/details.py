@@ -133,7 +133,7 @@ class AnswerLengths(Record):
 
 
 class Usage(Record):
-    """Tokens, over all samples and replies, usable or not; None where no row tells. USD by judge.prices."""
+    """Tokens, over all samples and replies, usable or not; None where no row tells. USD by execution.judge.prices."""
 
     prompt_tokens: int | None
     answer_tokens: int | None

@@ -1,7 +1,7 @@
 """Every exception of the pipeline, and how a script ends when one is raised."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, what a shell reports
 
@@ -16,6 +16,18 @@ class UserError(Exception):
 
     def __reduce__(self) -> tuple[type["UserError"], tuple[str, str, str]]:
         return type(self), (self.where, self.found, self.remedy)
+
+
+class SeveralMistakesError(UserError):
+    """Several mistakes that are best told at once, a line each."""
+
+    def __init__(self, errors: Sequence[UserError]) -> None:
+        """Takes at least one."""
+        super().__init__(errors[0].where, errors[0].found, errors[0].remedy)
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
 
 
 class OutOfReachError(UserError):
@@ -45,12 +57,18 @@ def warn(line: str) -> None:
     say(f"warning: {line}")
 
 
+def say_error(error: UserError) -> None:
+    """Prints what a person must change, one `error:` line for each mistake."""
+    for one in error.errors if isinstance(error, SeveralMistakesError) else (error,):
+        say(f"error: {one}")
+
+
 def run(main: Callable[[], None]) -> None:
-    """Runs a script's main: a UserError becomes one `error:` line and exit 1, Ctrl-C one line and exit 130."""
+    """Runs a script's main: a UserError becomes `error:` lines and exit 1, Ctrl-C one line and exit 130."""
     try:
         main()
     except UserError as error:
-        say(f"error: {error}")
+        say_error(error)
         sys.exit(1)
     except KeyboardInterrupt:
         say("interrupted; what was finished is kept, run the same command again to go on")

@@ -5,24 +5,25 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from evaluation.keys import canonical_json
-from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, Strings, Texts
+from evaluation.settings import Address, NotNegative, Positive, Settings, Share, Strings, Texts
 
 ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set
     "model": "models.<key>.id", "tokenizer": None, "revision": "models.<key>.revision", "tokenizer_revision": None,
     "code_revision": None, "dtype": "generate.vllm.dtype", "quantization": "generate.vllm.quantization",
-    "max_model_len": "generate.vllm.max_model_len", "max_num_seqs": "generate.vllm.max_num_seqs",
-    "gpu_memory_utilization": "generate.vllm.gpu_memory_utilization", "seed": "generate.sampling.seed",
-    "tensor_parallel_size": "generate.vllm.tensor_parallel_size", "enforce_eager": "generate.vllm.enforce_eager",
+    "max_model_len": "generate.vllm.max_model_len", "max_num_seqs": "execution.generate.vllm.max_num_seqs",
+    "gpu_memory_utilization": "execution.generate.vllm.gpu_memory_utilization", "seed": "generate.sampling.seed",
+    "tensor_parallel_size": "execution.generate.vllm.tensor_parallel_size",
+    "enforce_eager": "execution.generate.vllm.enforce_eager",
     "trust_remote_code": None, "hf_token": None, "allowed_local_media_path": None,
 }  # fmt: skip
 EngineName = Literal["vllm", "transformers", "endpoint", "recorded"]
 PromptFormat = Literal["alpaca", "chat"]
 WITH_WEIGHTS = ("vllm", "transformers")
 ENGINES_OF = {  # a model's setting -> the engines that read it
-    "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",), "key_variable": ("endpoint",),
+    "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",),
     "adapter": ("vllm",), "fallback": WITH_WEIGHTS, "revision": WITH_WEIGHTS, "system": (*WITH_WEIGHTS, "endpoint"),
     "prompt": (*WITH_WEIGHTS, "endpoint"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
-    "transformers": ("transformers",), "endpoint": ("endpoint",),
+    "transformers": ("transformers",),
 }  # fmt: skip
 
 
@@ -52,15 +53,11 @@ class Sampling(Settings):
 
 
 class Vllm(Settings):
-    """vLLM's own settings."""
+    """What of vLLM's settings may change an answer."""
 
     max_model_len: Positive = 4096
     dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
     quantization: str | None = None
-    gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
-    tensor_parallel_size: Positive = 1
-    max_num_seqs: Positive = 128
-    enforce_eager: bool = False
     batch_invariant: bool = False
     engine_args: dict[str, Any] = Field(default_factory=dict)
 
@@ -81,29 +78,18 @@ class Vllm(Settings):
 
 
 class Transformers(Settings):
-    """Settings of the transformers engine."""
+    """What of the transformers engine's settings may change an answer."""
 
-    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     dtype: Literal["auto", "bfloat16", "float16", "float32", "float64"] = "auto"
-    batch_size: Positive = 32
-
-
-class EndpointEngine(Settings):
-    """How fast a served model is asked; changes no answer."""
-
-    concurrency: Positive = 64
-    timeout_seconds: Annotated[float, Field(gt=0)] = 300
 
 
 class Generate(Settings):
     """How answers are generated; a model may override engine, sampling and an engine's settings."""
 
     engine: EngineName = "vllm"
-    run_on: Literal["local", "sagemaker"] = "local"
     sampling: Sampling = Sampling()
     vllm: Vllm = Vllm()
     transformers: Transformers = Transformers()
-    endpoint: EndpointEngine = EndpointEngine()
 
 
 class Model(Settings):
@@ -119,13 +105,11 @@ class Model(Settings):
     stop: Texts = ()  # no empty one: every text holds it
     base_url: Address | None = None
     served_as: str | None = None
-    key_variable: KeyVariable | None = None
     path: str | None = None
     engine: EngineName | None = None
     sampling: dict[str, Any] = Field(default_factory=dict)
     vllm: dict[str, Any] = Field(default_factory=dict)
     transformers: dict[str, Any] = Field(default_factory=dict)
-    endpoint: dict[str, Any] = Field(default_factory=dict)
 
     def check_for_engine(self, engine: EngineName) -> None:
         """Raises a ValueError where the engine lacks a setting or one is given that it does not read."""

@@ -8,17 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from evaluation.errors import UserError
+from evaluation.execution_settings import ModelExecution
 from evaluation.generate_settings import Generate, Model
 from evaluation.records import EngineDescription, Question, ResolvedModel, Result
 
 
 @dataclass(frozen=True)
 class Job:
-    """One model's share of the generate stage."""
+    """One model's share of the generate stage. No key holds anything of `execution`."""
 
     resolved: ResolvedModel
     model: Model
     settings: Generate
+    execution: ModelExecution
 
     @property
     def samples(self) -> int:

@@ -1,4 +1,4 @@
-"""The sections of params.yaml that decide who judges, by which rubric and at what price: judge, compare."""
+"""The sections of params.yaml that decide who judges, and by which rubric: judge, compare."""
 
 import math
 import re
@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from evaluation.settings import Address, KeyVariable, NotNegative, Positive, Settings, Share, as_tuple
+from evaluation.settings import Address, NotNegative, Positive, Settings, Share, as_tuple
 
 RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "verdict", "win_rate"}  # columns of the metrics table
 
@@ -61,18 +61,11 @@ class Panelist(Settings):
     model: str = Field(min_length=1)
     base_url: Address | None = None
     served_as: str | None = None
-    key_variable: KeyVariable | None = None
 
-
-class Price(Settings):
-    """USD per million tokens."""
-
-    prompt: Annotated[float, Field(ge=0)]
-    reply: Annotated[float, Field(ge=0)]
-
-    def cost_usd(self, prompt_tokens: float, reply_tokens: float) -> float:
-        """USD for so many tokens."""
-        return (prompt_tokens * self.prompt + reply_tokens * self.reply) / 1e6
+    @property
+    def endpoint(self) -> str:
+        """The name of where it is asked."""
+        return self.served_as or self.base_url or "openai"
 
 
 class Judge(Settings):
@@ -82,7 +75,6 @@ class Judge(Settings):
     model: str = Field(default="gpt-4o-mini", min_length=1)
     base_url: Address | None = None
     served_as: str | None = None
-    key_variable: KeyVariable | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 0
     max_tokens: Positive = 1000
     attempts: Positive = 3
@@ -94,11 +86,6 @@ class Judge(Settings):
     max_answer_characters: Positive = 20_000
     min_coverage: Share = 0.95
     repeat: NotNegative = 0
-    concurrency: Positive = 64
-    timeout_seconds: Annotated[float, Field(gt=0)] = 120
-    transport: Literal["direct", "batch"] = "direct"
-    budget_usd: Annotated[float, Field(ge=0)] | None = None
-    prices: dict[str, Price] = Field(default_factory=dict)
     criteria: dict[str, Criterion] = Field(min_length=1)
 
     @field_validator("criteria")
@@ -115,8 +102,8 @@ class Judge(Settings):
     @model_validator(mode="after")
     def check_panel(self) -> Self:
         """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
-        asked: list[Judge | Panelist] = [self, *self.panel]
-        judges = [(one.model, one.served_as or one.base_url or "openai") for one in asked]
+        first = Panelist(model=self.model, base_url=self.base_url, served_as=self.served_as)
+        judges = [(one.model, one.endpoint) for one in (first, *self.panel)]
         for model, endpoint in judges:
             if judges.count((model, endpoint)) > 1:
                 raise ValueError(f"panel: {model[:100]} at {endpoint[:100]} is asked twice; {ASK_ONCE}")

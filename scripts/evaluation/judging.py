@@ -7,7 +7,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Generic, TypeVar
 
 from evaluation.batches import ANY_BATCH, Batches
@@ -18,10 +18,10 @@ from evaluation.claims import Claims
 from evaluation.endpoint import Client
 from evaluation.endpoint_errors import RequestRejected, TransportFailure
 from evaluation.errors import UserError, say, warn
-from evaluation.judge_settings import Judge
 from evaluation.keys import content_key
 from evaluation.ledger import Ledger
 from evaluation.panel import Panelist, require_keys
+from evaluation.params import Params
 from evaluation.progress import Progress
 from evaluation.quotes import Quote, in_usd
 from evaluation.records import Comparison, Judgement, Reply
@@ -35,14 +35,14 @@ AnyJudged = TypeVar("AnyJudged", Judgement, Comparison)
 
 
 def settle(
-    stage: Stage[AnyCase], run: Sequence[AnyStage], judge: Judge, ledger: Ledger
+    stage: Stage[AnyCase], run: Sequence[AnyStage], params: Params, ledger: Ledger
 ) -> Iterator[tuple[AnyCase, Chains]]:
     """Buys what the ledger lacks, then gives every case with its replies, a list for each score asked for.
 
     No more than one case is held at a time. A case with nothing to judge has no replies. `run` holds all stages of the
     whole run, for the quote and the budget. Raises a UserError as `buy` does.
     """
-    bench = Bench(judge, stage.criteria, ledger)
+    bench = Bench(params.judge, params.execution.judge, stage.criteria, ledger)
     buy(bench, stage, run)
     models: dict[str, set[str]] = {}
     for case in stage.cases():
@@ -61,18 +61,18 @@ def buy(bench: Bench, stage: Stage[AnyCase], run: Sequence[AnyStage]) -> None:
     Raises a UserError when the endpoint or the budget stopped it, or when some requests failed in transport; what
     arrived is recorded.
     """
-    quote = Quote(bench.judge)
+    quote = Quote(bench.judge, bench.execution)
     lacking = quote.count(stage.name, bench, stage.cases())
     if not lacking:
         return
-    require_keys(bench.judge)
+    require_keys(bench.judge, bench.execution)
     bench.ledger.require_space(quote.estimate(stage.name).replies)
     add_other_stages(quote, bench, [other for other in run if other.name != stage.name])
     for line in quote.lines():
         say(f"{stage.name}: {line}")
-    budget = Budget(bench.judge, quote)
+    budget = Budget(bench.judge, bench.execution, quote)
     try:
-        if bench.judge.transport == "batch":
+        if bench.execution.transport == "batch":
             counted_stages = [other for other in run if other.name in quote.stages and other.name != stage.name]
             buy_in_batches(bench, budget, stage, counted_stages)
         else:
@@ -88,7 +88,7 @@ def add_other_stages(quote: Quote, bench: Bench, stages: Iterable[AnyStage]) -> 
     """Counts the further stages of the run, leaving out those whose answers are not there or are of other questions."""
     for other in stages:
         try:
-            quote.count(other.name, Bench(bench.judge, other.criteria, bench.ledger), other.cases())
+            quote.count(other.name, replace(bench, criteria=other.criteria), other.cases())
         except UserError:
             quote.left_out.append(other.name)
 
@@ -102,7 +102,9 @@ def take_from_batches(bench: Bench, budget: Budget, stage: Stage[AnyCase], lacki
     batches.collect(wait=False)
     if batches.waiting:
         found = f"batch {next(iter(batches.waiting))} is under way and will bring some of these replies"
-        raise UserError(stage.name, found, "set judge.transport: batch to wait for it, or cancel it at the endpoint")
+        raise UserError(
+            stage.name, found, "set execution.judge.transport: batch to wait for it, or cancel it at the endpoint"
+        )
 
 
 def buy_in_batches(bench: Bench, budget: Budget, stage: Stage[AnyCase], others: Sequence[AnyStage]) -> None:
@@ -110,7 +112,7 @@ def buy_in_batches(bench: Bench, budget: Budget, stage: Stage[AnyCase], others: 
     batches = Batches(bench, budget, stage.name)
     batches.submit(stage.cases())
     for other in others:
-        Batches(Bench(bench.judge, other.criteria, bench.ledger), budget, other.name).submit(other.cases())
+        Batches(replace(bench, criteria=other.criteria), budget, other.name).submit(other.cases())
     vain = 0
     while batches.places:
         if not batches.waiting:
@@ -140,13 +142,13 @@ class Purchases(Generic[AnyCase]):
 
         What another experiment is buying just now is left until all else is done; then it is in the ledger.
         """
-        judge, count = self.bench.judge, len(lacking)
+        execution, count = self.bench.execution, len(lacking)
         async with AsyncExitStack() as stack:
             self.claims = stack.enter_context(Claims(self.bench.ledger.path.with_name("claims")))
             for panelist in self.bench.panel:
                 client = Client(
                     panelist.base_url, panelist.api_key, label=panelist.label, key_variable=panelist.key_variable,
-                    concurrency=judge.concurrency, timeout_seconds=judge.timeout_seconds,
+                    concurrency=execution.concurrency, timeout_seconds=execution.timeout_seconds,
                 )  # fmt: skip
                 self.clients[panelist] = await stack.enter_async_context(client)
             with Progress(self.stage.name, count, "verdicts", self.facts) as progress:
@@ -171,7 +173,7 @@ class Purchases(Generic[AnyCase]):
                 left.add(position)
 
         open_cases = (numbered for numbered in enumerate(self.stage.cases()) if numbered[0] in lacking)
-        await work_through(open_cases, settle_case, self.bench.judge.concurrency)
+        await work_through(open_cases, settle_case, self.bench.execution.concurrency)
         return left
 
     def facts(self) -> str:

@@ -11,8 +11,8 @@ from evaluation.analysis import Scored, criterion_details, gains, slices
 from evaluation.details import AnswerLengths, Details, RunDetails, Usage, WinRateDetails
 from evaluation.distributions import Array
 from evaluation.errors import UserError
+from evaluation.execution_settings import Price
 from evaluation.intervals import wilson_interval
-from evaluation.judge_settings import Price
 from evaluation.model_scores import ModelScores
 from evaluation.params import Params
 from evaluation.preferences import read_preferences, win_rate_details
@@ -41,7 +41,7 @@ def all_details(
     """
     scored = {model: Scored.of(one, len(ids)) for model, one in scores.items()}
     win_rates = all_win_rates(params, run, scores, scored, ids)  # first: it adds the comparisons' replies to the usage
-    analysis = Analysis(run, tags, scored, gains(run, scored), win_rates, params.judge.prices)
+    analysis = Analysis(run, tags, scored, gains(run, scored), win_rates, params.execution.judge.prices)
     return [rounded(analysis.details(model, one)) for model, one in scores.items()]
 
 

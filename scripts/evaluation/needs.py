@@ -18,8 +18,8 @@ SCARCE_GIGABYTES = 20
 def missing_engines(params: Params) -> Iterator[str]:
     """Why an engine that some model asks for cannot run here, once for each reason."""
     names = {params.generation(key).engine for key in params.models}
-    if params.generate.run_on == "sagemaker" and names & {"vllm", "transformers"}:
-        yield from missing_for_sagemaker(params.sagemaker)
+    if params.execution.generate.run_on == "sagemaker" and names & {"vllm", "transformers"}:
+        yield from missing_for_sagemaker(params.execution.sagemaker)
     elif "vllm" in names:
         if importlib.util.find_spec("vllm") is None:
             yield "vLLM is not installed (pip install -r requirements/gpu.txt)"
@@ -35,7 +35,9 @@ def missing_model_keys(params: Params) -> Iterator[str]:
     for key, model in params.models.items():
         if params.generation(key).engine == "endpoint":
             at_openai = is_openai(endpoint_address(model.base_url))
-            variable = model.key_variable or (OPENAI_KEY_VARIABLE if at_openai else None)
+            variable = params.execution.generate.of_model(key).key_variable or (
+                OPENAI_KEY_VARIABLE if at_openai else None
+            )
             if variable and not secret(variable):
                 yield f"there is no {variable} for the model {key}"
 
@@ -55,7 +57,7 @@ def has_vllm_for_cpu() -> bool:
 
 def missing_judge_key(params: Params) -> Iterator[str]:
     """Says so when a judge needs a key and there is none."""
-    for name in missing_judge_keys(params.judge):
+    for name in missing_judge_keys(params.judge, params.execution.judge):
         yield f"there is no {name} for the judge"
 
 
@@ -74,4 +76,4 @@ def needs_of_a_real_run(params: Params) -> Iterator[str]:
 
 def require_judge(params: Params) -> None:
     """Raises a UserError when the judge could not be asked, before GPU hours are spent on answers for it."""
-    require_keys(params.judge)
+    require_keys(params.judge, params.execution.judge)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
 from evaluation.errors import UserError, one_line
+from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_settings import ASK_ONCE, Judge
 from evaluation.judge_settings import Panelist as FurtherJudge
 
@@ -36,21 +37,22 @@ class Panelist:
         return secret(self.key_variable) if self.key_variable else None
 
 
-def panel_of(judge: Judge) -> tuple[Panelist, ...]:
+def panel_of(judge: Judge, execution: JudgeExecution) -> tuple[Panelist, ...]:
     """Every judge that is asked, the one of `judge.model` first.
 
     A key is sent where it belongs only: OPENAI_API_KEY to the endpoint of `judge.base_url` and to OpenAI, any other
-    panelist gets the key that it names, or that of the first judge when it is at the same address.
+    panelist gets the key that `key_variables` names for its endpoint, or that of the first judge when it is at the
+    same address.
 
     Raises a UserError for judges that OPENAI_BASE_URL makes the same: they share their replies in the ledger.
     """
     first_address = endpoint_address(judge.base_url)
-    first_variable = judge.key_variable or OPENAI_KEY_VARIABLE
-    judges: list[Judge | FurtherJudge] = [judge, *judge.panel]
+    first_variable = execution.key_variable or OPENAI_KEY_VARIABLE
+    first = FurtherJudge(model=judge.model, base_url=judge.base_url, served_as=judge.served_as)
     panel = []
-    for one in judges:
+    for one in (first, *judge.panel):
         address = endpoint_address(one.base_url)
-        variable = one.key_variable
+        variable = execution.key_variable if one is first else execution.key_variables.get(one.endpoint)
         if variable is None and address == first_address:
             variable = first_variable
         elif variable is None and is_openai(address):
@@ -71,15 +73,15 @@ def is_openai(address: str | None) -> bool:
     return address is None or urlsplit(address).hostname == OPENAI_HOST
 
 
-def missing_judge_keys(judge: Judge) -> Iterator[str]:
+def missing_judge_keys(judge: Judge, execution: JudgeExecution) -> Iterator[str]:
     """The variables that hold no key although a judge needs it, each once."""
     if judge.backend == "openai":
-        yield from dict.fromkeys(name for one in panel_of(judge) if (name := one.missing_key))
+        yield from dict.fromkeys(name for one in panel_of(judge, execution) if (name := one.missing_key))
 
 
-def require_keys(judge: Judge) -> None:
+def require_keys(judge: Judge, execution: JudgeExecution) -> None:
     """Raises a UserError where a judge's key is missing."""
-    for name in missing_judge_keys(judge):
+    for name in missing_judge_keys(judge, execution):
         remedy = f"set {name} in the environment or in .env"
         if name == OPENAI_KEY_VARIABLE:
             remedy += ", or judge.base_url to your own endpoint"

@@ -1,13 +1,15 @@
 """All of params.yaml as typed, frozen settings."""
 
+import difflib
 import re
+from collections.abc import Collection
 from typing import Annotated, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from evaluation.execution_settings import Execution
 from evaluation.generate_settings import Generate, Model, Questions
 from evaluation.judge_settings import Compare, Judge
-from evaluation.sagemaker_settings import SageMaker
 from evaluation.settings import Settings
 
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
@@ -23,6 +25,14 @@ def is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def require_known(where: str, name: str, known: Collection[str]) -> None:
+    """Raises a ValueError for what is set for something that is not there, with the nearest name that is."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
+        raise ValueError(f"{where}: there is no '{name[:100]}'; {hint}")
 
 
 class Decision(Settings):
@@ -62,12 +72,12 @@ class Params(Settings):
     questions: Questions
     models: dict[str, Model] = Field(min_length=1)
     generate: Generate = Generate()
-    sagemaker: SageMaker = SageMaker()
     judge: Judge
     compare: Compare
     decision: Decision = Decision()
     gate: Gate = Gate()
     publish: Publish = Publish()
+    execution: Execution = Execution()
 
     @field_validator("models", mode="before")
     @classmethod
@@ -99,12 +109,25 @@ class Params(Settings):
             raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
         return self
 
+    @model_validator(mode="after")
+    def check_execution(self) -> Self:
+        """What `execution` holds for some models or judges is for some that there are, and of their engine."""
+        for key, execution in self.execution.generate.models.items():
+            require_known("execution.generate.models", key, self.models)
+            try:
+                execution.check_for_engine(self.generation(key).engine)
+            except ValueError as error:
+                raise ValueError(f"execution.generate.models.{key}: {error}") from None
+        for endpoint in self.execution.judge.key_variables:
+            require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
+        return self
+
     def generation(self, key: str) -> Generate:
         """The settings of `generate` for one model, its own overrides applied."""
         model, values = self.models[key], self.generate.model_dump()
         if model.engine:
             values["engine"] = model.engine
-        for section in ("sampling", "vllm", "transformers", "endpoint"):
+        for section in ("sampling", "vllm", "transformers"):
             values[section] |= getattr(model, section)
         return Generate.model_validate(values)
 

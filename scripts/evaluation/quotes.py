@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from evaluation.bench import Bench, Case, Chain
-from evaluation.judge_settings import Judge, Price
+from evaluation.execution_settings import JudgeExecution, Price
+from evaluation.judge_settings import Judge
 from evaluation.records import Reply
 from evaluation.token_counts import tiktoken_bytes_per_token
 
@@ -33,12 +34,12 @@ class Tally:
     missing_bytes: int = 0
     requests: list[str] = field(default_factory=list)  # the first few
 
-    def add(self, chain: Chain, judge: Judge) -> None:
+    def add(self, chain: Chain, price: Price | None, max_tokens: int) -> None:
         """Counts the replies to one request."""
-        size, price = len(chain.request), judge.prices.get(chain.panelist.model)
+        size = len(chain.request)
         for reply in chain.replies:
             self.recorded += 1
-            cost = reply_cost_usd(reply, size, price, judge.max_tokens)
+            cost = reply_cost_usd(reply, size, price, max_tokens)
             self.spent_usd = None if cost is None or self.spent_usd is None else self.spent_usd + cost
             if reply.prompt_tokens and reply.reply_tokens is not None:
                 self.told, self.told_bytes = self.told + 1, self.told_bytes + size
@@ -76,8 +77,8 @@ def reply_cost_usd(reply: Reply, request_bytes: int, price: Price | None, max_to
 class Quote:
     """What stages have bought and have still to buy, counted from their cases and the ledger."""
 
-    def __init__(self, judge: Judge) -> None:
-        self._judge = judge
+    def __init__(self, judge: Judge, execution: JudgeExecution) -> None:
+        self._judge, self._execution = judge, execution
         self._tallies: dict[tuple[str, str], Tally] = {}  # by stage and judge
         self.left_out: list[str] = []  # stages whose answers are not there yet
 
@@ -90,7 +91,8 @@ class Quote:
             for chain in chains:
                 if not chain.complete:
                     lacking.add(position)
-                tallies[chain.panelist.model].add(chain, self._judge)
+                price = self._execution.prices.get(chain.panelist.model)
+                tallies[chain.panelist.model].add(chain, price, self._judge.max_tokens)
         self._tallies |= {(stage, model): tally for model, tally in tallies.items()}
         return lacking
 
@@ -102,7 +104,7 @@ class Quote:
     @property
     def unpriced(self) -> list[str]:
         """The judges whose price is not known."""
-        return sorted({model for _, model in self._tallies} - self._judge.prices.keys())
+        return sorted({model for _, model in self._tallies} - self._execution.prices.keys())
 
     @property
     def recorded(self) -> int:
@@ -128,7 +130,7 @@ class Quote:
         tally = self._tallies[stage, model]
         prompt = tally.missing_bytes / self._bytes_per_token(model)[0]
         reply = tally.missing * self._tokens_per_reply(stage, model)
-        price = self._judge.prices.get(model)
+        price = self._execution.prices.get(model)
         return Estimate(tally.missing, prompt, reply, price.cost_usd(prompt, reply) if price else None)
 
     def _tokens_per_reply(self, stage: str, model: str) -> float:
@@ -162,13 +164,14 @@ class Quote:
         ]
         if spent is not None and whole.usd is not None:
             lines[0] += f", {in_usd(spent + whole.usd)} in all"
-            cap = self._judge.budget_usd
+            cap = self._execution.budget_usd
             if cap is not None and spent + whole.usd > cap:
-                lines.append(f"that is more than judge.budget_usd, {in_usd(cap)}: the run will stop there, unfinished")
+                passed = f"that is more than execution.judge.budget_usd, {in_usd(cap)}"
+                lines.append(f"{passed}: the run will stop there, unfinished")
         if self.left_out:
             lines.append(f"not in the quote, for want of answers: {', '.join(self.left_out)}")
         if self.unpriced:
-            lines.append(f"no price is known for {', '.join(self.unpriced)}: add it to judge.prices in params.yaml")
+            lines.append(f"no price is known for {', '.join(self.unpriced)}: add it to execution.judge.prices")
         return lines
 
 

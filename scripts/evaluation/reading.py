@@ -13,6 +13,7 @@ import yaml
 from pydantic import ValidationError
 
 from evaluation.errors import UserError, one_line
+from evaluation.moved_settings import require_no_moved_settings
 from evaluation.params import Params, first_problem
 
 PARAMS_FILE = Path("params.yaml")
@@ -115,23 +116,19 @@ def settings_text(values: Mapping[str, Any]) -> str:
     return yaml.dump(values, Dumper=SettingsDumper, sort_keys=False)
 
 
-def require_tracked_settings(params: Params) -> None:
-    """Raises a UserError for a setting that DVC tracks and that params.yaml leaves to its default.
+def require_tracked_sections() -> None:
+    """Raises a UserError for a section that DVC tracks and that params.yaml leaves out.
 
     The stages could do without it, but DVC would stop at the first of them that tracks it, after hours of generating.
     """
     if not DVC_FILE.is_file():
         return
     stages = parse_settings(DVC_FILE.read_text(encoding="utf-8"))["stages"].values()
-    tracked = {path for stage in stages for path in stage.get("do", stage).get("params", []) if "$" not in path}
+    tracked = {name for stage in stages for name in stage.get("do", stage).get("params", []) if "$" not in name}
     settings = parse_settings(PARAMS_FILE.read_text(encoding="utf-8"))
-    for path in sorted(tracked):
-        written, used = settings, params
-        for name in path.split("."):
-            if not isinstance(written, dict) or name not in written:
-                remedy = f"write it out; its default is {getattr(used, name)!r}"
-                raise UserError(f"{PARAMS_FILE}, {path}", "it is missing, and DVC wants to see it there", remedy)
-            written, used = written[name], getattr(used, name)
+    for name in sorted(tracked - settings.keys()):
+        remedy = f"write `{name}: {{}}`"
+        raise UserError(f"{PARAMS_FILE}, {name}", "it is missing, and DVC wants to see it there", remedy)
 
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
@@ -151,6 +148,7 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(where, f"its YAML cannot be read: {found}", "correct it") from None
     if not isinstance(values, dict):
         raise UserError(str(path), "it holds no settings", "restore it from Git")
+    require_no_moved_settings(str(path), values)
     try:
         return Params.model_validate(values)
     except ValidationError as error:

@@ -32,7 +32,7 @@ class Connection:
         """Where the project's job data goes: as set, or the default bucket of AWS's SDK."""
         if settings.s3_prefix:
             return settings.s3_prefix
-        with explaining("sagemaker.s3_prefix", "ask for the account's number"):
+        with explaining("execution.sagemaker.s3_prefix", "ask for the account's number"):
             account = self.client("sts").get_caller_identity()["Account"]
         return f"s3://sagemaker-{self.region}-{account}/tuneproof"
 
@@ -47,7 +47,7 @@ class Connection:
             return str(image_uris.retrieve("vllm", self.region, IMAGE_VERSION, instance_type=instance_type))
         except ValueError as error:
             where = f"region {self.region}, {settings.instance_types[0]}"
-            remedy = "set sagemaker.image_uri, or another region or instance type"
+            remedy = "set execution.sagemaker.image_uri, or another region or instance type"
             raise UserError(where, f"AWS's SDK knows no vLLM image ({error})", remedy) from None
 
 
@@ -73,7 +73,7 @@ def connect(settings: SageMaker) -> Connection:
     for name, module in PACKAGES.items():
         if not is_installed(module):
             remedy = f"install it with `{INSTALL}`, or set run_on: local"
-            raise UserError("generate.run_on: sagemaker", f"the package {name} is not installed", remedy)
+            raise UserError("execution.generate.run_on: sagemaker", f"the package {name} is not installed", remedy)
     import boto3
 
     for name, value in RETRIES.items():
@@ -91,14 +91,14 @@ def require_role(settings: SageMaker) -> None:
     """Raises a UserError where no role is named."""
     if not settings.role:
         remedy = "set it to the role that the job runs with; docs/sagemaker.md says what it must be allowed"
-        raise UserError("sagemaker.role", "there is none", remedy)
+        raise UserError("execution.sagemaker.role", "there is none", remedy)
 
 
 def checked_region(session: Any) -> str:
     """The session's region. Raises a UserError where there is none, or none of that name."""
     region = session.region_name
     if not region:
-        raise UserError("sagemaker.region", "there is none", "set it, or AWS_REGION, such as us-east-1")
+        raise UserError("execution.sagemaker.region", "there is none", "set it, or AWS_REGION, such as us-east-1")
     known = {
         name
         for partition in session.get_available_partitions()
@@ -106,6 +106,6 @@ def checked_region(session: Any) -> str:
     }
     if region not in known:
         raise UserError(
-            "sagemaker.region", f"boto3 knows no SageMaker in '{region[:40]}'", "correct it, or update boto3"
+            "execution.sagemaker.region", f"boto3 knows no SageMaker in '{region[:40]}'", "correct it, or update boto3"
         )
     return str(region)

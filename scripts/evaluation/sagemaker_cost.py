@@ -23,12 +23,14 @@ def longest_run_seconds(settings: SageMaker, instance_types: Sequence[str]) -> i
     price = dearest_price(settings, instance_types)
     if price is None:
         missing = [name for name in instance_types if name not in settings.prices_usd_per_hour]
-        remedy = "add it to sagemaker.prices_usd_per_hour"
-        raise UserError("sagemaker.max_cost_usd", f"the price of {', '.join(missing)} is not known", remedy)
+        remedy = "add it to execution.sagemaker.prices_usd_per_hour"
+        raise UserError("execution.sagemaker.max_cost_usd", f"the price of {', '.join(missing)} is not known", remedy)
     seconds = int(settings.max_cost_usd / price * SECONDS_PER_HOUR)
     if seconds < 60 * settings.assumed_startup_minutes:
         found = f"at {price:g} USD an hour it allows {seconds} s, which is less than the assumed start-up"
-        raise UserError("sagemaker.max_cost_usd", found, "raise it, or lower sagemaker.assumed_startup_minutes")
+        raise UserError(
+            "execution.sagemaker.max_cost_usd", found, "raise it, or lower execution.sagemaker.assumed_startup_minutes"
+        )
     return min(settings.max_runtime_seconds, seconds)
 
 

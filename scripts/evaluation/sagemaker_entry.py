@@ -78,7 +78,7 @@ def describe_machine() -> None:
 def check_room() -> None:
     """Raises a UserError where the project's folder, on the volume with room for weights, cannot be written to."""
     if not os.access(PROJECT, os.W_OK):
-        remedy = "choose an image that runs as root, as AWS's own do (sagemaker.image_uri)"
+        remedy = "choose an image that runs as root, as AWS's own do (execution.sagemaker.image_uri)"
         raise UserError("the container", f"{PROJECT} cannot be written to", remedy)
 
 
@@ -91,13 +91,13 @@ def hub_token() -> str | None:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.session import get_session
     except ImportError:
-        remedy = "choose an image that holds botocore, as AWS's own do (sagemaker.image_uri)"
+        remedy = "choose an image that holds botocore, as AWS's own do (execution.sagemaker.image_uri)"
         raise UserError("the container", "it has no botocore to fetch the Hub's token with", remedy) from None
     try:
         text = get_session().create_client("secretsmanager").get_secret_value(SecretId=name).get("SecretString", "")
     except (BotoCoreError, ClientError) as error:
         remedy = "check the name and that the job's role may read it (docs/sagemaker.md)"
-        raise UserError(f"sagemaker.hf_token_secret {name}", f"it cannot be read ({error})", remedy) from None
+        raise UserError(f"execution.sagemaker.hf_token_secret {name}", f"it cannot be read ({error})", remedy) from None
     return token_in(name, text)
 
 
@@ -109,7 +109,7 @@ def token_in(name: str, secret: str) -> str:
             token = json.loads(token).get(TOKEN_VARIABLE)
     if not isinstance(token, str) or not token or not token.isprintable() or " " in token:
         remedy = f"store the token alone, or as the field {TOKEN_VARIABLE}"
-        raise UserError(f"sagemaker.hf_token_secret {name}", "it holds no token", remedy)
+        raise UserError(f"execution.sagemaker.hf_token_secret {name}", "it holds no token", remedy)
     return token
 
 

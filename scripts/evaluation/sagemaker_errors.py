@@ -7,7 +7,7 @@ from typing import Any
 
 from evaluation.errors import UserError, one_line, warn
 
-SAME_REGION = "set sagemaker.region to the bucket's, or another bucket"
+SAME_REGION = "set execution.sagemaker.region to the bucket's, or another bucket"
 AGAIN = "then run again: rows that arrived are kept"
 THROTTLED = {
     "Throttling", "ThrottlingException", "ThrottledException", "RequestLimitExceeded", "TooManyRequestsException",
@@ -27,15 +27,15 @@ NAME_IS_TAKEN = "ResourceInUse"
 # What is wrong with a job, by words in what AWS or the job itself says of it, and what to do.
 JOB_FAILURES = (
     (("CapacityError", "InsufficientCapacity", "requested ML compute capacity"), "there is no capacity for it",
-     "run again later, or name further sagemaker.instance_types"),
+     "run again later, or name further execution.sagemaker.instance_types"),
     (("MaxRuntime", "maximum runtime"), "it ran into its time-out",
-     "raise sagemaker.max_runtime_seconds (or max_cost_usd), " + AGAIN),
+     "raise execution.sagemaker.max_runtime_seconds (or max_cost_usd), " + AGAIN),
     (("No space left on device", "disk is full", "Disk quota exceeded"), "it ran out of disk",
-     "raise sagemaker.volume_gib, " + AGAIN),
+     "raise execution.sagemaker.volume_gib, " + AGAIN),
     (("bucket is in this region",), "its bucket is in another region", SAME_REGION),
     (("pull algorithm container", "Cannot pull", "CannotPull", "Requested image not found", "manifest unknown",
       "does not exist in the registry", "ECR image"), "its image is missing or may not be pulled",
-     "correct sagemaker.image_uri, and let the role pull it (docs/sagemaker.md)"),
+     "correct execution.sagemaker.image_uri, and let the role pull it (docs/sagemaker.md)"),
     (("assume role", "assumed-role", "is not authorized to perform"), "its role lacks a right",
      "give the role the policy in docs/sagemaker.md, " + AGAIN),
 )  # fmt: skip
@@ -71,12 +71,14 @@ def explained(error: BaseException, where: str, doing: str) -> UserError:
         remedy = "set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
         return UserError("AWS", f"there are no usable credentials ({said})", remedy)
     if "assume role" in said or "RoleArn" in said or "roleArn" in said:
-        remedy = "correct sagemaker.role: it must exist and trust sagemaker.amazonaws.com (docs/sagemaker.md)"
+        remedy = "correct execution.sagemaker.role: it must exist and trust sagemaker.amazonaws.com (docs/sagemaker.md)"
         return UserError(where, f"SageMaker cannot take on the role ({said})", remedy)
     if code in DENIED:
         return UserError(where, f"you may not {doing} ({said})", "give yourself the policy in docs/sagemaker.md")
     if code == "NoSuchBucket":
-        return UserError(where, "there is no such bucket", "create it with `aws s3 mb`, or set sagemaker.s3_prefix")
+        return UserError(
+            where, "there is no such bucket", "create it with `aws s3 mb`, or set execution.sagemaker.s3_prefix"
+        )
     if code in ELSEWHERE:
         return bucket_elsewhere(where, "another region")
     if code == QUOTA:
@@ -84,9 +86,11 @@ def explained(error: BaseException, where: str, doing: str) -> UserError:
             where, f"your quota does not allow it ({said})", "ask AWS to raise it, or set other instance_types"
         )
     if is_passing(error):
-        return UserError(where, f"AWS does not answer ({said})", f"check the network and sagemaker.region, {AGAIN}")
+        return UserError(
+            where, f"AWS does not answer ({said})", f"check the network and execution.sagemaker.region, {AGAIN}"
+        )
     return UserError(
-        where, f"AWS refuses to {doing} ({said})", f"correct the section `sagemaker` of params.yaml, {AGAIN}"
+        where, f"AWS refuses to {doing} ({said})", f"correct the section `execution.sagemaker` of params.yaml, {AGAIN}"
     )
 
 

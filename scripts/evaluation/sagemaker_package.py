@@ -64,7 +64,8 @@ def job_params(job: Job, params: Params) -> str:
         "baseline": model,
         "questions": {"dataset": str(QUESTIONS_FILE)},
         "models": {model: own | {"id": "as resolved"}},
-        "generate": params.generate.model_dump(mode="json", exclude={"run_on"}),
+        "generate": params.generate.model_dump(mode="json"),
+        "execution": {"generate": params.execution.generate.of_model(model).model_dump(exclude={"key_variable"})},
         **NO_JUDGE,
     }
     return settings_text(settings)

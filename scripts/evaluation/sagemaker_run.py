@@ -38,8 +38,8 @@ def start_on_sagemaker(
 
     Raises a UserError when a package, the role, credentials, the region or the bucket are missing.
     """
-    connection = connect(params.sagemaker)
-    require_role(params.sagemaker)
+    connection = connect(params.execution.sagemaker)
+    require_role(params.execution.sagemaker)
     with Interrupts() as interrupts:  # without being told of one, a job would go on and be paid for
         yield Remote(job, params, questions, requests, connection, interrupts).ask
 
@@ -56,7 +56,7 @@ class Remote:
         aws: Connection,
         interrupts: Interrupts,
     ) -> None:
-        self.job, self.settings, self.requests, self.connection = job, params.sagemaker, requests, aws
+        self.job, self.settings, self.requests, self.connection = job, params.execution.sagemaker, requests, aws
         self.interrupts = interrupts
         self.where = f"model {job.resolved.model}"
         work = sha256_hex(canonical_json(sorted(request.key for request in requests)))[:WORK_DIGITS]
@@ -191,7 +191,7 @@ class Remote:
             reason = explained(error, "AWS", "stop the job").found
             warn(
                 f"{self.where}: the job {name} could not be stopped ({reason}); stop it in AWS's console, or it is "
-                "paid for until it ends by itself, after sagemaker.max_runtime_seconds at the latest"
+                "paid for until it ends by itself, after execution.sagemaker.max_runtime_seconds at the latest"
             )
             return False
         if stops:

@@ -1,4 +1,4 @@
-"""The section `sagemaker` of params.yaml: where a generation job runs, how long and for how much. No answer changes."""
+"""The section `execution.sagemaker` of params.yaml: where a generation job runs, how long, for how much."""
 
 import re
 from typing import Annotated, Literal, Self

@@ -24,7 +24,7 @@ class Starter:
         self, job: Job, params: Params, questions: Sequence[Question], aws: Connection, storage: Storage, jobs: Jobs
     ) -> None:
         """Takes the model, all settings and questions, the way to AWS, and where its data goes."""
-        self.job, self.params, self.settings, self.questions = job, params, params.sagemaker, questions
+        self.job, self.params, self.settings, self.questions = job, params, params.execution.sagemaker, questions
         self.aws, self.storage, self.jobs = aws, storage, jobs
         self.where = f"model {job.resolved.model}"
 
@@ -34,7 +34,8 @@ class Starter:
         longest_seconds = longest_run_seconds(self.settings, types)  # first: it tells of a cap that cannot be kept
         say(f"{self.where}: {estimate(self.job, self.settings, missing, types)}")
         if self.job.resolved.sha and not self.settings.hf_token_secret:
-            warn(f"{self.where}: sagemaker.hf_token_secret is not set, so the job can only fetch what is public")
+            unset = "execution.sagemaker.hf_token_secret is not set"
+            warn(f"{self.where}: {unset}, so the job can only fetch what is public")
         image_uri = self.aws.image_uri(self.settings)
         return Plan(
             name=name,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evaluation.judge_settings import Price
+from evaluation.execution_settings import Price
 from evaluation.records import Reply
 
 

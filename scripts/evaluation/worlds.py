@@ -6,6 +6,7 @@ They are never mixed: questions, models and judge come from the same world, and 
 from pathlib import Path
 
 from evaluation.errors import UserError
+from evaluation.execution_settings import TransformersExecution
 from evaluation.generate_settings import Model, Transformers
 from evaluation.judge_settings import Criterion
 from evaluation.params import Params
@@ -58,11 +59,15 @@ def embedded_params(params: Params) -> Params:
     judge = params.judge.model_copy(
         update={
             "backend": "embedded", "model": "embedded", "criteria": EMBEDDED_CRITERIA, "panel": (), "samples": 1,
-            "base_url": None, "served_as": None, "logprobs": False, "transport": "direct", "budget_usd": None,
+            "base_url": None, "served_as": None, "logprobs": False,
         }
     )  # fmt: skip
     generate = params.generate.model_copy(update={"sampling": short, "transformers": Transformers()})
-    changes = {"questions": questions, "models": models, "judge": judge, "generate": generate}
+    small = {"transformers": TransformersExecution(), "models": {}}  # whatever the user's models need
+    execution = params.execution.model_copy(update={"generate": params.execution.generate.model_copy(update=small)})
+    changes = {
+        "questions": questions, "models": models, "judge": judge, "generate": generate, "execution": execution,
+    }  # fmt: skip
     return params.model_copy(update=changes)
 
 

@@ -27,7 +27,7 @@ SIZES = (200, 2_000, 10_000)
 REPOSITORY = Path(__file__).parent.parent.parent
 SMALL_MODEL = REPOSITORY / "data" / "embedded" / "models" / "sft"
 WORDS = ("why", "how", "loss", "model", "data", "train", "batch", "token", "rate", "decay", "weight", "layer", "tune")
-ON_THE_CPU = {"dtype": "float32", "max_model_len": 512, "enforce_eager": True}
+ON_THE_CPU = {"dtype": "float32", "max_model_len": 512}
 
 
 def main() -> None:
@@ -36,6 +36,9 @@ def main() -> None:
     parser.add_argument("questions", type=int, nargs="*", default=SIZES)
     parser.add_argument("--model", type=Path, default=SMALL_MODEL, help="a model's folder, or its small files only")
     parser.add_argument("--vllm", type=json.loads, default=ON_THE_CPU, help="settings of generate.vllm")
+    parser.add_argument(
+        "--execution", type=json.loads, default={"enforce_eager": True}, help="settings of execution.generate.vllm"
+    )
     parser.add_argument("--max-tokens", type=int, default=48)
     parser.add_argument("--pairs", type=int, default=3, help="runs of each; more of them on a busy machine")
     parser.add_argument("--measure", action="store_true", help=argparse.SUPPRESS)
@@ -127,6 +130,7 @@ def memory_bytes(kind: str) -> int:
 
 def job_for(chosen: argparse.Namespace) -> Any:
     """The stage's work: the model asked in the Alpaca format, sampled, answers of about the same length."""
+    from evaluation.execution_settings import ModelExecution
     from evaluation.generate_settings import Generate, Model
     from evaluation.generation import Job
     from evaluation.records import ResolvedModel
@@ -140,7 +144,8 @@ def job_for(chosen: argparse.Namespace) -> Any:
         model="sft", run="real", dummy=False, embedded=False, engine="vllm", prompt="alpaca", requested=model,
         id=model, sha=None, content="benchmark",
     )  # fmt: skip
-    return Job(resolved, Model(id=model, prompt="alpaca"), settings)
+    execution = ModelExecution.model_validate({"vllm": chosen.execution})
+    return Job(resolved, Model(id=model, prompt="alpaca"), settings, execution)
 
 
 def questions_for(count: int) -> list[Any]:

@@ -142,7 +142,8 @@ def prepare(directory: Path, url: str, concurrency: int, answers: int) -> None:
     """Makes a project in `directory` whose judge is at `url`; the ledger is empty."""
     params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
     params["models"], params["baseline"] = {"sft": {"engine": "recorded", "path": "answers.jsonl"}}, "sft"
-    params["judge"] |= {"base_url": url, "concurrency": concurrency, "served_as": "benchmark"}
+    params["judge"] |= {"base_url": url, "served_as": "benchmark"}
+    params["execution"]["judge"]["concurrency"] = concurrency
     (directory / "params.yaml").write_text(yaml.safe_dump(params))
     part("write", directory, answers)
     for file in (directory / ".cache").glob("ledger.sqlite*"):
@@ -189,7 +190,7 @@ def stage(answers: int) -> dict[str, Any]:
     statuses = Counter[str]()
     tokens = 0
     with Ledger() as ledger:
-        cases = settle(judge_stage("sft", params, questions), stages_of_run(params, questions), params.judge, ledger)
+        cases = settle(judge_stage("sft", params, questions), stages_of_run(params, questions), params, ledger)
 
         def rows() -> Iterator[Any]:
             nonlocal tokens
@@ -209,7 +210,7 @@ def requests(params: Params, questions: dict[str, Question]) -> Iterator[dict[st
     """The bodies that the stage sends at first."""
     judge: Judge = params.judge
     with Ledger(Path(":memory:")) as ledger:
-        bench = Bench(judge, judge.criteria, ledger)
+        bench = Bench(judge, params.execution.judge, judge.criteria, ledger)
         for case in judge_stage("sft", params, questions).cases():
             yield bench.body(judge.model, case.messages(case.nonce))
 
@@ -217,7 +218,7 @@ def requests(params: Params, questions: dict[str, Question]) -> Iterator[dict[st
 def ideal_seconds(params: Params, questions: dict[str, Question]) -> float:
     """When the last reply would be there if nothing took time but the replies."""
     server = OpenAIServer(latency_seconds=LATENCY_SECONDS, latency_spread_seconds=SPREAD_SECONDS)
-    slots = [0.0] * params.judge.concurrency
+    slots = [0.0] * params.execution.judge.concurrency
     last = 0.0
     for body in requests(params, questions):
         end = heapq.heappop(slots) + server.latency_of(body)
@@ -234,7 +235,7 @@ def raw(answers: int) -> dict[str, Any]:
     bodies = requests(params, questions)
 
     async def send_all() -> None:
-        connector = aiohttp.TCPConnector(limit=params.judge.concurrency)
+        connector = aiohttp.TCPConnector(limit=params.execution.judge.concurrency)
         async with aiohttp.ClientSession(connector=connector) as session:
 
             async def work() -> None:
@@ -242,7 +243,7 @@ def raw(answers: int) -> dict[str, Any]:
                     async with session.post(f"{params.judge.base_url}/chat/completions", json=body) as response:
                         json.loads((await response.json())["choices"][0]["message"]["content"])
 
-            await asyncio.gather(*(work() for _ in range(params.judge.concurrency)))
+            await asyncio.gather(*(work() for _ in range(params.execution.judge.concurrency)))
 
     began, cpu = time.perf_counter(), time.process_time()
     asyncio.run(send_all())

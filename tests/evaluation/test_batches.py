@@ -50,7 +50,7 @@ def test_moving_between_transports_changes_no_result_and_buys_nothing(project: P
         project.run_ok("judge.py", "sft")
         written = project.files()["data/judgements/sft.jsonl"]
         bought = server.counts.paid.total()
-        project.set(judge__transport="direct")
+        project.set(execution__judge__transport="direct")
         project.run_ok("judge.py", "sft")
         assert project.files()["data/judgements/sft.jsonl"] == written
         assert server.counts.paid.total() == bought
@@ -172,7 +172,7 @@ def test_direct_requests_do_not_buy_what_a_batch_is_bringing(project: Project) -
         wait_until(lambda: "batch" in kinds(project), process)
         process.kill()
         process.communicate()
-        project.set(judge__transport="direct")
+        project.set(execution__judge__transport="direct")
         assert "batch batch-0 is under way" in project.error_line("judge.py", "sft")
         server._left["batch-0"] = 0
         project.run_ok("judge.py", "sft")
@@ -199,9 +199,9 @@ def test_only_what_the_budget_allows_is_submitted(project: Project) -> None:
             project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch", prices=PRICES, max_tokens=100,
             budget_usd=0.08,
         )  # fmt: skip
-        assert "judge.budget_usd" in project.error_line("judge.py", "sft")
+        assert "execution.judge.budget_usd" in project.error_line("judge.py", "sft")
         assert 0 < server.counts.paid.total() < 10
-        project.set(judge__budget_usd=5.0)
+        project.set(execution__judge__budget_usd=5.0)
         project.run_ok("judge.py", "sft")
         assert statuses(project) == {"ok"}
         assert server.counts.paid.total() == 10
@@ -212,5 +212,5 @@ def test_an_endpoint_without_batches_is_named(project: Project) -> None:
         with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
         line = project.error_line("judge.py", "sft", OPENAI_API_KEY="sk-planted")
         assert "its Batch API answered 404" in line
-        assert "set judge.transport: direct" in line
+        assert "set execution.judge.transport: direct" in line
         assert "sk-planted" not in line

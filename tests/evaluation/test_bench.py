@@ -8,6 +8,7 @@ from aiohttp import web
 
 from evaluation.bench import Bench
 from evaluation.cases import AnswerCase
+from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_prompts import NONCE_IN_KEYS, Material
 from evaluation.judge_settings import Judge, Panelist
 from evaluation.keys import content_key
@@ -19,6 +20,7 @@ from tests.judging import rows_of, with_answers
 from tests.servers.newer_models import NewerModels
 from tests.servers.openai_server import OpenAIServer
 
+EXECUTION = JudgeExecution()
 ANSWER = Answer(
     id="q", sample=0, prompt="", answer="Fine \u2603.", finish_reason="stop", error=None, prompt_tokens=None,
     answer_tokens=None, key="a",
@@ -48,7 +50,7 @@ def reply(attempt: int, status: str) -> dict[str, Any]:
 
 def test_a_key_is_the_hash_of_everything_that_determines_the_reply_and_nothing_else(ledger: Ledger) -> None:
     settings = judge(repeat=2, samples=2, served_as='a "label"')
-    bench = Bench(settings, settings.criteria, ledger)
+    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
     chain = bench.chains(case(settings))[1]
     body = bench.body("gpt-4o-mini", case(settings).messages(NONCE_IN_KEYS))
     everything = {
@@ -58,19 +60,19 @@ def test_a_key_is_the_hash_of_everything_that_determines_the_reply_and_nothing_e
 
 
 def test_what_changes_no_result_changes_no_key(ledger: Ledger) -> None:
-    first = judge()
-    second = judge(concurrency=1, timeout_seconds=1.0, transport="batch", budget_usd=1.0, prices={}, key_variable="KEY")
+    settings = judge()
+    other = JudgeExecution(concurrency=1, timeout_seconds=1.0, transport="batch", budget_usd=1.0, key_variable="KEY")
     keys = [
         bench.key(bench.chains(case(settings))[0], 1)
-        for settings in (first, second)
-        for bench in [Bench(settings, settings.criteria, ledger)]
+        for execution in (EXECUTION, other)
+        for bench in [Bench(settings, execution, settings.criteria, ledger)]
     ]
     assert keys[0] == keys[1]
 
 
 def test_a_chain_ends_with_a_usable_reply_or_the_last_attempt(ledger: Ledger) -> None:
     settings = judge(attempts=2)
-    bench = Bench(settings, settings.criteria, ledger)
+    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
     [chain] = bench.chains(case(settings))
     assert (chain.replies, chain.complete) == ([], False)
     ledger.put(bench.key(chain, 1), "reply", reply(1, "unreadable"))
@@ -79,13 +81,13 @@ def test_a_chain_ends_with_a_usable_reply_or_the_last_attempt(ledger: Ledger) ->
     ledger.put(bench.key(chain, 2), "reply", reply(2, "refused"))
     [again] = bench.chains(case(settings))
     assert ([one.status for one in again.replies], again.complete) == (["unreadable", "refused"], True)
-    more = Bench(judge(attempts=3), settings.criteria, ledger)
+    more = Bench(judge(attempts=3), EXECUTION, settings.criteria, ledger)
     assert not more.chains(case(settings))[0].complete
 
 
 def test_every_judge_and_sample_has_its_chain(ledger: Ledger) -> None:
     settings = judge(samples=2, panel=(Panelist(model="other"),))
-    bench = Bench(settings, settings.criteria, ledger)
+    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
     chains = bench.chains(case(settings))
     assert [(chain.panelist.model, chain.sample) for chain in chains] == [
         ("gpt-4o-mini", 0), ("gpt-4o-mini", 1), ("other", 0), ("other", 1),
@@ -166,7 +168,7 @@ def test_odd_logprobs_leave_the_score_as_written_and_the_reply_is_bought_once(
 
 def test_a_recorded_reply_reads_back_as_it_was(ledger: Ledger) -> None:
     settings = judge()
-    bench = Bench(settings, settings.criteria, ledger)
+    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
     [chain] = bench.chains(case(settings))
     written = Reply.model_validate({**reply(1, "ok"), "key": bench.key(chain, 1)})
     ledger.put(written.key, "reply", written.model_dump(exclude={"key"}))

@@ -6,7 +6,7 @@ import pytest
 from evaluation.bench import Bench
 from evaluation.budget import Budget
 from evaluation.errors import UserError
-from evaluation.judge_settings import Judge, Price
+from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.ledger import Ledger
 from evaluation.quotes import Quote
 from evaluation.reading import load_params
@@ -20,17 +20,13 @@ REPLY = Reply(
 )  # fmt: skip
 
 
-def judge(budget_usd: float | None, **changes: object) -> Judge:
-    settings = {"model": "j", "max_tokens": 10, "budget_usd": budget_usd, "prices": {"j": PRICE}, **changes}
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
-
-
-def budget(budget_usd: float | None, **changes: object) -> Budget:
-    settings = judge(budget_usd, **changes)
-    quote = Quote(settings)
+def budget(budget_usd: float | None, prices: dict[str, Price] | None = None) -> Budget:
+    judge = load_params(ROOT / "params.yaml").judge.model_copy(update={"model": "j", "max_tokens": 10})
+    execution = JudgeExecution(budget_usd=budget_usd, prices={"j": PRICE} if prices is None else prices)
+    quote = Quote(judge, execution)
     with Ledger(Path(":memory:")) as ledger:
-        quote.count("judge sft", Bench(settings, settings.criteria, ledger), [])
-    return Budget(settings, quote)
+        quote.count("judge sft", Bench(judge, execution, judge.criteria, ledger), [])
+    return Budget(judge, execution, quote)
 
 
 async def buy(purse: Budget, reply: Reply | None = REPLY, request_bytes: int = 10) -> None:

@@ -26,7 +26,7 @@ def test_a_rows_seed_depends_on_run_question_and_sample_alone() -> None:
 
 def test_the_key_holds_neither_device_nor_speed_nor_the_number_of_samples(workspace: Workspace) -> None:
     before = answer_key(workspace.job())
-    workspace.change(sampling={"samples": 3, "seed": 1}, transformers={"batch_size": 1, "device": "cpu"})
+    workspace.change(sampling={"samples": 3, "seed": 1}, execution={"transformers": {"batch_size": 1, "device": "cpu"}})
     assert answer_key(workspace.job()) == before
     assert set(before) == {"kind", "engine", "model", "adapter", "sampling", "stop"}
 

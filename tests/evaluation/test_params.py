@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from evaluation.errors import UserError
+from evaluation.execution_settings import Execution
 from evaluation.params import Params
 from evaluation.reading import load_params
 from tests.conftest import ROOT
@@ -32,9 +33,9 @@ BAD_SETTINGS = [
     ("dumy", True, "did you mean 'dummy'?"),
     ("dummy", "False", "dummy: input should be a valid boolean"),
     ("embedded", 1, "embedded: input should be a valid boolean"),
-    ("judge.concurency", 8, "did you mean 'concurrency'?"),
-    ("judge.concurrency", 0, "judge.concurrency: input should be greater than 0"),
-    ("judge.concurrency", 2.5, "judge.concurrency: input should be a valid integer"),
+    ("execution.judge.concurency", 8, "did you mean 'concurrency'?"),
+    ("execution.judge.concurrency", 0, "execution.judge.concurrency: input should be greater than 0"),
+    ("execution.judge.concurrency", 2.5, "execution.judge.concurrency: input should be a valid integer"),
     ("judge.temperature", 3, "judge.temperature: input should be less than or equal to 2"),
     ("judge.temperature", float("nan"), "judge.temperature: input should be"),
     ("judge.min_coverage", 95, "judge.min_coverage: input should be less than or equal to 1"),
@@ -98,6 +99,18 @@ BAD_SETTINGS = [
     ("generate.vllm.engine_args", {"x": float("inf")}, "its values must be texts, finite numbers"),
     ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "2024-01-01 is a date to YAML"),
     ("generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
+    ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "its values must be texts, finite numbers"),
+    ("generate.vllm.engine_args", {"max-num-seqs": 3}, "set execution.generate.vllm.max_num_seqs"),
+    ("execution.generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
+    ("execution.generate.run_on", "aws", "execution.generate.run_on: input should be 'local' or 'sagemaker'"),
+    ("execution.generate.models", {"sftt": {}}, "execution.generate.models: there is no 'sftt'; did you mean 'sft'?"),
+    ("execution.generate.models", {"sft": {"vlm": {}}}, "models.sft: there is no setting 'vlm'; did you mean 'vllm'?"),
+    ("execution.generate.models", {"sft": {"vllm": {"max_num_seqs": 0}}}, "models.sft.vllm.max_num_seqs: input should"),
+    ("execution.generate.models", {"sft": {"endpoint": {}}}, "models.sft: `endpoint` is only for engine endpoint, and"),
+    ("execution.generate.models", {"sft": {"key_variable": "K"}}, "`key_variable` is only for engine endpoint, and"),
+    ("execution.judge.key_variable", "sk-planted", "the name of an environment variable"),
+    ("execution.judge.key_variables", {"openai": "K"}, "key_variables: there is no 'openai'; known are none"),
+    ("executoin", {}, "did you mean 'execution'?"),
     ("questions.limit", -1, "questions.limit: input should be greater than 0"),
     ("questions.dataset", "", "questions.dataset: string should have at least 1 character"),
     ("decision.alpha", 0.9, "decision.alpha: input should be less than 0.5"),
@@ -175,6 +188,14 @@ def test_a_model_overrides_engine_and_settings_and_keeps_the_rest(tmp_path: Path
     assert params.generation("dpo") == params.generate
 
 
+def test_a_model_runs_as_all_do_but_for_what_is_set_for_it(tmp_path: Path) -> None:
+    params = changed("execution.generate.models", {"sft": {"vllm": {"max_num_seqs": 3}}})
+    params["execution"]["generate"]["vllm"] |= {"max_num_seqs": 7, "tensor_parallel_size": 2}
+    execution = load(params, tmp_path).execution.generate
+    assert execution.of_model("sft").vllm == execution.vllm.model_copy(update={"max_num_seqs": 3})
+    assert execution.of_model("dpo").vllm == execution.vllm
+
+
 def test_settings_cannot_be_changed_after_reading() -> None:
     params = load_params(ROOT / "params.yaml")
     with pytest.raises(ValueError, match="frozen"):
@@ -201,3 +222,10 @@ def test_the_shipped_file_holds_every_setting_at_its_default() -> None:
     for section in ("questions", "generate", "judge", "compare", "decision", "publish"):
         model: Any = Params.model_fields[section].annotation
         assert set(shipped[section]) == set(model.model_fields), section
+    prices = {"judge": {"prices"}, "sagemaker": {"prices_usd_per_hour"}}
+    execution = load_params(ROOT / "params.yaml").execution
+    assert execution.model_dump(exclude=prices) == Execution().model_dump(exclude=prices)
+    assert set(shipped["execution"]) == set(Execution.model_fields)
+    for section in ("generate", "judge", "sagemaker"):
+        model = Execution.model_fields[section].annotation
+        assert set(shipped["execution"][section]) == set(model.model_fields), section

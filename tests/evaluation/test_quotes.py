@@ -6,8 +6,9 @@ import pytest
 
 from evaluation.bench import Bench
 from evaluation.cases import AnswerCase
+from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.judge_prompts import Material
-from evaluation.judge_settings import Judge, Panelist, Price
+from evaluation.judge_settings import Judge, Panelist
 from evaluation.ledger import Ledger
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
 from evaluation.reading import load_params
@@ -15,6 +16,7 @@ from evaluation.records import Answer, Reply
 from tests.conftest import ROOT
 
 PRICE = Price(prompt=1.0, reply=10.0)
+EXECUTION = JudgeExecution(prices={"gpt-4o-mini": PRICE})
 REPLY = Reply(
     judge="gpt-4o-mini", model="m", attempt=1, status="ok", scores={"accuracy": 1, "style": 1}, probabilities=None,
     analyses=None, reply=None, error=None, prompt_tokens=500, reply_tokens=50, key="",
@@ -22,8 +24,7 @@ REPLY = Reply(
 
 
 def judge(**changes: Any) -> Judge:
-    settings = {"prices": {"gpt-4o-mini": PRICE}, **changes}
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
+    return load_params(ROOT / "params.yaml").judge.model_copy(update=changes)
 
 
 def cases(settings: Judge, count: int) -> list[AnswerCase]:
@@ -48,7 +49,7 @@ def buy(bench: Bench, some: list[AnswerCase], reply: Reply = REPLY) -> None:
 
 def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(ledger: Ledger) -> None:
     settings = judge()
-    bench, quote = Bench(settings, settings.criteria, ledger), Quote(settings)
+    bench, quote = Bench(settings, EXECUTION, settings.criteria, ledger), Quote(settings, EXECUTION)
     assert quote.count("judge sft", bench, cases(settings, 30)) == set(range(30))
     estimate = quote.estimate()
     sizes = [len(chain.request) for case in cases(settings, 30) for chain in bench.chains(case)]
@@ -61,9 +62,9 @@ def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(led
 
 def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
     settings = judge()
-    bench = Bench(settings, settings.criteria, ledger)
+    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
     buy(bench, cases(settings, 20))
-    quote = Quote(settings)
+    quote = Quote(settings, EXECUTION)
     assert quote.count("judge sft", bench, cases(settings, 50)) == set(range(20, 50))
     estimate = quote.estimate()
     assert estimate.prompt_tokens == pytest.approx(30 * 500)
@@ -75,9 +76,9 @@ def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
 
 def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: Ledger) -> None:
     settings = judge(attempts=2)
-    bench = Bench(settings, settings.criteria, ledger)
+    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
     buy(bench, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
-    quote = Quote(settings)
+    quote = Quote(settings, EXECUTION)
     quote.count("judge sft", bench, cases(settings, 1))
     assert (quote.recorded, quote.estimate().replies) == (1, 1)
     assert quote.spent_usd == pytest.approx(PRICE.cost_usd(500, 50))
@@ -85,8 +86,8 @@ def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: L
 
 def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None:
     settings = judge(panel=(Panelist(model="house-judge"),))
-    quote = Quote(settings)
-    quote.count("judge sft", Bench(settings, settings.criteria, ledger), cases(settings, 3))
+    quote = Quote(settings, EXECUTION)
+    quote.count("judge sft", Bench(settings, EXECUTION, settings.criteria, ledger), cases(settings, 3))
     assert quote.unpriced == ["house-judge"]
     assert quote.estimate().usd is None
     assert "an unknown cost" in quote.lines()[0]
@@ -95,11 +96,12 @@ def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None
 
 def test_a_quote_beyond_the_budget_says_so_before_anything_is_bought(ledger: Ledger) -> None:
     for budget, told in ((1e-3, True), (1e3, False), (None, False)):
-        settings = judge(budget_usd=budget)
-        quote = Quote(settings)
-        quote.count("judge sft", Bench(settings, settings.criteria, ledger), cases(settings, 30))
+        settings, capped = judge(), EXECUTION.model_copy(update={"budget_usd": budget})
+        quote = Quote(settings, capped)
+        quote.count("judge sft", Bench(settings, capped, settings.criteria, ledger), cases(settings, 30))
         found = [line for line in quote.lines() if "the run will stop there, unfinished" in line]
-        assert found == (["that is more than judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"] * told)
+        line = "that is more than execution.judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"
+        assert found == [line] * told
 
 
 def test_what_a_reply_cost() -> None:

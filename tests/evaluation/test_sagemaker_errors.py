@@ -83,14 +83,18 @@ def forbid(action: str, pattern: str) -> Callable[[LocalAWS], None]:
 @pytest.mark.parametrize(
     ("fault", "found", "remedy"),
     [
-        (refuse_roles, "SageMaker cannot take on the role (", "correct sagemaker.role"),
-        (miss_images, "its image is missing or may not be pulled (", "correct sagemaker.image_uri"),
-        (be_full, "there is no capacity for it (", "run again later, or name further sagemaker.instance_types"),
+        (refuse_roles, "SageMaker cannot take on the role (", "correct execution.sagemaker.role"),
+        (miss_images, "its image is missing or may not be pulled (", "correct execution.sagemaker.image_uri"),
+        (
+            be_full,
+            "there is no capacity for it (",
+            "run again later, or name further execution.sagemaker.instance_types",
+        ),
         (allow_nothing, "your quota does not allow it (", "ask AWS to raise it"),
-        (run_out_of_disk, "it ran out of disk (", "raise sagemaker.volume_gib"),
-        (lose_the_bucket_in_the_job, "its bucket is in another region (", "set sagemaker.region"),
+        (run_out_of_disk, "it ran out of disk (", "raise execution.sagemaker.volume_gib"),
+        (lose_the_bucket_in_the_job, "its bucket is in another region (", "set execution.sagemaker.region"),
         (expire, "AWS: the credentials have expired", "log in again"),
-        (lie_elsewhere, "the bucket is in another region", "set sagemaker.region"),
+        (lie_elsewhere, "the bucket is in another region", "set execution.sagemaker.region"),
         (forbid("sagemaker:CreateProcessingJob", "CreateProcessingJob"), "you may not create the job (", "the policy"),
         (forbid("s3:PutObject", "s3:PutObject"), "you may not upload the job's files (", "the policy"),
         (forbid("s3:ListBucket", "s3:List"), "you may not list the job's data (", "the policy"),
@@ -106,10 +110,10 @@ def test_each_failure_is_one_clear_line(
 
 
 def test_a_job_that_runs_into_its_time_out_says_so(workspace: Workspace, aws: LocalAWS) -> None:
-    workspace.set(sagemaker__max_runtime_seconds=1)
+    workspace.set(execution__sagemaker__max_runtime_seconds=1)
     line = error_line(workspace, aws)
     assert "it ran into its time-out (" in line
-    assert "raise sagemaker.max_runtime_seconds" in line
+    assert "raise execution.sagemaker.max_runtime_seconds" in line
 
 
 def test_the_last_log_lines_of_a_failed_job_are_shown(workspace: Workspace, aws: LocalAWS) -> None:
@@ -119,32 +123,35 @@ def test_the_last_log_lines_of_a_failed_job_are_shown(workspace: Workspace, aws:
 
 
 def test_a_bucket_that_is_not_there_is_said_before_anything_is_paid_for(workspace: Workspace, aws: LocalAWS) -> None:
-    workspace.set(sagemaker__s3_prefix="s3://nobody-has-this-bucket/jobs")
+    workspace.set(execution__sagemaker__s3_prefix="s3://nobody-has-this-bucket/jobs")
     assert error_line(workspace, aws) == (
         "error: s3://nobody-has-this-bucket/jobs/sft-60773ed10a20ed7d: there is no such bucket; "
-        "create it with `aws s3 mb`, or set sagemaker.s3_prefix"
+        "create it with `aws s3 mb`, or set execution.sagemaker.s3_prefix"
     )
     assert not aws.jobs.descriptions()
 
 
 def test_a_bucket_in_another_region_is_said_before_anything_is_paid_for(workspace: Workspace, aws: LocalAWS) -> None:
     aws.clients["s3"].create_bucket(Bucket="far-away", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"})
-    workspace.set(sagemaker__s3_prefix="s3://far-away/jobs")
-    assert ": the bucket is in eu-west-1; set sagemaker.region to the bucket's" in error_line(workspace, aws)
+    workspace.set(execution__sagemaker__s3_prefix="s3://far-away/jobs")
+    assert ": the bucket is in eu-west-1; set execution.sagemaker.region to the bucket's" in error_line(workspace, aws)
     assert not aws.jobs.descriptions()
 
 
 def test_without_a_prefix_it_is_the_default_bucket_of_the_sdk(workspace: Workspace, aws: LocalAWS) -> None:
-    workspace.set(sagemaker__s3_prefix=None)
+    workspace.set(execution__sagemaker__s3_prefix=None)
     assert "s3://sagemaker-us-east-1-123456789012/tuneproof/" in error_line(workspace, aws)
 
 
 @pytest.mark.parametrize(
     ("settings", "line"),
     [
-        ({"role": None}, "error: sagemaker.role: there is none; set it to the role that the job runs with"),
-        ({"region": "us-nowhere-9"}, "error: sagemaker.region: boto3 knows no SageMaker in 'us-nowhere-9'; correct it"),
-        ({"max_cost_usd": 0.01}, "error: sagemaker.max_cost_usd: at 1.515 USD an hour it allows 23 s"),
+        ({"role": None}, "error: execution.sagemaker.role: there is none; set it to the role that the job runs with"),
+        (
+            {"region": "us-nowhere-9"},
+            "execution.sagemaker.region: boto3 knows no SageMaker in 'us-nowhere-9'; correct it",
+        ),
+        ({"max_cost_usd": 0.01}, "error: execution.sagemaker.max_cost_usd: at 1.515 USD an hour it allows 23 s"),
         ({"max_cost_usd": 5.0, "prices_usd_per_hour": {"ml.g5.2xlarge": 1.5}}, "the price of ml.g6.2xlarge is not kno"),
     ],
 )
@@ -152,7 +159,7 @@ def test_a_setting_that_cannot_work_is_said_at_once(
     workspace: Workspace, aws: LocalAWS, settings: dict[str, Any], line: str
 ) -> None:
     for name, value in settings.items():
-        workspace.set(**{f"sagemaker__{name}": value})
+        workspace.set(**{f"execution__sagemaker__{name}": value})
     assert line in error_line(workspace, aws)
     assert not aws.jobs.descriptions()
 
@@ -168,11 +175,11 @@ def test_a_profile_that_is_not_there_is_one_line(workspace: Workspace, aws: Loca
 
 def test_no_region_is_one_line(workspace: Workspace, aws: LocalAWS) -> None:
     line = error_line(workspace, aws, AWS_DEFAULT_REGION="")
-    assert line == "error: sagemaker.region: there is none; set it, or AWS_REGION, such as us-east-1"
+    assert line == "error: execution.sagemaker.region: there is none; set it, or AWS_REGION, such as us-east-1"
 
 
 def test_an_aws_that_never_answers_is_given_up_after_the_patience(workspace: Workspace, aws: LocalAWS) -> None:
-    workspace.set(sagemaker__patience_seconds=0.1)
+    workspace.set(execution__sagemaker__patience_seconds=0.1)
     aws.jobs.faults.seconds_to_start = 60
     aws.faults.append(aws_faults.throttled("DescribeProcessingJob", times=aws_faults.FOREVER, after=3))
     assert "AWS does not answer (" in error_line(workspace, aws, AWS_MAX_ATTEMPTS="1")
@@ -195,7 +202,7 @@ def test_credentials_that_expire_while_the_job_runs_are_said_with_the_job_that_g
 
 
 def test_a_log_that_cannot_be_read_stops_nothing(workspace: Workspace, aws: LocalAWS) -> None:
-    workspace.set(sagemaker__patience_seconds=0.1)
+    workspace.set(execution__sagemaker__patience_seconds=0.1)
     aws.faults.append(aws_faults.throttled("^logs:", times=aws_faults.FOREVER))
     said = workspace.run_ok("generate.py", "sft", **aws.environment(), AWS_MAX_ATTEMPTS="1")
     assert "generated 12 of 12 answers" in said

@@ -31,7 +31,11 @@ def unpacked(files: dict[str, str | Path], root: Path) -> Path:
     "settings",
     [
         {},
-        {"engine": "vllm", "vllm": {"max_model_len": 300, "engine_args": {"kv_cache_dtype": "fp8"}}},
+        {
+            "engine": "vllm",
+            "vllm": {"max_model_len": 300, "engine_args": {"kv_cache_dtype": "fp8"}},
+            "execution": {"vllm": {"max_num_seqs": 3, "enforce_eager": True}},
+        },
         {"system": "Be kind.", "stop": ["###", "\n\n"], "sampling": {"samples": 3, "temperature": 0.0}},
         {"prompt": "alpaca", "transformers": {"dtype": "float32"}},
     ],
@@ -50,8 +54,10 @@ def test_the_job_renders_the_same_keys(
     there = Job(
         ResolvedModel.model_validate_json((root / "data/resolved/sft.json").read_bytes()),
         params.models["sft"], params.generation("sft"),
+        params.execution.generate.of_model("sft"),
     )  # fmt: skip
-    assert params.generate.run_on == "local"
+    assert params.execution.generate.run_on == "local"
+    assert there.execution == job.execution
     assert [request.key for request in engine.render(there, workspace.questions)] == [one.key for one in requests]
 
 
@@ -70,10 +76,11 @@ def test_the_embedded_world_is_packaged_too(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace")
     params = embedded_params(workspace.settings)
     resolved = workspace.resolve(run="embedded", embedded=True)
-    job = Job(resolved, params.models["sft"], params.generation("sft"))
+    execution = params.execution.generate.of_model("sft")
+    job = Job(resolved, params.models["sft"], params.generation("sft"), execution)
     root = unpacked(project_files(job, params, workspace.questions, []), tmp_path / "project")
     again = embedded_params(load_params(root / "params.yaml"))
-    assert again.generation("sft") == params.generation("sft").model_copy(update={"run_on": "local"})
+    assert again.generation("sft") == params.generation("sft")
 
 
 def resolved_model(**changes: Any) -> ResolvedModel:

@@ -11,7 +11,7 @@ TOKEN = "hf_abcdefghijklmnopqrstuvwxyz012345"
 
 
 def test_the_shipped_settings_are_the_defaults_and_the_prices() -> None:
-    shipped = load_params(ROOT / "params.yaml").sagemaker
+    shipped = load_params(ROOT / "params.yaml").execution.sagemaker
     assert shipped.model_copy(update={"prices_usd_per_hour": {}}) == SageMaker()
     assert set(shipped.prices_usd_per_hour) == set(shipped.instance_types)
 

@@ -67,7 +67,7 @@ def test_two_queued_experiments_at_once_share_the_ledger(tmp_path: Path) -> None
         clone = Clone.of_this_repository(tmp_path / "clone")
         clone.use_recorded_models(server.base_url, questions=questions)
         params = clone.params()
-        params["judge"]["concurrency"] = concurrency
+        params["execution"]["judge"]["concurrency"] = concurrency
         clone.write_params(params)
         clone.commit("Settings")
         # Settings that are tracked and change no reply; other ones for each stage, since DVC's run cache can fail an

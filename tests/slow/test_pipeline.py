@@ -89,9 +89,10 @@ def test_a_removed_model_leaves_nothing_behind(clone: Clone) -> None:
 
 def test_settings_of_speed_rerun_nothing(clone: Clone) -> None:
     params = clone.params()
-    params["judge"] |= {"concurrency": 3, "timeout_seconds": 5.0, "budget_usd": None}
-    params["generate"]["endpoint"]["concurrency"] = 2
-    params["generate"]["vllm"] |= {"gpu_memory_utilization": 0.5, "max_num_seqs": 7}
+    params["execution"]["judge"] |= {"concurrency": 3, "timeout_seconds": 5.0, "budget_usd": 1.0, "prices": {}}
+    params["execution"]["generate"]["models"] = {"sft": {}}
+    params["execution"]["generate"]["vllm"] |= {"gpu_memory_utilization": 0.5, "max_num_seqs": 7}
+    params["execution"]["sagemaker"]["volume_gib"] = 200
     clone.write_params(params)
     assert clone.stages_run() == set()
 
@@ -176,7 +177,7 @@ def test_killing_the_whole_group_buys_nothing_again(tmp_path: Path) -> None:
         clone = Clone.of_this_repository(tmp_path / "clone")
         clone.use_recorded_models(server.base_url, questions=40)
         params = clone.params()
-        params["judge"]["concurrency"] = 4
+        params["execution"]["judge"]["concurrency"] = 4
         params["compare"]["enabled"] = False
         clone.write_params(params)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -32,7 +32,7 @@ def workspace(tmp_path: Path) -> Workspace:
     """A workspace whose job hands its rows over in several parts, which stay in S3."""
     workspace = sagemaker_workspace(tmp_path / "workspace", keep=True)
     workspace.ask(instructions(ROWS))
-    workspace.change(transformers={"batch_size": 1})
+    workspace.change(execution={"transformers": {"batch_size": 1}})
     return workspace
 
 
@@ -60,7 +60,7 @@ def test_ctrl_c_and_the_end_of_a_ci_job_stop_the_job_and_keep_its_rows(
 
 def test_a_job_that_ctrl_c_leaves_is_taken_up_again(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.ask(instructions(FEW_ROWS))
-    workspace.set(sagemaker__on_interrupt="leave")
+    workspace.set(execution__sagemaker__on_interrupt="leave")
     aws.jobs.faults.rows_to_stand_still = 1
     process = started(workspace, aws)
     wait_until(lambda: recorded_rows(workspace) > 0, process)

@@ -31,7 +31,8 @@ def test_smoke_command_and_rehearsal_on_sagemaker_give_the_local_answers_and_swi
     clone = Clone.of_this_repository(tmp_path / "clone")
     params = clone.params()
     own = {"poll_seconds": 0.5, "hf_token_secret": "tuneproof/hf-token"}
-    clone.write_params(params | {"sagemaker": params["sagemaker"] | own})
+    params["execution"]["sagemaker"] |= own
+    clone.write_params(params)
     clone.commit("A secret")
     with LocalAWS() as aws:
         aws.create_bucket(DEFAULT_BUCKET)
@@ -39,7 +40,7 @@ def test_smoke_command_and_rehearsal_on_sagemaker_give_the_local_answers_and_swi
         environment = aws.environment() | NO_HUB
         run_the_smoke_command(clone, aws, environment)
         clone.git("checkout", "params.yaml")
-        on_sagemaker = ("-S", "generate.run_on=sagemaker", "-S", f"sagemaker.role={ROLE}")
+        on_sagemaker = ("-S", "execution.generate.run_on=sagemaker", "-S", f"execution.sagemaker.role={ROLE}")
         printed = clone.dvc("exp", "run", "-S", "dummy=true", *on_sagemaker, **environment)
         assert "dpo on SageMaker: " in printed
         assert len(aws.jobs.by_name) == len(RECORDED), "the smoke command had made one model's answers"
@@ -48,12 +49,14 @@ def test_smoke_command_and_rehearsal_on_sagemaker_give_the_local_answers_and_swi
         calls = len(aws.calls)
         for run_on in ("local", "sagemaker"):
             params = clone.params()
-            clone.write_params(params | {"generate": params["generate"] | {"run_on": run_on}})
+            params["execution"]["generate"]["run_on"] = run_on
+            clone.write_params(params)
             assert clone.stages_run(**environment) == set()
         assert len(aws.calls) == calls
     (clone.root / ".cache" / "ledger.sqlite").unlink()
     params = clone.params()
-    clone.write_params(params | {"generate": params["generate"] | {"run_on": "local"}})
+    params["execution"]["generate"]["run_on"] = "local"
+    clone.write_params(params)
     assert run("python", "scripts/generate.py", "dpo", cwd=clone.root).returncode == 0
     assert outs(clone) == there
 

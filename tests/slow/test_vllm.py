@@ -17,7 +17,7 @@ from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import LOOSE_SAMPLING, Workspace, answered, instructions, make_workspace
 from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace
 from tests.servers.aws import LocalAWS
-from tests.slow.vllm_environment import SETTINGS, vllm_python, write_adapter, write_merged
+from tests.slow.vllm_environment import EXECUTION, SETTINGS, vllm_python, write_adapter, write_merged
 from tests.test_generate import recorded_rows, wait_for_rows
 from tests.waiting import PATIENCE_SECONDS
 
@@ -31,13 +31,16 @@ OVER_LONG = "word " * 600
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace, dict[str, Any]]]:
     """A workspace, and what its engines answered when they were asked in many ways."""
     root = tmp_path_factory.mktemp("vllm")
-    workspace = make_workspace(root / "workspace", engine="vllm", vllm=SETTINGS)
+    workspace = make_workspace(root / "workspace", execution=EXECUTION, engine="vllm", vllm=SETTINGS)
     workspace.ask([*instructions(400), OVER_LONG])
-    common = {"id": workspace.params()["models"]["sft"]["id"], "prompt": "alpaca", "engine": "vllm", "vllm": SETTINGS}
+    common = {
+        "id": workspace.params()["models"]["sft"]["id"], "prompt": "alpaca", "engine": "vllm", "vllm": SETTINGS,
+        "execution": EXECUTION,
+    }  # fmt: skip
     workspace.change("samples", **common, own_sampling={"samples": 3})
     workspace.change("stopped", **common | {"stop": ["e"]})
     workspace.change("greedy", **common, own_sampling=GREEDY)
-    workspace.change("one", **common | {"vllm": SETTINGS | {"max_num_seqs": 1}})
+    workspace.change("one", **common | {"execution": {"vllm": EXECUTION["vllm"] | {"max_num_seqs": 1}}})
     for seed, name in enumerate(("first", "second")):
         write_merged(root / f"{name}-merged", write_adapter(root / name, seed))
         workspace.change(name, **common, adapter=str(root / name), own_sampling=GREEDY)
@@ -121,7 +124,8 @@ def test_an_adapter_that_vllm_cannot_load_is_one_line(asked: tuple[Workspace, di
 def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     asked: tuple[Workspace, dict[str, Any]], tmp_path: Path
 ) -> None:
-    workspace = make_workspace(tmp_path / "workspace", engine="vllm", vllm=SETTINGS | {"max_num_seqs": 4})
+    execution = {"vllm": EXECUTION["vllm"] | {"max_num_seqs": 4}}
+    workspace = make_workspace(tmp_path / "workspace", execution=execution, engine="vllm", vllm=SETTINGS)
     workspace.ask([*instructions(200), OVER_LONG])
     running = workspace.process(python=vllm_python())
     wait_for_rows(workspace, running, 50)
@@ -189,7 +193,7 @@ def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[
     """The client has no vLLM; the container has nothing but vLLM's own environment."""
     workspace = sagemaker_workspace(tmp_path / "workspace")
     workspace.ask(instructions(40))
-    workspace.change(engine="vllm", vllm=SETTINGS)
+    workspace.change(engine="vllm", vllm=SETTINGS, execution=EXECUTION)
     with LocalAWS(vllm_python()) as aws:
         aws.create_bucket(BUCKET)
         said = workspace.run_ok("generate.py", "sft", **aws.environment())

@@ -50,7 +50,7 @@ def test_the_same_seeds_give_the_same_answers_whatever_the_concurrency(workspace
     workspace.run_ok("generate.py", "sft")
     expected = workspace.texts()
     (workspace.root / ".cache" / "ledger.sqlite").unlink()
-    workspace.change(endpoint={"concurrency": 3})
+    workspace.change(execution={"endpoint": {"concurrency": 3}})
     workspace.run_ok("generate.py", "sft")
     assert workspace.texts() == expected
     assert "0 to generate" in workspace.run_ok("generate.py", "sft")

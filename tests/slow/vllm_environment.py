@@ -10,7 +10,8 @@ import pytest
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import SMALL_MODELS
 
-SETTINGS = {"dtype": "float32", "max_model_len": 512, "enforce_eager": True, "max_num_seqs": 128}
+SETTINGS = {"dtype": "float32", "max_model_len": 512}
+EXECUTION = {"vllm": {"enforce_eager": True, "max_num_seqs": 128}}
 LORA_SCALE = 8.0  # lora_alpha over r
 
 

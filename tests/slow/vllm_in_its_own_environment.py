@@ -22,7 +22,8 @@ Saved = dict[str, list[str | int | None]]
 
 def job_of(model: str) -> Job:
     params = load_params()
-    return Job(resolved_model(model), params.models[model], params.generation(model))
+    execution = params.execution.generate.of_model(model)
+    return Job(resolved_model(model), params.models[model], params.generation(model), execution)
 
 
 def ask(engine: vllm.Engine, model: str, first: int | None = None, shuffled: bool = False) -> Saved:

@@ -55,14 +55,14 @@ def start(job: Job) -> Iterator[Ask]:
         asyncio.run(ask_all(requests, save))
 
     async def ask_all(requests: Sequence[Request], save: Save) -> None:
-        settings = job.settings.endpoint
+        execution = job.execution.endpoint
         async with Client(
             address,
             key,
             label=label,
             key_variable=variable,
-            concurrency=settings.concurrency,
-            timeout_seconds=settings.timeout_seconds,
+            concurrency=execution.concurrency,
+            timeout_seconds=execution.timeout_seconds,
         ) as client:
             await Questioner(job, client).ask_all(requests, save)
 
@@ -71,8 +71,8 @@ def start(job: Job) -> Iterator[Ask]:
 
 def key_variable(job: Job) -> str | None:
     """The variable with the endpoint's key. OpenAI's key goes to OpenAI and nowhere else unless it is named."""
-    if job.model.key_variable or not is_openai(endpoint_address(job.model.base_url)):
-        return job.model.key_variable
+    if job.execution.key_variable or not is_openai(endpoint_address(job.model.base_url)):
+        return job.execution.key_variable
     return OPENAI_KEY_VARIABLE
 
 
@@ -95,7 +95,7 @@ class Questioner:
             except TransportFailure as failure:
                 self.failures.append(str(failure))
 
-        await work_through(requests, answer, self.job.settings.endpoint.concurrency)
+        await work_through(requests, answer, self.job.execution.endpoint.concurrency)
         if self.failures:
             found = f"{len(self.failures)} of {len(requests)} got no answer, the last because {self.failures[-1]}"
             raise UserError(f"model {self.job.resolved.model}", found, "run again: what arrived is kept")

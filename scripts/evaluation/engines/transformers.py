@@ -61,7 +61,7 @@ def batches(job: Job, requests: Sequence[Request], context_tokens: int) -> Itera
         return allowed_tokens(job, request, context_tokens)
 
     ordered = sorted(requests, key=lambda request: len(request.token_ids))
-    size = job.settings.transformers.batch_size
+    size = job.execution.transformers.batch_size
     for _, group in groupby(ordered, key=steps):
         while batch := list(islice(group, size)):
             yield batch
@@ -81,7 +81,8 @@ def load_model(job: Job, folder: Path) -> tuple[Any, EngineDescription]:
         raise missing_package("transformers", "torch", "base") from None
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
-    device = choose_device() if job.settings.transformers.device == "auto" else job.settings.transformers.device
+    chosen = job.execution.transformers.device
+    device = choose_device() if chosen == "auto" else chosen
     dtype: str = job.settings.transformers.dtype
     if device == "cpu":
         small = sum(file.stat().st_size for file in folder.glob("*.safetensors")) < SMALL_MODEL_BYTES
@@ -98,7 +99,9 @@ def load_model(job: Job, folder: Path) -> tuple[Any, EngineDescription]:
         model = model.to(device).eval()
     except Exception as error:  # whatever the library raises for a broken checkpoint or a device that is not there
         found = f"the model does not load on {device} ({shortened(error)})"
-        raise UserError(job.resolved.id, found, "check the model's files and generate.transformers") from error
+        raise UserError(
+            job.resolved.id, found, "check the model's files and execution.generate.transformers"
+        ) from error
     # The settings in params.yaml are the only ones: no penalty or forced token of the model's own.
     model.generation_config = transformers.GenerationConfig()
     version = f"transformers {transformers.__version__}, torch {torch.__version__}"
@@ -152,7 +155,7 @@ def readable_lack_of_memory(model: Any, rows: int) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError:
         found = f"a batch of {rows} does not fit into the memory of {model.device}"
-        remedy = "lower generate.transformers.batch_size and run again; finished answers are kept"
+        remedy = "lower execution.generate.transformers.batch_size and run again; finished answers are kept"
         raise UserError("engine transformers", found, remedy) from None
 
 

@@ -90,7 +90,7 @@ def load_engine(job: Job, folder: Path, log: Path) -> Any:
         return AsyncLLM.from_engine_args(AsyncEngineArgs(**engine_arguments(job, folder)))
     except Exception as error:  # whatever vLLM and what it stands on raise: settings, memory, drivers, weights
         found = f"vLLM does not start ({reason_in(log) or shortened(error)})"
-        raise UserError(f"model {job.resolved.model}", found, f"correct generate.vllm or see {log}") from None
+        raise UserError(f"model {job.resolved.model}", found, f"correct the settings of vllm or see {log}") from None
 
 
 def engine_arguments(job: Job, folder: Path) -> dict[str, Any]:
@@ -99,6 +99,7 @@ def engine_arguments(job: Job, folder: Path) -> dict[str, Any]:
 
     settings = job.settings.vllm
     arguments: dict[str, Any] = settings.model_dump(exclude={"batch_invariant", "engine_args"})
+    arguments |= job.execution.vllm.model_dump()
     arguments |= {
         "model": str(folder),
         "generation_config": "vllm",  # the settings in params.yaml are the only ones
@@ -179,7 +180,7 @@ class Engine:
                 save(request, await self.generate(request, sampling))
 
         try:
-            self.runner.run(work_through(requests, answer, WINDOWS * self.job.settings.vllm.max_num_seqs))
+            self.runner.run(work_through(requests, answer, WINDOWS * self.job.execution.vllm.max_num_seqs))
         except (EngineDeadError, EngineGenerateError) as error:
             raise self.failure(error) from None
         except ValueError as error:  # vLLM refuses the request itself

@@ -156,7 +156,7 @@ def test_alpaca_is_refused_since_an_endpoint_has_a_template_of_its_own(workspace
 
 def test_the_address_is_in_no_key_when_the_endpoint_has_a_label(workspace: Workspace) -> None:
     before = [request.key for request in engine.render(workspace.job(), workspace.questions)]
-    workspace.change(base_url="http://127.0.0.1:9/v1", endpoint={"concurrency": 1})
+    workspace.change(base_url="http://127.0.0.1:9/v1", execution={"endpoint": {"concurrency": 1}})
     assert [request.key for request in engine.render(workspace.job(), workspace.questions)] == before
     workspace.change(system="Be brief.")
     assert not set(before) & {request.key for request in engine.render(workspace.job(), workspace.questions)}
@@ -169,16 +169,16 @@ def test_the_judges_key_is_not_sent_to_another_endpoint(
     answered(engine, workspace.job(), workspace.questions[:2])
     assert not any("sk-of-the-judge" in header for header in server.counts.keys)
     monkeypatch.setenv("OUR_KEY", "ours-only")
-    workspace.change(key_variable="OUR_KEY")
+    workspace.change(execution={"key_variable": "OUR_KEY"})
     answered(engine, workspace.job(), workspace.questions[:2])
     assert server.counts.keys["Bearer ours-only"] == 2
 
 
 def test_a_missing_key_is_one_line_before_anything_is_asked(workspace: Workspace, server: OpenAIServer) -> None:
-    workspace.change(key_variable="OUR_KEY")
+    workspace.change(execution={"key_variable": "OUR_KEY"})
     with pytest.raises(UserError, match=r"there is no OUR_KEY for ours; set OUR_KEY in the environment or in .env"):
         answered(engine, workspace.job(), workspace.questions)
-    workspace.change(key_variable=None, base_url=None)
+    workspace.change(execution={"key_variable": None}, base_url=None)
     with pytest.raises(UserError, match="there is no OPENAI_API_KEY"):
         answered(engine, workspace.job(), workspace.questions)
     assert not server.counts.requests

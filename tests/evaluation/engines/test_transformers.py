@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,7 @@ def test_answers_are_the_same_whatever_the_batch_and_the_order(workspace: Worksp
     expected = texts_of(answered(engine, workspace.job(), questions))
     assert len(set(expected.values())) == 40
     for batch_size, shuffled in ((1, False), (7, True), (64, True)):
-        workspace.change(transformers={"batch_size": batch_size})
+        workspace.change(execution={"transformers": {"batch_size": batch_size}})
         assert texts_of(answered(engine, workspace.job(), questions, shuffled)) == expected, batch_size
 
 
@@ -90,7 +91,7 @@ def test_the_sampled_tokens_follow_the_models_distribution(workspace: Workspace)
     import transformers
 
     workspace.change(sampling={"temperature": 1.2, "top_p": 0.8, "min_p": 0.03, "samples": 600, "max_tokens": 1})
-    workspace.change(transformers={"batch_size": 200})
+    workspace.change(execution={"transformers": {"batch_size": 200}})
     saved = answered(engine, workspace.job(), workspace.questions[:1])
     model = transformers.AutoModelForCausalLM.from_pretrained(SMALL_MODELS / "sft", dtype=torch.float64)
     with torch.inference_mode():
@@ -173,7 +174,7 @@ def test_what_determines_an_answer_is_in_its_key_and_how_fast_it_is_made_is_not(
         return {request.key for request in engine.render(workspace.job(), workspace.questions)}
 
     first = keys()
-    workspace.change(transformers={"batch_size": 3, "device": "cpu"})
+    workspace.change(execution={"transformers": {"batch_size": 3, "device": "cpu"}})
     assert keys() == first
     seen = set(first)
     for change in ({"transformers": {"dtype": "float64"}}, {"stop": ["x"]}, {"system": "Be brief."}):
@@ -186,7 +187,7 @@ def test_what_determines_an_answer_is_in_its_key_and_how_fast_it_is_made_is_not(
         seen |= keys()
     other = workspace.job().resolved.model_copy(update={"content": "other"})
     job = workspace.job()
-    requests = engine.render(type(job)(other, job.model, job.settings), workspace.questions)
+    requests = engine.render(replace(job, resolved=other), workspace.questions)
     assert not {request.key for request in requests} & seen
 
 
@@ -205,7 +206,7 @@ def test_pickled_weights_are_never_loaded(workspace: Workspace, own_model: Path)
 
 
 def test_a_device_that_is_not_there_is_one_line(workspace: Workspace) -> None:
-    workspace.change(transformers={"device": "mps"})
+    workspace.change(execution={"transformers": {"device": "mps"}})
     with pytest.raises(UserError, match="the model does not load on mps"):
         answered(engine, workspace.job(), workspace.questions)
 

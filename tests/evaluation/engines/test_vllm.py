@@ -50,7 +50,7 @@ def test_a_setting_that_only_makes_it_faster_or_smaller_buys_nothing_anew(
     workspace: Workspace, settings: dict[str, Any]
 ) -> None:
     before = keys(workspace)
-    workspace.change(vllm=settings)
+    workspace.change(execution={"vllm": settings})
     assert keys(workspace) == before
 
 

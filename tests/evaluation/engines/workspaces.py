@@ -46,14 +46,16 @@ class Workspace(Project):
         model: str = "sft",
         sampling: Mapping[str, Any] | None = None,
         own_sampling: Mapping[str, Any] | None = None,
+        execution: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        """Changes one model's settings (None takes one away), its own sampling, and the sampling of all."""
+        """Changes one model's settings (None takes one away), its own sampling and execution, the sampling of all."""
         values = self.params()
         changed = values["models"].get(model, {}) | settings
         changed["sampling"] = changed.get("sampling", {}) | dict(own_sampling or {})
         values["models"][model] = {name: value for name, value in changed.items() if value is not None}
         values["generate"]["sampling"] |= sampling or {}
+        values["execution"]["generate"]["models"].setdefault(model, {}).update(execution or {})
         (self.root / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
         self.resolve(model)
 
@@ -84,7 +86,9 @@ class Workspace(Project):
 
     def job(self, model: str = "sft") -> Job:
         """What the engine is handed."""
-        return Job(self.resolve(model), self.settings.models[model], self.settings.generation(model))
+        settings = self.settings
+        execution = settings.execution.generate.of_model(model)
+        return Job(self.resolve(model), settings.models[model], settings.generation(model), execution)
 
     def answers(self, model: str = "sft") -> list[Answer]:
         """The rows that the stage wrote."""
@@ -124,8 +128,10 @@ def texts_of(saved: Sequence[tuple[Request, Result]]) -> Texts:
     return {(request.id, request.sample): result.answer for request, result in saved}
 
 
-def make_workspace(root: Path, questions: int = 12, **settings: Any) -> Workspace:
-    """A workspace with one model `sft`; `settings` are the model's."""
+def make_workspace(
+    root: Path, questions: int = 12, execution: Mapping[str, Any] | None = None, **settings: Any
+) -> Workspace:
+    """A workspace with one model `sft`; `settings` are the model's, and `execution` says how it runs."""
     (root / "data").mkdir(parents=True)
     model = {"id": str(SMALL_MODELS / "sft"), "prompt": "alpaca", "engine": "transformers", **settings}
     scale = {"question": "Is it right?", "scale": {0: "No.", 1: "Yes."}}
@@ -133,9 +139,10 @@ def make_workspace(root: Path, questions: int = 12, **settings: Any) -> Workspac
         "baseline": "sft",
         "questions": {"dataset": "questions.jsonl"},
         "models": {"sft": model},
-        "generate": {"sampling": dict(LOOSE_SAMPLING), "transformers": {"device": "cpu"}},
+        "generate": {"sampling": dict(LOOSE_SAMPLING)},
         "judge": {"base_url": "http://localhost:9/v1", "criteria": {"accuracy": scale}},
         "compare": {"criteria": "Prefer the right one."},
+        "execution": {"generate": {"transformers": {"device": "cpu"}, "models": {"sft": dict(execution or {})}}},
     }
     (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
     workspace = Workspace(root)
