@@ -1,7 +1,7 @@
 """All of params.yaml as typed, frozen settings."""
 
 import re
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -53,8 +53,8 @@ class Publish(Settings):
         return self
 
 
-class Params(Settings):
-    """All of params.yaml."""
+class GenerationParams(Settings):
+    """What generate reads of params.yaml: all of it but judge and results."""
 
     dummy: bool = False
     embedded: bool = False
@@ -63,11 +63,6 @@ class Params(Settings):
     models: dict[str, Model] = Field(min_length=1)
     generate: Generate = Generate()
     sagemaker: SageMaker = SageMaker()
-    judge: Judge
-    compare: Compare
-    decision: Decision = Decision()
-    gate: Gate = Gate()
-    publish: Publish = Publish()
 
     @field_validator("models", mode="before")
     @classmethod
@@ -81,7 +76,7 @@ class Params(Settings):
 
     @model_validator(mode="after")
     def check_models(self) -> Self:
-        """Keys name files; the baseline is one of the models; models, judge and world fit together."""
+        """Keys name files; the baseline is one of the models; each model fits its engine."""
         for key, model in self.models.items():
             if not MODEL_KEY.fullmatch(key) or key in RESERVED_MODEL_KEYS or is_number(key):
                 raise ValueError(f"'{key[:40]}' cannot name a model; {MODEL_KEY_RULE}")
@@ -92,9 +87,6 @@ class Params(Settings):
                 raise ValueError(f"models.{key}.{place}: {problem}") from None
             except ValueError as error:
                 raise ValueError(f"models.{key}: {error}") from None
-        if self.judge.backend == "embedded" and not self.embedded:
-            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
-            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
         if self.baseline not in self.models:
             raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
         return self
@@ -108,6 +100,26 @@ class Params(Settings):
             values[section] |= getattr(model, section)
         return Generate.model_validate(values)
 
+
+class Params(GenerationParams):
+    """All of params.yaml."""
+
+    judge: Judge
+    compare: Compare
+    decision: Decision = Decision()
+    gate: Gate = Gate()
+    publish: Publish = Publish()
+
+    @model_validator(mode="after")
+    def check_judge(self) -> Self:
+        """Judge and world fit together."""
+        if self.judge.backend == "embedded" and not self.embedded:
+            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
+            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        return self
+
+
+AnyParams = TypeVar("AnyParams", bound=GenerationParams)
 
 PLAIN_WORDS = {  # pydantic's type of a complaint -> what is meant in YAML
     "tuple_type": "input should be a list, such as [a, b]",

@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from evaluation.errors import UserError
-from evaluation.params import Params
-from evaluation.reading import load_params
+from evaluation.params import GenerationParams, Params
+from evaluation.reading import load_params, load_sections, settings_text
 from tests.conftest import ROOT
 
 
@@ -152,6 +152,15 @@ def test_a_folder_in_the_files_place_says_so(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").mkdir()
     with pytest.raises(UserError, match="it cannot be read"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_section_that_is_not_asked_for_may_be_wrong_or_missing_but_none_may_be_misspelt(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(settings_text(changed("judge", {"bckend": "openai"})))
+    assert load_sections(GenerationParams, path).baseline == "baseline"
+    path.write_text(settings_text(changed("judgee", {})))
+    with pytest.raises(UserError, match="there is no setting 'judgee'"):
+        load_sections(GenerationParams, path)
 
 
 def test_samples_of_recorded_answers_may_be_set(tmp_path: Path) -> None:
