@@ -36,7 +36,7 @@ def main() -> None:
     model = parse_arguments().model
     load_secrets()
     resolved = read_record(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge, made_by="validate.py")
-    _, params = model_settings(model)
+    _, params = model_settings(model, Params)
     path = COMPARISONS_DIRECTORY / f"{model}.jsonl"
     if model == params.baseline or not params.compare.enabled:
         write_rows(path, [])

@@ -19,7 +19,7 @@ from evaluation.finished_rows import OpenRow, handed_over
 from evaluation.generation import Ask, Engine, Job, Request
 from evaluation.ledger import KEYS_PER_QUERY, Ledger
 from evaluation.needs import require_judge
-from evaluation.params import Params
+from evaluation.params import GenerationParams, Params
 from evaluation.progress import Progress
 from evaluation.records import (
     ANSWERS_DIRECTORY,
@@ -42,7 +42,8 @@ def main() -> None:
     """Takes what the ledger has, generates the rest, and writes the answers whole."""
     arguments = parse_arguments()
     load_secrets()
-    resolved, params = model_settings(arguments.model)
+    kind = GenerationParams if arguments.only else Params  # a job elsewhere is told of no judge
+    resolved, params = model_settings(arguments.model, kind)
     execution = params.execution.generate.of_model(arguments.model)
     job = Job(resolved, params.models[arguments.model], params.generation(arguments.model), execution)
     questions = read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
@@ -58,7 +59,8 @@ def main() -> None:
             f"{resolved.engine}; {len(requests) - len(missing)} answers are in the ledger, {len(missing)} to generate"
         )
         if missing:
-            require_judge(params)
+            if isinstance(params, Params):
+                require_judge(params)
             ledger.require_space(len(missing))
             generate(job, start(engine, job, params, questions, requests), missing, ledger, arguments.rows)
         if not arguments.only:
@@ -96,7 +98,7 @@ def chosen(requests: Sequence[Request], only: Path) -> list[Request]:
 
 
 def start(
-    engine: Engine, job: Job, params: Params, questions: Sequence[Question], requests: Sequence[Request]
+    engine: Engine, job: Job, params: GenerationParams, questions: Sequence[Question], requests: Sequence[Request]
 ) -> AbstractContextManager[Ask]:
     """What answers: the engine here, or the same engine in a job on SageMaker."""
     if params.execution.generate.run_on == "local":

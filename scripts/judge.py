@@ -37,7 +37,7 @@ def main() -> None:
     model = parse_arguments().model
     load_secrets()
     resolved = read_record(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge, made_by="validate.py")
-    _, params = model_settings(model)
+    _, params = model_settings(model, Params)
     questions = {question.id: question for question in read_rows(QUESTIONS_FILE, Question, made_by="validate.py")}
     say(f"judge {model}: {', '.join(one['model'] for one in resolved.judges)} on {', '.join(params.judge.criteria)}")
     embedded = params.judge.backend == "embedded"

@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Collection
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -63,8 +63,8 @@ class Publish(Settings):
         return self
 
 
-class Params(Settings):
-    """All of params.yaml."""
+class GenerationParams(Settings):
+    """What generate reads of params.yaml: all of it but judge and results."""
 
     dummy: bool = False
     embedded: bool = False
@@ -72,11 +72,6 @@ class Params(Settings):
     questions: Questions
     models: dict[str, Model] = Field(min_length=1)
     generate: Generate = Generate()
-    judge: Judge
-    compare: Compare
-    decision: Decision = Decision()
-    gate: Gate = Gate()
-    publish: Publish = Publish()
     execution: Execution = Execution()
 
     @field_validator("models", mode="before")
@@ -91,7 +86,7 @@ class Params(Settings):
 
     @model_validator(mode="after")
     def check_models(self) -> Self:
-        """Keys name files; the baseline is one of the models; models, judge and world fit together."""
+        """Keys name files; the baseline is one of the models; each model fits its engine."""
         for key, model in self.models.items():
             if not MODEL_KEY.fullmatch(key) or key in RESERVED_MODEL_KEYS or is_number(key):
                 raise ValueError(f"'{key[:40]}' cannot name a model; {MODEL_KEY_RULE}")
@@ -102,24 +97,19 @@ class Params(Settings):
                 raise ValueError(f"models.{key}.{place}: {problem}") from None
             except ValueError as error:
                 raise ValueError(f"models.{key}: {error}") from None
-        if self.judge.backend == "embedded" and not self.embedded:
-            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
-            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
         if self.baseline not in self.models:
             raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
         return self
 
     @model_validator(mode="after")
     def check_execution(self) -> Self:
-        """What `execution` holds for some models or judges is for some that there are, and of their engine."""
+        """What `execution` holds for some models is for models that there are, and of their engine."""
         for key, execution in self.execution.generate.models.items():
             require_known("execution.generate.models", key, self.models)
             try:
                 execution.check_for_engine(self.generation(key).engine)
             except ValueError as error:
                 raise ValueError(f"execution.generate.models.{key}: {error}") from None
-        for endpoint in self.execution.judge.key_variables:
-            require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
         return self
 
     def generation(self, key: str) -> Generate:
@@ -131,6 +121,28 @@ class Params(Settings):
             values[section] |= getattr(model, section)
         return Generate.model_validate(values)
 
+
+class Params(GenerationParams):
+    """All of params.yaml."""
+
+    judge: Judge
+    compare: Compare
+    decision: Decision = Decision()
+    gate: Gate = Gate()
+    publish: Publish = Publish()
+
+    @model_validator(mode="after")
+    def check_judge(self) -> Self:
+        """Judge and world fit together, and keys are named for judges that there are."""
+        if self.judge.backend == "embedded" and not self.embedded:
+            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
+            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        for endpoint in self.execution.judge.key_variables:
+            require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
+        return self
+
+
+AnyParams = TypeVar("AnyParams", bound=GenerationParams)
 
 PLAIN_WORDS = {  # pydantic's type of a complaint -> what is meant in YAML
     "tuple_type": "input should be a list, such as [a, b]",

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from evaluation.errors import UserError, one_line
 from evaluation.moved_settings import require_no_moved_settings
-from evaluation.params import Params, first_problem
+from evaluation.params import AnyParams, Params, first_problem
 
 PARAMS_FILE = Path("params.yaml")
 DVC_FILE = Path("dvc.yaml")
@@ -133,6 +133,11 @@ def require_tracked_sections() -> None:
 
 def load_params(path: Path = PARAMS_FILE) -> Params:
     """Reads and checks params.yaml; raises a UserError that names the setting that is wrong."""
+    return load_sections(Params, path)
+
+
+def load_sections(kind: type[AnyParams], path: Path = PARAMS_FILE) -> AnyParams:
+    """Reads and checks the sections of params.yaml that belong to `kind`; the others may be wrong or missing."""
     try:
         values = parse_settings(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -150,7 +155,8 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
         raise UserError(str(path), "it holds no settings", "restore it from Git")
     require_no_moved_settings(str(path), values)
     try:
-        return Params.model_validate(values)
+        others = Params.model_fields.keys() - kind.model_fields
+        return kind.model_validate({name: value for name, value in values.items() if name not in others})
     except ValidationError as error:
         place, problem = first_problem(error)
         raise UserError(f"{path}, {place}" if place else str(path), problem, "correct the setting") from None

@@ -9,7 +9,7 @@ from pathlib import Path
 from evaluation.finished_rows import OpenRow
 from evaluation.generation import Job, Request
 from evaluation.model_files import model_files
-from evaluation.params import Params
+from evaluation.params import GenerationParams
 from evaluation.places import SCRIPTS, local_path
 from evaluation.reading import PARAMS_FILE, settings_text
 from evaluation.records import (
@@ -23,18 +23,9 @@ from evaluation.records import (
 )
 from evaluation.sagemaker_entry import OPEN_ROWS_FILE
 
-# params.yaml cannot be without a judge; this one is never asked, and at an address of its own it needs no key.
-NO_JUDGE = {
-    "judge": {
-        "base_url": "http://nowhere.invalid/v1",
-        "criteria": {"none": {"question": "None.", "scale": {0: "No.", 1: "Yes."}}},
-    },
-    "compare": {"enabled": False, "criteria": "None."},
-}
-
 
 def project_files(
-    job: Job, params: Params, questions: Sequence[Question], missing: Sequence[Request]
+    job: Job, params: GenerationParams, questions: Sequence[Question], missing: Sequence[Request]
 ) -> dict[str, str | Path]:
     """The project folder of the job by name: texts, and files of this machine."""
     wanted = {request.id for request in missing}
@@ -54,7 +45,7 @@ def scripts() -> dict[str, str | Path]:
     return {f"scripts/{path.relative_to(SCRIPTS)}": path for path in paths}
 
 
-def job_params(job: Job, params: Params) -> str:
+def job_params(job: Job, params: GenerationParams) -> str:
     """params.yaml of the job: this model alone, run where the job runs."""
     model = job.resolved.model
     # Where the weights lie is in the resolved file; here it would be a path of this machine.
@@ -66,7 +57,6 @@ def job_params(job: Job, params: Params) -> str:
         "models": {model: own | {"id": "as resolved"}},
         "generate": params.generate.model_dump(mode="json"),
         "execution": {"generate": params.execution.generate.of_model(model).model_dump(exclude={"key_variable"})},
-        **NO_JUDGE,
     }
     return settings_text(settings)
 

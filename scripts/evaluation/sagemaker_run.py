@@ -14,7 +14,7 @@ from evaluation.generation import Ask, Job, Request, Save
 from evaluation.interrupts import Interrupts
 from evaluation.keys import canonical_json, sha256_hex
 from evaluation.ledger import Ledger
-from evaluation.params import Params
+from evaluation.params import GenerationParams
 from evaluation.records import Question
 from evaluation.sagemaker_connection import Connection, connect, require_role
 from evaluation.sagemaker_cost import bill
@@ -32,7 +32,7 @@ SECONDS_TO_STOP = 180  # AWS gives a container 120 to end
 
 @contextmanager
 def start_on_sagemaker(
-    job: Job, params: Params, questions: Sequence[Question], requests: Sequence[Request]
+    job: Job, params: GenerationParams, questions: Sequence[Question], requests: Sequence[Request]
 ) -> Iterator[Ask]:
     """Gives what has requests answered by a job. `requests` are all of the model's, also those that are answered.
 
@@ -50,7 +50,7 @@ class Remote:
     def __init__(
         self,
         job: Job,
-        params: Params,
+        params: GenerationParams,
         questions: Sequence[Question],
         requests: Sequence[Request],
         aws: Connection,

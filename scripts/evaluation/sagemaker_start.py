@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from evaluation.errors import one_line, say, warn
 from evaluation.generation import Job, Request
-from evaluation.params import Params
+from evaluation.params import GenerationParams
 from evaluation.records import Question
 from evaluation.sagemaker_connection import Connection
 from evaluation.sagemaker_cost import estimate, longest_run_seconds
@@ -21,7 +21,13 @@ class Starter:
     """Starts jobs of one model."""
 
     def __init__(
-        self, job: Job, params: Params, questions: Sequence[Question], aws: Connection, storage: Storage, jobs: Jobs
+        self,
+        job: Job,
+        params: GenerationParams,
+        questions: Sequence[Question],
+        aws: Connection,
+        storage: Storage,
+        jobs: Jobs,
     ) -> None:
         """Takes the model, all settings and questions, the way to AWS, and where its data goes."""
         self.job, self.params, self.settings, self.questions = job, params, params.execution.sagemaker, questions

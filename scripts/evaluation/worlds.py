@@ -8,9 +8,9 @@ from pathlib import Path
 from evaluation.errors import UserError
 from evaluation.execution_settings import TransformersExecution
 from evaluation.generate_settings import Model, Transformers
-from evaluation.judge_settings import Criterion
-from evaluation.params import Params
-from evaluation.reading import load_params
+from evaluation.judge_settings import Criterion, Judge
+from evaluation.params import AnyParams, Params
+from evaluation.reading import load_sections
 from evaluation.records import RESOLVED_DIRECTORY, ResolvedModel, Run, read_record
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
@@ -38,7 +38,7 @@ def checkpoint_for(key: str, baseline: str) -> Path:
     return EMBEDDED_DIRECTORY / "models" / name
 
 
-def embedded_params(params: Params) -> Params:
+def embedded_params(params: AnyParams) -> AnyParams:
     """The user's settings with questions, models and judge replaced by the embedded ones, all together."""
     sampling = params.generate.sampling
     short = sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, EMBEDDED_MAX_TOKENS)})
@@ -56,22 +56,28 @@ def embedded_params(params: Params) -> Params:
         key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="transformers")
         for key in params.models
     }
-    judge = params.judge.model_copy(
+    generate = params.generate.model_copy(update={"sampling": short, "transformers": Transformers()})
+    small = {"transformers": TransformersExecution(), "models": {}}  # whatever the user's models need
+    execution = params.execution.model_copy(update={"generate": params.execution.generate.model_copy(update=small)})
+    changes: dict[str, object] = {
+        "questions": questions, "models": models, "generate": generate, "execution": execution,
+    }  # fmt: skip
+    if isinstance(params, Params):
+        changes["judge"] = embedded_judge(params.judge)
+    return params.model_copy(update=changes)
+
+
+def embedded_judge(judge: Judge) -> Judge:
+    """The user's settings with the embedded judge in place of hers."""
+    return judge.model_copy(
         update={
             "backend": "embedded", "model": "embedded", "criteria": EMBEDDED_CRITERIA, "panel": (), "samples": 1,
             "base_url": None, "served_as": None, "logprobs": False,
         }
     )  # fmt: skip
-    generate = params.generate.model_copy(update={"sampling": short, "transformers": Transformers()})
-    small = {"transformers": TransformersExecution(), "models": {}}  # whatever the user's models need
-    execution = params.execution.model_copy(update={"generate": params.execution.generate.model_copy(update=small)})
-    changes = {
-        "questions": questions, "models": models, "judge": judge, "generate": generate, "execution": execution,
-    }  # fmt: skip
-    return params.model_copy(update=changes)
 
 
-def world_params(params: Params, run: Run) -> Params:
+def world_params(params: AnyParams, run: Run) -> AnyParams:
     """The settings that hold in the world that validate chose."""
     return embedded_params(params) if run == "embedded" else params
 
@@ -81,12 +87,12 @@ def resolved_model(key: str) -> ResolvedModel:
     return read_record(RESOLVED_DIRECTORY / f"{key}.json", ResolvedModel, made_by="validate.py")
 
 
-def model_settings(key: str) -> tuple[ResolvedModel, Params]:
-    """What validate made of a model, and the settings of its world.
+def model_settings(key: str, kind: type[AnyParams]) -> tuple[ResolvedModel, AnyParams]:
+    """What validate made of a model, and the settings of its world, as many as belong to `kind`.
 
     Raises a UserError when params.yaml has no such model, or another one than was validated.
     """
-    params = load_params()
+    params = load_sections(kind)
     if key not in params.models:
         raise UserError(f"model {key[:40]}", "params.yaml has no such model", f"name one of {', '.join(params.models)}")
     resolved = resolved_model(key)

@@ -7,8 +7,8 @@ import yaml
 
 from evaluation.errors import UserError
 from evaluation.execution_settings import Execution
-from evaluation.params import Params
-from evaluation.reading import load_params
+from evaluation.params import GenerationParams, Params
+from evaluation.reading import load_params, load_sections, settings_text
 from tests.conftest import ROOT
 
 
@@ -98,8 +98,6 @@ BAD_SETTINGS = [
     ("generate.vllm.engine_args", {"dtype": "half"}, "set generate.vllm.dtype"),
     ("generate.vllm.engine_args", {"x": float("inf")}, "its values must be texts, finite numbers"),
     ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "2024-01-01 is a date to YAML"),
-    ("generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
-    ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "its values must be texts, finite numbers"),
     ("generate.vllm.engine_args", {"max-num-seqs": 3}, "set execution.generate.vllm.max_num_seqs"),
     ("execution.generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
     ("execution.generate.run_on", "aws", "execution.generate.run_on: input should be 'local' or 'sagemaker'"),
@@ -165,6 +163,15 @@ def test_a_folder_in_the_files_place_says_so(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").mkdir()
     with pytest.raises(UserError, match="it cannot be read"):
         load_params(tmp_path / "params.yaml")
+
+
+def test_a_section_that_is_not_asked_for_may_be_wrong_or_missing_but_none_may_be_misspelt(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(settings_text(changed("judge", {"bckend": "openai"})))
+    assert load_sections(GenerationParams, path).baseline == "baseline"
+    path.write_text(settings_text(changed("judgee", {})))
+    with pytest.raises(UserError, match="there is no setting 'judgee'"):
+        load_sections(GenerationParams, path)
 
 
 def test_samples_of_recorded_answers_may_be_set(tmp_path: Path) -> None:

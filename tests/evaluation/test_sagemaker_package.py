@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 
 from evaluation.engines import transformers, vllm
+from evaluation.errors import UserError
 from evaluation.generation import Job, Request
-from evaluation.reading import load_params
+from evaluation.params import GenerationParams
+from evaluation.reading import load_params, load_sections
 from evaluation.records import Question, ResolvedAdapter, ResolvedModel, rows_text
 from evaluation.sagemaker_package import container_id, in_container, local_folders, project_files
 from evaluation.worlds import embedded_params
@@ -50,7 +52,7 @@ def test_the_job_renders_the_same_keys(
     root = unpacked(packaged(workspace, job, requests), tmp_path / "input" / "project")
     (tmp_path / "input" / "model").symlink_to(SMALL_MODELS / "sft")
     monkeypatch.chdir(root)
-    params = load_params()
+    params = load_sections(GenerationParams)
     there = Job(
         ResolvedModel.model_validate_json((root / "data/resolved/sft.json").read_bytes()),
         params.models["sft"], params.generation("sft"),
@@ -59,6 +61,18 @@ def test_the_job_renders_the_same_keys(
     assert params.execution.generate.run_on == "local"
     assert there.execution == job.execution
     assert [request.key for request in engine.render(there, workspace.questions)] == [one.key for one in requests]
+
+
+def test_the_jobs_settings_say_nothing_of_a_judge_and_keep_texts_that_look_like_numbers(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace", system="1e5", stop=["0o17", "on"])
+    root = unpacked(project_files(workspace.job(), workspace.settings, [], []), tmp_path / "project")
+    text = (root / "params.yaml").read_text()
+    assert "judge" not in text
+    assert "compare" not in text
+    there = load_sections(GenerationParams, root / "params.yaml").models["sft"]
+    assert (there.system, there.stop) == ("1e5", ("0o17", "on"))
+    with pytest.raises(UserError, match=r"judge: field required"):
+        load_params(root / "params.yaml")
 
 
 def test_only_questions_with_an_open_row_go_up_and_without_their_references(tmp_path: Path) -> None:
@@ -79,7 +93,7 @@ def test_the_embedded_world_is_packaged_too(tmp_path: Path) -> None:
     execution = params.execution.generate.of_model("sft")
     job = Job(resolved, params.models["sft"], params.generation("sft"), execution)
     root = unpacked(project_files(job, params, workspace.questions, []), tmp_path / "project")
-    again = embedded_params(load_params(root / "params.yaml"))
+    again = embedded_params(load_sections(GenerationParams, root / "params.yaml"))
     assert again.generation("sft") == params.generation("sft")
 
 

@@ -9,12 +9,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from evaluation.generation import Engine, Job, Request
 from evaluation.keys import sha256_hex
 from evaluation.params import Params
-from evaluation.reading import load_params
+from evaluation.reading import load_params, settings_text
 from evaluation.records import Answer, Question, ResolvedAdapter, ResolvedModel, Result, read_rows, write_rows
 from evaluation.whole_files import write_json
 from tests.conftest import ROOT, Project
@@ -56,7 +54,7 @@ class Workspace(Project):
         values["models"][model] = {name: value for name, value in changed.items() if value is not None}
         values["generate"]["sampling"] |= sampling or {}
         values["execution"]["generate"]["models"].setdefault(model, {}).update(execution or {})
-        (self.root / "params.yaml").write_text(yaml.safe_dump(values), encoding="utf-8")
+        (self.root / "params.yaml").write_text(settings_text(values), encoding="utf-8")
         self.resolve(model)
 
     def resolve(self, model: str = "sft", **changes: Any) -> ResolvedModel:
@@ -144,7 +142,7 @@ def make_workspace(
         "compare": {"criteria": "Prefer the right one."},
         "execution": {"generate": {"transformers": {"device": "cpu"}, "models": {"sft": dict(execution or {})}}},
     }
-    (root / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    (root / "params.yaml").write_text(settings_text(params), encoding="utf-8")
     workspace = Workspace(root)
     workspace.resolve()
     workspace.ask(instructions(questions))
