@@ -99,12 +99,22 @@ class Params(Settings):
                 raise ValueError(f"models.{key}.{place}: {problem}") from None
             except ValueError as error:
                 raise ValueError(f"models.{key}: {error}") from None
-        if self.judge.backend == "embedded" and not self.embedded:
-            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
-            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        self.check_world()
         if self.baseline not in self.models:
             raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
         return self
+
+    def check_world(self) -> None:
+        """Raises a ValueError where a part of the embedded world is asked of the user's own, as a rehearsal does too."""
+        if self.embedded and not self.dummy:
+            return
+        if self.judge.backend == "embedded":
+            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
+            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        for key in self.models:
+            if self.generation(key).engine == "embedded":
+                found = f"models.{key}: the embedded engine plays only the small models of the embedded world"
+                raise ValueError(f"{found}; set engine: vllm or another, or embedded: true")
 
     def generation(self, key: str) -> Generate:
         """The settings of `generate` for one model, its own overrides applied."""

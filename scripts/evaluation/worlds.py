@@ -6,7 +6,7 @@ They are never mixed: questions, models and judge come from the same world, and 
 from pathlib import Path
 
 from evaluation.errors import UserError
-from evaluation.generate_settings import Model, Transformers
+from evaluation.generate_settings import Model
 from evaluation.judge_settings import Criterion
 from evaluation.params import Params, load_params
 from evaluation.records import RESOLVED_DIRECTORY, ResolvedModel, Run, read_record
@@ -17,6 +17,15 @@ EMBEDDED_JUDGE_FILE = EMBEDDED_DIRECTORY / "judge.json"
 EMBEDDED_PART = "test"  # the judge was trained on the other part
 EMBEDDED_MAX_TOKENS = 128  # the longest answer that the small models were trained on is shorter
 DUMMY_QUESTIONS = 10
+
+EMBEDDED_NOTE = (  # what every run of the embedded world begins and ends with
+    "this is the embedded world, whose small models and judge show the pipeline and no ability; "
+    "for your own models set `embedded: false` in params.yaml"
+)
+REPLACED_NOTE = (
+    "this rehearsal ran on the embedded small models, which show the pipeline and no ability, because this machine "
+    "lacks what your models need; validate named it"
+)
 
 EMBEDDED_CRITERIA = {
     "accuracy": Criterion(
@@ -51,7 +60,7 @@ def embedded_params(params: Params) -> Params:
         }
     )
     models = {
-        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="transformers")
+        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="embedded")
         for key in params.models
     }
     judge = params.judge.model_copy(
@@ -60,7 +69,7 @@ def embedded_params(params: Params) -> Params:
             "base_url": None, "served_as": None, "logprobs": False, "transport": "direct", "budget_usd": None,
         }
     )  # fmt: skip
-    generate = params.generate.model_copy(update={"sampling": short, "transformers": Transformers()})
+    generate = params.generate.model_copy(update={"sampling": short})
     changes = {"questions": questions, "models": models, "judge": judge, "generate": generate}
     return params.model_copy(update=changes)
 
@@ -68,6 +77,13 @@ def embedded_params(params: Params) -> Params:
 def world_params(params: Params, run: Run) -> Params:
     """The settings that hold in the world that validate chose."""
     return embedded_params(params) if run == "embedded" else params
+
+
+def demonstration_note(params: Params, run: Run) -> str | None:
+    """What a run of the embedded world says of itself and how to leave it; None in any other world."""
+    if run != "embedded":
+        return None
+    return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
 
 
 def resolved_model(key: str) -> ResolvedModel:
