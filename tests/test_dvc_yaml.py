@@ -4,9 +4,10 @@ import sys
 import pytest
 import yaml
 
-from evaluation.params import Params, load_params
+from evaluation.params import Params
 from tests.conftest import ROOT
 from tests.dependencies import DVC_FILE, rewritten
+from tests.own_settings import own_params, own_settings
 
 STAGES = yaml.safe_load(DVC_FILE.read_text())["stages"]
 HEAVY = ("torch", "transformers", "vllm", "datasets", "boto3", "openai", "pandas", "scipy", "ray", "sagemaker")
@@ -32,18 +33,18 @@ def test_stage_script_and_test_share_a_name() -> None:
         assert (ROOT / "tests" / f"test_{name}.py").is_file(), name
 
 
-def test_every_tracked_setting_exists_in_the_shipped_settings() -> None:
-    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
+def test_every_tracked_setting_exists() -> None:
+    settings = own_settings()
     for name in STAGES:
         for path in stage(name).get("params", []):
-            section = shipped
+            section = settings
             for part in path.replace("${key}", "sft").split("."):
                 assert part in section, (name, path)
                 section = section[part]
 
 
 def test_every_setting_of_the_judge_is_tracked_or_named_as_harmless() -> None:
-    settings = {f"judge.{name}" for name in type(load_params(ROOT / "params.yaml").judge).model_fields}
+    settings = {f"judge.{name}" for name in type(own_params().judge).model_fields}
     assert settings - set(stage("judge")["params"]) == UNTRACKED
     assert not set(stage("compare")["params"]) & UNTRACKED
 

@@ -36,10 +36,13 @@ class Llama:
 
         config: dict[str, Any] = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         stored = load_file(folder / "model.safetensors")
+        # Matrices lie as they are multiplied with: as they are stored a product takes four times as long.
         self.weights: dict[str, Floats] = {
-            name.removeprefix("model."): weight.astype(np.float64) for name, weight in stored.items()
+            name.removeprefix("model.").removesuffix(".weight"): np.ascontiguousarray(weight.T, dtype=np.float64)
+            for name, weight in stored.items()
         }
-        self.output = self.weights.get("lm_head.weight", self.weights["embed_tokens.weight"])
+        self.embeddings = self.weights["embed_tokens"].T
+        self.output = self.weights.get("lm_head", self.weights["embed_tokens"])
         self.layers, self.epsilon = int(config["num_hidden_layers"]), float(config["rms_norm_eps"])
         self.heads, self.shared_heads = int(config["num_attention_heads"]), int(config["num_key_value_heads"])
         self.width, self.context_tokens = int(config["head_dim"]), int(config["max_position_embeddings"])
@@ -58,12 +61,12 @@ class Llama:
         positions = np.maximum(places - cache.first[:, None], 0)
         behind, real = np.arange(seen) <= places[:, None], np.arange(seen) >= cache.first[:, None]
         mask = np.where(behind & real[:, None], 0.0, HIDDEN_FROM_SIGHT)[:, None, None]
-        hidden = self.weights["embed_tokens.weight"][token_ids]
+        hidden = self.embeddings[token_ids]
         for layer in range(self.layers):
             hidden = hidden + self.attention(layer, hidden, positions, mask, cache)
             hidden = hidden + self.gated(layer, hidden)
         cache.length = seen
-        logits: Floats = self.norm("norm", hidden[:, -1]) @ self.output.T
+        logits: Floats = self.norm("norm", hidden[:, -1]) @ self.output
         return logits
 
     def attention(self, layer: int, hidden: Floats, positions: Integers, mask: Floats, cache: Cache) -> Floats:
@@ -93,13 +96,13 @@ class Llama:
 
     def linear(self, name: str, values: Floats) -> Floats:
         """A linear layer. One product of two matrices: numpy multiplies a stack of them one by one."""
-        product: Floats = values.reshape(-1, values.shape[-1]) @ self.weights[f"{name}.weight"].T
+        product: Floats = values.reshape(-1, values.shape[-1]) @ self.weights[name]
         return product.reshape(*values.shape[:-1], -1)
 
     def norm(self, name: str, values: Floats) -> Floats:
         """Root-mean-square normalization."""
         scale = np.sqrt(np.mean(values * values, axis=-1, keepdims=True) + self.epsilon)
-        normed: Floats = values / scale * self.weights[f"{name}.weight"]
+        normed: Floats = values / scale * self.weights[name]
         return normed
 
 

@@ -105,7 +105,7 @@ class Params(Settings):
         return self
 
     def check_world(self) -> None:
-        """Raises a ValueError where a part of the embedded world is asked of the user's own, as a rehearsal does too."""
+        """Raises a ValueError where a part of the embedded world is asked of the user's own world or its rehearsal."""
         if self.embedded and not self.dummy:
             return
         if self.judge.backend == "embedded":

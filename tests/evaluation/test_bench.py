@@ -11,10 +11,10 @@ from evaluation.cases import AnswerCase
 from evaluation.judge_prompts import NONCE_IN_KEYS, Material
 from evaluation.judge_settings import Judge, Panelist
 from evaluation.ledger import Ledger
-from evaluation.params import load_params
 from evaluation.records import Answer, Reply, content_key
-from tests.conftest import ROOT, Project
+from tests.conftest import Project
 from tests.judging import rows_of, with_answers
+from tests.own_settings import own_params
 from tests.servers.openai_server import OpenAIServer
 
 ANSWER = Answer(
@@ -24,7 +24,7 @@ ANSWER = Answer(
 
 
 def judge(**changes: Any) -> Judge:
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=changes)
+    return own_params().judge.model_copy(update=changes)
 
 
 def case(settings: Judge) -> AnswerCase:

@@ -8,10 +8,9 @@ from evaluation.budget import Budget
 from evaluation.errors import UserError
 from evaluation.judge_settings import Judge, Price
 from evaluation.ledger import Ledger
-from evaluation.params import load_params
 from evaluation.quotes import Quote
 from evaluation.records import Reply
-from tests.conftest import ROOT
+from tests.own_settings import own_params
 
 PRICE = Price(prompt=1_000, reply=1_000)  # a token is 0.001 USD
 REPLY = Reply(
@@ -22,7 +21,7 @@ REPLY = Reply(
 
 def judge(budget_usd: float | None, **changes: object) -> Judge:
     settings = {"model": "j", "max_tokens": 10, "budget_usd": budget_usd, "prices": {"j": PRICE}, **changes}
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
+    return own_params().judge.model_copy(update=settings)
 
 
 def budget(budget_usd: float | None, **changes: object) -> Budget:

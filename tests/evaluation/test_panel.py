@@ -3,15 +3,15 @@ import pytest
 from evaluation.errors import UserError
 from evaluation.judge_settings import Judge, Panelist
 from evaluation.panel import missing_judge_keys, panel_of, require_keys
-from evaluation.params import load_params
-from tests.conftest import ROOT, Project
+from tests.conftest import Project
+from tests.own_settings import own_params
 
 OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"
 
 
 def judge(base_url: str | None = None, key_variable: str | None = None, **further: Panelist) -> Judge:
     settings = {"base_url": base_url, "key_variable": key_variable, "panel": tuple(further.values())}
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
+    return own_params().judge.model_copy(update=settings)
 
 
 def keys(settings: Judge) -> list[str | None]:

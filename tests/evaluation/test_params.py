@@ -7,11 +7,11 @@ import yaml
 
 from evaluation.errors import UserError
 from evaluation.params import Params, load_params
-from tests.conftest import ROOT
+from tests.own_settings import own_params, own_settings, shipped
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = own_settings()
     section = params
     *parents, last = path.split(".")
     for part in parents:
@@ -172,8 +172,16 @@ def test_a_model_overrides_engine_and_settings_and_keeps_the_rest(tmp_path: Path
     assert params.generation("dpo") == params.generate
 
 
+def test_parts_of_the_embedded_world_are_refused_in_the_users_own_world_and_in_its_rehearsal(tmp_path: Path) -> None:
+    for world in ({"embedded": False}, {"embedded": True, "dummy": True}):
+        for path, words in (("judge.backend", "the embedded judge"), ("generate.engine", "the embedded engine")):
+            with pytest.raises(UserError, match=words):
+                load(changed(path, "embedded") | world, tmp_path)
+            assert load(changed(path, "embedded") | {"embedded": True, "dummy": False}, tmp_path)
+
+
 def test_settings_cannot_be_changed_after_reading() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = own_params()
     with pytest.raises(ValueError, match="frozen"):
         setattr(params.judge, "model", "other")  # noqa: B010 (a plain assignment would not pass mypy)
 
@@ -185,7 +193,7 @@ def test_steps_given_as_strings_are_numbers_in_order(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_the_shipped_file_says_what_it_is() -> None:
-    text = (ROOT / "params.yaml").read_text()
+    text = shipped("params.yaml")
     outside_the_rubric = text[: text.index("  criteria:")] + text[text.index("\ndecision:") :]
     for line in outside_the_rubric.splitlines():
         if line.strip() and not line.rstrip().endswith(":") and not line.startswith("#"):
@@ -193,8 +201,8 @@ def test_every_setting_of_the_shipped_file_says_what_it_is() -> None:
 
 
 def test_the_shipped_file_holds_every_setting_at_its_default() -> None:
-    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert set(shipped) == set(Params.model_fields)
+    settings = yaml.safe_load(shipped("params.yaml"))
+    assert set(settings) == set(Params.model_fields)
     for section in ("questions", "generate", "judge", "compare", "decision", "publish"):
         model: Any = Params.model_fields[section].annotation
-        assert set(shipped[section]) == set(model.model_fields), section
+        assert set(settings[section]) == set(model.model_fields), section

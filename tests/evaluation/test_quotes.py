@@ -9,10 +9,9 @@ from evaluation.cases import AnswerCase
 from evaluation.judge_prompts import Material
 from evaluation.judge_settings import Judge, Panelist, Price
 from evaluation.ledger import Ledger
-from evaluation.params import load_params
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
 from evaluation.records import Answer, Reply
-from tests.conftest import ROOT
+from tests.own_settings import own_params
 
 PRICE = Price(prompt=1.0, reply=10.0)
 REPLY = Reply(
@@ -23,7 +22,7 @@ REPLY = Reply(
 
 def judge(**changes: Any) -> Judge:
     settings = {"prices": {"gpt-4o-mini": PRICE}, **changes}
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
+    return own_params().judge.model_copy(update=settings)
 
 
 def cases(settings: Judge, count: int) -> list[AnswerCase]:

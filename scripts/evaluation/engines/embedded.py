@@ -3,6 +3,7 @@
 It gives the answers that the transformers engine gives: the same tokens, drawn at the same numbers.
 """
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import UserError
 from evaluation.generate_settings import Sampling
-from evaluation.generation import Ask, EngineDescription, Job, Request, Result, Save, shortened
+from evaluation.generation import Ask, EngineDescription, Job, Request, Save, shortened
 from evaluation.prompts import alpaca_prompt
 from evaluation.records import Question
 from evaluation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
@@ -35,6 +36,8 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
 @contextmanager
 def start(job: Job) -> Iterator[Ask]:
     """Loads the model and gives what answers requests in batches, saving each batch as it ends."""
+    # Before numpy is loaded. Measured: more threads make so small a model slower, many times so on a busy machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     import numpy
 
     folder = weights_folder(job.resolved)
