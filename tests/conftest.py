@@ -19,7 +19,7 @@ import yaml
 from tests.own_settings import own_settings
 
 ROOT = Path(__file__).parent.parent
-NO_PINS = {"datasets": {}, "models": {}}
+NO_PINS = json.dumps({"datasets": {}, "models": {}}, indent=2) + "\n"
 # A shell starts what it runs in the background deaf to Ctrl-C, and processes hand that on to those they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -29,7 +29,7 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET
 # Measured. A file stays with one worker: one of these begun last would run alone at the end, all others waiting.
 LONGEST_FILES = (
     "test_pipeline.py", "test_vllm.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_documented_commands.py",
-    "test_sagemaker_pipeline.py", "test_generate.py",
+    "test_sagemaker_pipeline.py", "test_first_run.py", "test_generate.py",
 )  # fmt: skip
 
 
@@ -66,7 +66,7 @@ class Project:
         (root / "params.yaml").write_text(yaml.safe_dump(own_settings(), sort_keys=False))
         (root / "data").mkdir()
         shutil.copytree(ROOT / "data" / "embedded", root / "data" / "embedded")
-        (root / "data" / "pins.json").write_text(json.dumps(NO_PINS))
+        (root / "data" / "pins.json").write_text(NO_PINS)
 
     def params(self) -> dict[str, Any]:
         """The settings as plain data."""

@@ -116,4 +116,5 @@ def rotated(vectors: Floats, cosines: Floats, sines: Floats) -> Floats:
 def softmax(values: Floats) -> Floats:
     """Shares along the last axis."""
     powers: Floats = np.exp(values - values.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
+    shares: Floats = powers / powers.sum(axis=-1, keepdims=True)
+    return shares

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FLOAT32_BITS = 24  # of a number below 1
 
 
-def uniforms(seed: int, count: int) -> "NDArray[np.float32]":
+def uniforms(seed: int, count: int) -> "NDArray[np.float64]":
     """An answer's uniform numbers in [0, 1), one for each token: those of `torch.rand` with a generator of that seed.
 
     Both draw 32 bits from a Mersenne Twister and keep 24 of them, so that answers did not change when PyTorch went.
@@ -27,7 +27,8 @@ def uniforms(seed: int, count: int) -> "NDArray[np.float32]":
     import numpy as np
 
     bits = np.random.RandomState(seed).randint(0, 2**32, count, dtype=np.uint32) & (2**FLOAT32_BITS - 1)
-    return bits.astype(np.float32) * np.float32(2.0**-FLOAT32_BITS)
+    numbers: NDArray[np.float64] = bits * 2.0**-FLOAT32_BITS
+    return numbers
 
 
 def fitting(requests: Sequence[Request], save: Save, context_tokens: int, engine: EngineDescription) -> list[Request]:

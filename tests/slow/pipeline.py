@@ -59,7 +59,7 @@ class Clone:
         (root / ".dvc" / "config").write_text(DVC_CONFIGURATION)
         clone = cls(root)
         clone.write_params(own_settings())
-        (root / "data" / "pins.json").write_text(json.dumps(NO_PINS))
+        (root / "data" / "pins.json").write_text(NO_PINS)
         clone.git("init", "--quiet", "--initial-branch", "main")
         clone.set_identity()
         clone.commit("Start")

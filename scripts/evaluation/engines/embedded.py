@@ -109,7 +109,8 @@ def choose(logits: "Floats", drawn: "Floats", sampling: Sampling) -> "Integers":
     from evaluation.llama import softmax
 
     if sampling.temperature == 0:
-        return logits.argmax(axis=-1)
+        likeliest: Integers = logits.argmax(axis=-1)
+        return likeliest
     shares = softmax(logits / sampling.temperature)
     shares[shares < sampling.min_p * shares.max(axis=-1, keepdims=True)] = 0
     order = np.argsort(-shares, axis=-1, kind="stable")

@@ -130,7 +130,7 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
     import torch
 
     sampling = job.settings.sampling
-    numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)) for request in batch])
+    numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)).float() for request in batch])
 
     def choose(input_ids: Any, scores: Any) -> Any:
         if sampling.temperature == 0:
