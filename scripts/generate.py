@@ -35,7 +35,7 @@ from evaluation.records import (
 from evaluation.whole_files import write_json
 from evaluation.worlds import model_settings
 
-ENGINES_WITH_WEIGHTS = ("vllm", "transformers")
+ENGINES_WITH_WEIGHTS = ("vllm", "transformers", "embedded")
 
 
 def main() -> None:

@@ -39,7 +39,7 @@ from evaluation.records import (
     read_rows,
 )
 from evaluation.whole_files import write_json
-from evaluation.worlds import resolved_model
+from evaluation.worlds import demonstration_note, resolved_model
 
 PUBLISHED_FILE = Path("data/published.json")
 
@@ -54,6 +54,7 @@ def main() -> None:
         say(f"publish: nothing is published, because {reason}")
         if not PUBLISHED_FILE.exists():  # else it goes on saying what was published last
             write_json(PUBLISHED_FILE, {})
+        say_what_kind_of_run(params)
         return
     models = {key: resolved_model(key) for key in params.models}
     names = dataset_names(models, str(params.publish.workspace))
@@ -62,6 +63,15 @@ def main() -> None:
     published = {key: publish_model(names[key], resolved, params, token) for key, resolved in models.items()}
     write_json(PUBLISHED_FILE, published)
     say(f"publish: wrote {PUBLISHED_FILE}; {len(published)} datasets are as this run has them")
+
+
+def say_what_kind_of_run(params: Params) -> None:
+    """The last line of a run of the embedded world."""
+    judge_file = RESOLVED_DIRECTORY / "judge.json"
+    if judge_file.is_file():
+        judged_by = read_record(judge_file, ResolvedJudge, made_by="validate.py")
+        if note := demonstration_note(params, judged_by.run):
+            say(f"publish: {note}")
 
 
 def reason_not_to(params: Params) -> str | None:

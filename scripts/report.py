@@ -27,7 +27,7 @@ from evaluation.params import Params
 from evaluation.reading import load_params
 from evaluation.records import ANSWERS_DIRECTORY, QUESTIONS_FILE, REPORT_DIRECTORY, Question, read_rows
 from evaluation.whole_files import write_text
-from evaluation.worlds import world_params
+from evaluation.worlds import demonstration_note, world_params
 
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE_FILE = REPORT_DIRECTORY / "index.html"
@@ -60,6 +60,8 @@ def main() -> None:
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")
     if left_out(browser):
         say(f"report: {left_out(browser)}")
+    if note := demonstration_note(params, models[0].run.run):
+        say(f"report: {note}")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -38,7 +38,7 @@ from evaluation.records import (
 )
 from evaluation.resolving import resolve_judge, resolve_model, resolve_questions
 from evaluation.whole_files import file_sha256, write_all
-from evaluation.worlds import DUMMY_QUESTIONS, world_params
+from evaluation.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_params
 
 PER_MODEL_DIRECTORIES = (
     ANSWERS_DIRECTORY, ENGINES_DIRECTORY, JUDGEMENTS_DIRECTORY, COMPARISONS_DIRECTORY, DETAILS_DIRECTORY,
@@ -48,7 +48,7 @@ LedgerRow = tuple[str, Kind, dict[str, Any]]
 WORLD_WORDS: dict[Run, str] = {
     "real": "a real run",
     "dummy": f"a rehearsal on {DUMMY_QUESTIONS} questions",
-    "embedded": "the embedded demonstration world, whose small models and judge show the pipeline and no ability",
+    "embedded": "the embedded world, whose small models and judge show the pipeline and no ability",
 }
 
 
@@ -58,6 +58,8 @@ def main() -> None:
     load_secrets()
     params = load_params()
     require_tracked_sections()
+    if params.embedded and not params.dummy:
+        say(f"validate: {EMBEDDED_NOTE}")
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")
     pins = Pins.load(update=arguments.update)
     world, files = resolve_a_world(params, pins)
@@ -85,10 +87,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def resolve_a_world(params: Params, pins: Pins) -> tuple[Run, dict[Path, str]]:
     """The world that runs and its files. A rehearsal that this machine cannot do becomes the embedded world's."""
-    if params.embedded:
-        return "embedded", resolve_world("embedded", params, pins)
     if not params.dummy:
-        return "real", resolve_world("real", params, pins)
+        world: Run = "embedded" if params.embedded else "real"
+        return world, resolve_world(world, params, pins)
     missing = [*missing_engines(params), *missing_judge_key(params)]
     try:  # also where something is missing: a rehearsal must find what is wrong with the settings
         files = resolve_world("dummy", params, pins)

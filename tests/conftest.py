@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import json
 import os
 import runpy
 import shutil
@@ -15,7 +16,10 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.own_settings import own_settings
+
 ROOT = Path(__file__).parent.parent
+NO_PINS = json.dumps({"datasets": {}, "models": {}}, indent=2) + "\n"
 # A shell starts what it runs in the background deaf to Ctrl-C, and processes hand that on to those they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -25,7 +29,7 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET
 # Measured. A file stays with one worker: one of these begun last would run alone at the end, all others waiting.
 LONGEST_FILES = (
     "test_pipeline.py", "test_vllm.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_documented_commands.py",
-    "test_sagemaker_pipeline.py", "test_generate.py",
+    "test_sagemaker_pipeline.py", "test_first_run.py", "test_generate.py",
 )  # fmt: skip
 
 
@@ -52,14 +56,17 @@ class Done:
 
 
 class Project:
-    """A project folder: params.yaml and data/embedded as in the repository, scripts run from the repository."""
+    """A project folder: the tests' own params.yaml, data/embedded and the scripts of the repository, and nothing else.
+
+    No test may depend on the settings, ledger or results of the folder that it is run in.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        shutil.copy(ROOT / "params.yaml", root)
+        (root / "params.yaml").write_text(yaml.safe_dump(own_settings(), sort_keys=False))
         (root / "data").mkdir()
         shutil.copytree(ROOT / "data" / "embedded", root / "data" / "embedded")
-        shutil.copy(ROOT / "data" / "pins.json", root / "data")
+        (root / "data" / "pins.json").write_text(NO_PINS)
 
     def params(self) -> dict[str, Any]:
         """The settings as plain data."""

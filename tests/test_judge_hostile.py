@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from evaluation.judge_prompts import Material, judge_messages, nonce_for, pair_messages, preference_criteria
-from evaluation.reading import load_params
 from evaluation.replies import encoded
-from tests.conftest import ROOT, Project
+from tests.conftest import Project
 from tests.injections import INJECTIONS, NOTHING_TO_JUDGE
 from tests.judging import rows_of, with_answers
+from tests.own_settings import own_params
 from tests.servers.openai_server import OpenAIServer
 
-CRITERIA = load_params(ROOT / "params.yaml").judge.criteria
+CRITERIA = own_params().judge.criteria
 QUESTION, REFERENCE = "What is a ledger?", "A file of what was paid for."
 
 

@@ -78,6 +78,34 @@ def test_a_rehearsal_that_this_machine_can_do_keeps_to_the_users_world(local: Pr
     assert resolved(local, "sft")["id"] == "my-model"
 
 
+def test_a_rehearsal_tries_the_users_world_first_also_where_the_embedded_one_is_set(local: Project) -> None:
+    write_questions(local, [{"instruction": f"What is {number}?", "output": "A number."} for number in range(25)])
+    local.set(dummy=True, embedded=True)
+    said = local.run_ok("validate.py")
+    assert resolved(local, "sft")["run"] == "dummy"
+    assert resolved(local, "sft")["id"] == "my-model"
+    assert "embedded" not in said
+
+
+def test_a_rehearsal_falls_back_or_stops_alike_whether_or_not_the_embedded_world_is_set(project: Project) -> None:
+    project.set(dummy=True, embedded=True)
+    said = project.run_ok("validate.py", HF_ENDPOINT="http://127.0.0.1:9")
+    assert "warning: this machine cannot rehearse with your models" in said
+    assert "no OPENAI_API_KEY for the judge" in said
+    assert resolved(project, "sft")["run"] == "embedded"
+    project.set(questions__dataset="nowhere.jsonl")
+    assert "there is no such file" in project.error_line("validate.py")
+
+
+def test_an_embedded_run_begins_and_ends_with_how_to_leave_it(project: Project) -> None:
+    project.set(embedded=True)
+    first = project.run_ok("validate.py").splitlines()[0]
+    last = project.run_ok("publish.py").splitlines()[-1]
+    for line in (first, last):
+        assert "this is the embedded world" in line
+        assert "set `embedded: false` in params.yaml" in line
+
+
 def test_a_real_run_never_falls_back_to_the_embedded_world(project: Project) -> None:
     line = project.error_line("validate.py", HF_ENDPOINT="http://127.0.0.1:9")
     assert "cannot be reached" in line
@@ -185,7 +213,7 @@ def test_a_stage_names_a_model_that_it_does_not_know_or_that_changed(script: str
     embedded_project.set(embedded=False)
     for path in (embedded_project.root / "data" / "resolved").glob("*.json"):
         path.write_text(path.read_text().replace('"run": "embedded"', '"run": "real"'))
-    assert "its engine was transformers when it was validated" in embedded_project.error_line(script, "sft")
+    assert "its engine was embedded when it was validated" in embedded_project.error_line(script, "sft")
 
 
 Break = Callable[[Project], object]

@@ -16,13 +16,13 @@ ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; n
     "enforce_eager": "execution.generate.vllm.enforce_eager",
     "trust_remote_code": None, "hf_token": None, "allowed_local_media_path": None,
 }  # fmt: skip
-EngineName = Literal["vllm", "transformers", "endpoint", "recorded"]
+EngineName = Literal["vllm", "transformers", "endpoint", "recorded", "embedded"]
 PromptFormat = Literal["alpaca", "chat"]
 WITH_WEIGHTS = ("vllm", "transformers")
 ENGINES_OF = {  # a model's setting -> the engines that read it
     "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",),
     "adapter": ("vllm",), "fallback": WITH_WEIGHTS, "revision": WITH_WEIGHTS, "system": (*WITH_WEIGHTS, "endpoint"),
-    "prompt": (*WITH_WEIGHTS, "endpoint"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
+    "prompt": (*WITH_WEIGHTS, "endpoint", "embedded"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
     "transformers": ("transformers",),
 }  # fmt: skip
 

@@ -25,8 +25,8 @@ def missing_engines(params: Params) -> Iterator[str]:
             yield "vLLM is not installed (pip install -r requirements/gpu.txt)"
         if not has_gpu() and not has_vllm_for_cpu():
             yield "there is no GPU that vLLM could use"
-    if "transformers" in names and importlib.util.find_spec("transformers") is None:
-        yield "transformers is not installed (pip install -r requirements/base.txt)"
+    if "transformers" in names and importlib.util.find_spec("torch") is None:
+        yield "PyTorch is not installed (pip install -r requirements/transformers.txt)"
     yield from missing_model_keys(params)
 
 

@@ -133,13 +133,22 @@ class Params(GenerationParams):
 
     @model_validator(mode="after")
     def check_judge(self) -> Self:
-        """Judge and world fit together, and keys are named for judges that there are."""
-        if self.judge.backend == "embedded" and not self.embedded:
-            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
-            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        """Judge, engines and world fit together, and keys are named for judges that there are."""
+        if self.dummy or not self.embedded:
+            self.check_own_world()
         for endpoint in self.execution.judge.key_variables:
             require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
         return self
+
+    def check_own_world(self) -> None:
+        """Raises a ValueError where a part of the embedded world is asked of the user's own world or its rehearsal."""
+        if self.judge.backend == "embedded":
+            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
+            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        for key in self.models:
+            if self.generation(key).engine == "embedded":
+                found = f"models.{key}: the embedded engine plays only the small models of the embedded world"
+                raise ValueError(f"{found}; set engine: vllm or another, or embedded: true")
 
 
 AnyParams = TypeVar("AnyParams", bound=GenerationParams)

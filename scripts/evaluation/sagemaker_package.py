@@ -52,6 +52,7 @@ def job_params(job: Job, params: GenerationParams) -> str:
     elsewhere = {"fallback", "revision", "adapter", "adapter_revision"}
     own = params.models[model].model_dump(mode="json", exclude_defaults=True, exclude=elsewhere)
     settings = {
+        "embedded": job.resolved.run == "embedded",
         "baseline": model,
         "questions": {"dataset": str(QUESTIONS_FILE)},
         "models": {model: own | {"id": "as resolved"}},

@@ -1,7 +1,7 @@
 """Prompts as token ids, with exactly one BOS, and the tokens that end an answer. Shared by the engines with weights."""
 
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,17 @@ from evaluation.records import Question
 # tomorrow; this is the date that Llama 3.1's own template falls back to.
 TEMPLATE_DATE = datetime(2024, 7, 26)
 PLAIN_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class: its names in releases 4 and 5
+Prompt = tuple[Question, str, list[int]]  # a question, its prompt and the prompt's tokens
 PROMPTS_AT_ONCE = 250  # to be tokenized: many are fast, all would fill memory
 
 
 def load_tokenizer(folder: Path) -> Any:
     """The tokenizer of a model folder. Raises a UserError when there is none that loads."""
-    from transformers.utils import logging
-
+    try:
+        from transformers.utils import logging
+    except ImportError:
+        found, remedy = "its prompts need the package transformers", "`pip install -r requirements/transformers.txt`"
+        raise UserError(str(folder), f"{found}, which is not installed", f"install it with {remedy}") from None
     logging.set_verbosity_error()
     try:
         return tokenizer_class(folder).from_pretrained(folder, local_files_only=True, trust_remote_code=False)
@@ -103,14 +107,25 @@ def eos_ids(path: Path) -> set[int]:
 def render_requests(job: Job, questions: Sequence[Question], folder: Path, **determines: Any) -> Iterator[Request]:
     """The requests of an engine with weights: the rendered prompt's token ids, the row's seed and the ledger key."""
     tokenizer = load_tokenizer(folder)
-    fixed = answer_key(job, stop_token_ids=stop_token_ids(tokenizer, folder), **determines)
+    prompts = rendered(job, questions, tokenizer)
+    return keyed_requests(job, prompts, stop_token_ids=stop_token_ids(tokenizer, folder), **determines)
+
+
+def rendered(job: Job, questions: Sequence[Question], tokenizer: Any) -> Iterator[Prompt]:
+    """Each question with its prompt and the prompt's tokens."""
     first = first_token_id(tokenizer)
     for start in range(0, len(questions), PROMPTS_AT_ONCE):
         part = questions[start : start + PROMPTS_AT_ONCE]
         texts = [prompt_text(tokenizer, job, question.instruction) for question in part]
-        for question, text, ids in zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True):
-            packed = array("i", ids)
-            for sample in range(job.samples):
-                seed = row_seed(job.settings.sampling.seed, question.id, sample)
-                key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
-                yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)
+        yield from zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True)
+
+
+def keyed_requests(job: Job, prompts: Iterable[Prompt], **determines: Any) -> Iterator[Request]:
+    """A request for each prompt and sample, with its row's seed and ledger key."""
+    fixed = answer_key(job, **determines)
+    for question, text, ids in prompts:
+        packed = array("i", ids)
+        for sample in range(job.samples):
+            seed = row_seed(job.settings.sampling.seed, question.id, sample)
+            key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
+            yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)

@@ -6,8 +6,7 @@ They are never mixed: questions, models and judge come from the same world, and 
 from pathlib import Path
 
 from evaluation.errors import UserError
-from evaluation.execution_settings import TransformersExecution
-from evaluation.generate_settings import Model, Transformers
+from evaluation.generate_settings import Model
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.params import AnyParams, Params
 from evaluation.reading import load_sections
@@ -19,6 +18,15 @@ EMBEDDED_JUDGE_FILE = EMBEDDED_DIRECTORY / "judge.json"
 EMBEDDED_PART = "test"  # the judge was trained on the other part
 EMBEDDED_MAX_TOKENS = 128  # the longest answer that the small models were trained on is shorter
 DUMMY_QUESTIONS = 10
+
+EMBEDDED_NOTE = (  # what every run of the embedded world begins and ends with
+    "this is the embedded world, whose small models and judge show the pipeline and no ability; "
+    "for your own models set `embedded: false` in params.yaml"
+)
+REPLACED_NOTE = (
+    "this rehearsal ran on the embedded small models, which show the pipeline and no ability, because this machine "
+    "lacks what your models need; validate named it"
+)
 
 EMBEDDED_CRITERIA = {
     "accuracy": Criterion(
@@ -53,14 +61,15 @@ def embedded_params(params: AnyParams) -> AnyParams:
         }
     )
     models = {
-        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="transformers")
+        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="embedded")
         for key in params.models
     }
-    generate = params.generate.model_copy(update={"sampling": short, "transformers": Transformers()})
-    small = {"transformers": TransformersExecution(), "models": {}}  # whatever the user's models need
-    execution = params.execution.model_copy(update={"generate": params.execution.generate.model_copy(update=small)})
+    execution = params.execution.model_copy(
+        update={"generate": params.execution.generate.model_copy(update={"models": {}})}  # whatever hers need
+    )
     changes: dict[str, object] = {
-        "questions": questions, "models": models, "generate": generate, "execution": execution,
+        "questions": questions, "models": models, "execution": execution,
+        "generate": params.generate.model_copy(update={"sampling": short}),
     }  # fmt: skip
     if isinstance(params, Params):
         changes["judge"] = embedded_judge(params.judge)
@@ -80,6 +89,13 @@ def embedded_judge(judge: Judge) -> Judge:
 def world_params(params: AnyParams, run: Run) -> AnyParams:
     """The settings that hold in the world that validate chose."""
     return embedded_params(params) if run == "embedded" else params
+
+
+def demonstration_note(params: Params, run: Run) -> str | None:
+    """What a run of the embedded world says of itself and how to leave it; None in any other world."""
+    if run != "embedded":
+        return None
+    return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
 
 
 def resolved_model(key: str) -> ResolvedModel:

@@ -35,6 +35,7 @@ from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.reading import load_params
 from evaluation.records import QUESTIONS_FILE, Answer, Question, read_rows, write_rows
+from tests.own_settings import own_settings
 from tests.servers.openai_server import OpenAIServer
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -140,7 +141,7 @@ def serving(arguments: list[str]) -> Iterator[str]:
 
 def prepare(directory: Path, url: str, concurrency: int, answers: int) -> None:
     """Makes a project in `directory` whose judge is at `url`; the ledger is empty."""
-    params = yaml.safe_load((REPOSITORY / "params.yaml").read_text())
+    params = own_settings()
     params["models"], params["baseline"] = {"sft": {"engine": "recorded", "path": "answers.jsonl"}}, "sft"
     params["judge"] |= {"base_url": url, "served_as": "benchmark"}
     params["execution"]["judge"]["concurrency"] = concurrency

@@ -1,10 +1,9 @@
 import pytest
 
 from evaluation.judge_prompts import Material, cut_answer, judge_messages, nonce_for, rubric_text
-from evaluation.reading import load_params
-from tests.conftest import ROOT
+from tests.own_settings import own_params
 
-CRITERIA = load_params(ROOT / "params.yaml").judge.criteria
+CRITERIA = own_params().judge.criteria
 MATERIAL = Material("What is a token?", "A piece of text.", "Some text.")
 
 INJECTIONS = [

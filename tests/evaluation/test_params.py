@@ -9,11 +9,11 @@ from evaluation.errors import UserError
 from evaluation.execution_settings import Execution
 from evaluation.params import GenerationParams, Params
 from evaluation.reading import load_params, load_sections, settings_text
-from tests.conftest import ROOT
+from tests.own_settings import own_params, own_settings, shipped
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
-    params: dict[str, Any] = yaml.safe_load((ROOT / "params.yaml").read_text())
+    params = own_settings()
     section = params
     *parents, last = path.split(".")
     for part in parents:
@@ -203,8 +203,16 @@ def test_a_model_runs_as_all_do_but_for_what_is_set_for_it(tmp_path: Path) -> No
     assert execution.of_model("dpo").vllm == execution.vllm
 
 
+def test_parts_of_the_embedded_world_are_refused_in_the_users_own_world_and_in_its_rehearsal(tmp_path: Path) -> None:
+    for world in ({"embedded": False}, {"embedded": True, "dummy": True}):
+        for path, words in (("judge.backend", "the embedded judge"), ("generate.engine", "the embedded engine")):
+            with pytest.raises(UserError, match=words):
+                load(changed(path, "embedded") | world, tmp_path)
+            assert load(changed(path, "embedded") | {"embedded": True, "dummy": False}, tmp_path)
+
+
 def test_settings_cannot_be_changed_after_reading() -> None:
-    params = load_params(ROOT / "params.yaml")
+    params = own_params()
     with pytest.raises(ValueError, match="frozen"):
         setattr(params.judge, "model", "other")  # noqa: B010 (a plain assignment would not pass mypy)
 
@@ -216,7 +224,7 @@ def test_steps_given_as_strings_are_numbers_in_order(tmp_path: Path) -> None:
 
 
 def test_every_setting_of_the_shipped_file_says_what_it_is() -> None:
-    text = (ROOT / "params.yaml").read_text()
+    text = shipped("params.yaml")
     outside_the_rubric = text[: text.index("  criteria:")] + text[text.index("\ndecision:") :]
     for line in outside_the_rubric.splitlines():
         if line.strip() and not line.rstrip().endswith(":") and not line.startswith("#"):
@@ -224,15 +232,15 @@ def test_every_setting_of_the_shipped_file_says_what_it_is() -> None:
 
 
 def test_the_shipped_file_holds_every_setting_at_its_default() -> None:
-    shipped = yaml.safe_load((ROOT / "params.yaml").read_text())
-    assert set(shipped) == set(Params.model_fields)
+    settings = yaml.safe_load(shipped("params.yaml"))
+    assert set(settings) == set(Params.model_fields)
     for section in ("questions", "generate", "judge", "compare", "decision", "publish"):
         model: Any = Params.model_fields[section].annotation
-        assert set(shipped[section]) == set(model.model_fields), section
+        assert set(settings[section]) == set(model.model_fields), section
     prices = {"judge": {"prices"}, "sagemaker": {"prices_usd_per_hour"}}
-    execution = load_params(ROOT / "params.yaml").execution
+    execution = Execution.model_validate(settings["execution"])
     assert execution.model_dump(exclude=prices) == Execution().model_dump(exclude=prices)
-    assert set(shipped["execution"]) == set(Execution.model_fields)
+    assert set(settings["execution"]) == set(Execution.model_fields)
     for section in ("generate", "judge", "sagemaker"):
         model = Execution.model_fields[section].annotation
-        assert set(shipped["execution"][section]) == set(model.model_fields), section
+        assert set(settings["execution"][section]) == set(model.model_fields), section

@@ -1,19 +1,19 @@
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
-from evaluation.reading import load_params
 from evaluation.sagemaker_settings import SageMaker
-from tests.conftest import ROOT
+from tests.own_settings import shipped
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz012345"
 
 
 def test_the_shipped_settings_are_the_defaults_and_the_prices() -> None:
-    shipped = load_params(ROOT / "params.yaml").execution.sagemaker
-    assert shipped.model_copy(update={"prices_usd_per_hour": {}}) == SageMaker()
-    assert set(shipped.prices_usd_per_hour) == set(shipped.instance_types)
+    settings = SageMaker.model_validate(yaml.safe_load(shipped("params.yaml"))["execution"]["sagemaker"])
+    assert settings.model_copy(update={"prices_usd_per_hour": {}}) == SageMaker()
+    assert set(settings.prices_usd_per_hour) == set(settings.instance_types)
 
 
 @pytest.mark.parametrize("name", ["hf_token", "team/hub_token", "arn:aws:secretsmanager:us-east-1:1:secret:hub-a1b2C3"])

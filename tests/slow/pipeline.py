@@ -11,9 +11,21 @@ from typing import Any
 
 import yaml
 
-from tests.conftest import ROOT, SECRET_VARIABLES
+from tests.conftest import NO_PINS, ROOT, SECRET_VARIABLES
+from tests.own_settings import own_settings
 
 RECORDED = ("sft", "dpo", "baseline")
+CODE = (
+    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "LICENSE", "Makefile", "README.md", "data/embedded",
+    "docs", "dvc.yaml", "pyproject.toml", "requirements", "scripts",
+)  # fmt: skip
+DVC_CONFIGURATION = """[core]
+    analytics = false
+    check_update = false
+    autostage = false
+[plots]
+    html_template = plots/offline.html
+"""
 
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -25,6 +37,15 @@ def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedPro
     )
 
 
+def copy_files(root: Path, *names: str) -> None:
+    """Copies files and folders of this working tree that Git knows or would take."""
+    listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", "--", *names, cwd=ROOT).stdout
+    for name in listed.splitlines():
+        if (ROOT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, root / name)
+
+
 class Clone:
     """A clone to work in. `dvc` runs a DVC command that must succeed and gives everything it printed."""
 
@@ -33,13 +54,12 @@ class Clone:
 
     @classmethod
     def of_this_repository(cls, root: Path) -> "Clone":
-        """The files of this working tree that Git knows or would take, without its tests, as one commit."""
-        listed = run("git", "ls-files", "--cached", "--others", "--exclude-standard", cwd=ROOT).stdout.splitlines()
-        for name in listed:
-            if (ROOT / name).is_file() and not name.startswith("tests/"):
-                (root / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(ROOT / name, root / name)
+        """The code of this working tree with the tests' own settings, as one commit: no setting or result of a user."""
+        copy_files(root, *CODE)
+        (root / ".dvc" / "config").write_text(DVC_CONFIGURATION)
         clone = cls(root)
+        clone.write_params(own_settings())
+        (root / "data" / "pins.json").write_text(NO_PINS)
         clone.git("init", "--quiet", "--initial-branch", "main")
         clone.set_identity()
         clone.commit("Start")

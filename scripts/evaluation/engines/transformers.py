@@ -1,19 +1,14 @@
-"""The transformers engine: any torch device, padded batches sorted by length. For small models and laptops.
+"""The transformers engine: any torch device, padded batches sorted by length. For small models and laptops."""
 
-Each answer is drawn with its own seed by inverting the distribution at uniform numbers drawn beforehand, so that an
-answer depends on its prompt and seed and not on its batch.
-"""
-
-from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 from evaluation.errors import UserError, shortened
-from evaluation.generation import Ask, Job, Request, Save, missing_package, over_long
-from evaluation.records import EngineDescription, Question, Result
+from evaluation.generation import Ask, Job, Request, Save, missing_package
+from evaluation.records import EngineDescription, Question
+from evaluation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from evaluation.tokens import load_tokenizer, render_requests, stop_token_ids
 from evaluation.weights import tokenizer_folder, weights_folder
 
@@ -37,39 +32,13 @@ def start(job: Job) -> Iterator[Ask]:
     context_tokens = int(getattr(model.config, "max_position_embeddings", None) or UNLIMITED_TOKENS)
 
     def ask(requests: Sequence[Request], save: Save) -> None:
-        fitting = []
-        for request in requests:
-            if len(request.token_ids) < context_tokens:
-                fitting.append(request)
-            else:
-                save(request, over_long(len(request.token_ids), context_tokens, description))
-        for batch in batches(job, fitting, context_tokens):
+        asked = fitting(requests, save, context_tokens, description)
+        for batch in batches(job, asked, context_tokens, job.execution.transformers.batch_size):
             answers = sample_batch(job, model, tokenizer, batch, stops, context_tokens)
             for request, token_ids in zip(batch, answers, strict=True):
                 save(request, read_result(job, tokenizer, request, token_ids, stops, description))
 
     yield ask
-
-
-def batches(job: Job, requests: Sequence[Request], context_tokens: int) -> Iterator[list[Request]]:
-    """The requests sorted by length in batches, each of requests that may take the same number of tokens.
-
-    Where the context ends a request before max_tokens, its neighbours must not decide when.
-    """
-
-    def steps(request: Request) -> int:
-        return allowed_tokens(job, request, context_tokens)
-
-    ordered = sorted(requests, key=lambda request: len(request.token_ids))
-    size = job.execution.transformers.batch_size
-    for _, group in groupby(ordered, key=steps):
-        while batch := list(islice(group, size)):
-            yield batch
-
-
-def allowed_tokens(job: Job, request: Request, context_tokens: int) -> int:
-    """How long the answer may become."""
-    return min(job.settings.sampling.max_tokens, context_tokens - len(request.token_ids))
 
 
 def load_model(job: Job, folder: Path) -> tuple[Any, EngineDescription]:
@@ -78,7 +47,7 @@ def load_model(job: Job, folder: Path) -> tuple[Any, EngineDescription]:
         import torch
         import transformers
     except ImportError:
-        raise missing_package("transformers", "torch", "base") from None
+        raise missing_package("transformers", "torch", "transformers") from None
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     chosen = job.execution.transformers.device
@@ -164,8 +133,7 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
     import torch
 
     sampling = job.settings.sampling
-    generators = [torch.Generator().manual_seed(request.seed) for request in batch]
-    uniforms = torch.stack([torch.rand(steps, generator=generator) for generator in generators])
+    numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)).float() for request in batch])
 
     def choose(input_ids: Any, scores: Any) -> Any:
         if sampling.temperature == 0:
@@ -177,46 +145,9 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
         cumulative = ordered.cumsum(dim=-1)
         ordered[cumulative - ordered >= sampling.top_p] = 0
         cumulative = ordered.cumsum(dim=-1)
-        drawn = uniforms[:, input_ids.shape[1] - prompt_tokens, None].to(scores.device) * cumulative[:, -1:]
+        drawn = numbers[:, input_ids.shape[1] - prompt_tokens, None].to(scores.device) * cumulative[:, -1:]
         picked = torch.searchsorted(cumulative, drawn, right=True)
         picked = torch.minimum(picked, (ordered > 0).sum(dim=-1, keepdim=True) - 1)
         return torch.full_like(scores, float("-inf")).scatter(-1, order.gather(-1, picked), 0.0)
 
     return choose
-
-
-def cut_after_stop(token_ids: list[int], stops: Sequence[int]) -> list[int]:
-    """An answer's tokens up to and with its first stop token, without the padding behind it."""
-    ends = [place for place, token in enumerate(token_ids) if token in stops]
-    return token_ids[: ends[0] + 1] if ends else token_ids
-
-
-def read_result(
-    job: Job, tokenizer: Any, request: Request, token_ids: list[int], stops: Sequence[int], engine: EngineDescription
-) -> Result:
-    """The answer's text, without what ended it: a stop token or, where it came first, a stop string."""
-    ended = bool(token_ids) and token_ids[-1] in stops
-    text, used = cut_at_stop_string(tokenizer, token_ids[:-1] if ended else token_ids, job.model.stop)
-    return Result(
-        answer=text,
-        finish_reason="stop" if ended or used is not None else "length",
-        prompt_tokens=len(request.token_ids),
-        answer_tokens=len(token_ids) if used is None else used,
-        engine=engine,
-    )
-
-
-def cut_at_stop_string(tokenizer: Any, token_ids: list[int], stop_strings: Sequence[str]) -> tuple[str, int | None]:
-    """The text before its first stop string and the tokens up to that string's end; None where there is none."""
-
-    def text(count: int) -> str:
-        return str(tokenizer.decode(token_ids[:count], skip_special_tokens=True))
-
-    def is_stopped(count: int) -> bool:
-        return any(stop in text(count) for stop in stop_strings)
-
-    if not is_stopped(len(token_ids)):
-        return text(len(token_ids)), None
-    used = bisect_left(range(len(token_ids)), True, key=is_stopped)
-    whole = text(used)
-    return whole[: min(whole.find(stop) for stop in stop_strings if stop in whole)], used
