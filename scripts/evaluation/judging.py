@@ -23,7 +23,7 @@ from evaluation.ledger import Ledger
 from evaluation.panel import Panelist, require_keys
 from evaluation.progress import Progress
 from evaluation.quotes import Quote, in_usd
-from evaluation.records import Comparison, Judgement, Reply, content_key
+from evaluation.records import Comparison, Judgement
 from evaluation.sliding_window import work_through
 
 VAIN_BATCHES = 3  # so many rounds in a row that bring nothing end the run
@@ -222,20 +222,6 @@ class Purchases(Generic[AnyCase]):
                     raise
                 self.renamed.add(panelist)
         return await self.clients[panelist].complete(with_newer_name(body))
-
-
-def embedded_reply(
-    judge_content: str | None,
-    texts: Sequence[str | None],
-    scores: dict[str, int | float],
-    probabilities: dict[str, dict[str, float]] | None,
-) -> Reply:
-    """The embedded judge's scores in the form of a reply; they cost nothing and need no ledger."""
-    key = content_key({"kind": "reply", "endpoint": "embedded", "judge": judge_content, "texts": list(texts)})
-    return Reply(
-        judge="embedded", model="embedded", attempt=1, status="ok", scores=scores, probabilities=probabilities,
-        analyses=None, reply=None, error=None, prompt_tokens=None, reply_tokens=None, key=key,
-    )  # fmt: skip
 
 
 def counted(rows: Iterable[AnyJudged], counts: Counter[str]) -> Iterator[AnyJudged]:
