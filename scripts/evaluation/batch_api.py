@@ -1,13 +1,15 @@
 """The Batch API of an endpoint: its client, the file of requests that it takes, and what it says of a batch."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from evaluation.bench import NEWER_MAX_TOKENS
 from evaluation.errors import UserError, one_line
 from evaluation.panel import Panelist
-from evaluation.replies import encoded
+from evaluation.replies import Reply, encoded, error_of, is_about_one_prompt, read_completion
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -17,7 +19,7 @@ REQUESTS_PER_BATCH = 50_000  # the API's limit for one input file; that in bytes
 BYTES_PER_BATCH = 50_000_000
 API_RETRIES = 5
 MARK = "judging"  # the key in a batch's metadata under which the hash of its replies' keys stands
-NOT_FOUND = 404
+OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 
 
 @dataclass
@@ -63,6 +65,36 @@ def api(panelist: Panelist) -> Iterator["OpenAI"]:
 def marked(batch: "Batch", mark: str) -> bool:
     """Whether a batch holds just these requests, and has not ended without them."""
     return (batch.metadata or {}).get(MARK) == mark and batch.status not in ("failed", "cancelled", "expired")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request of a batch got no reply: the HTTP status, and the API's message and code where it gave them."""
+
+    status: int | None
+    message: str
+    code: str | None
+
+    @property
+    def wants_newer_name(self) -> bool:
+        """Whether the model knows max_tokens under its newer name only."""
+        return NEWER_MAX_TOKENS in self.message and not is_about_one_prompt(self.message, self.code)
+
+
+def outcomes(client: "OpenAI", batch: "Batch") -> Iterator[tuple[str, Reply | Failure]]:
+    """What became of each request that a batch has dealt with, with the key of its reply."""
+    for file in filter(None, (batch.output_file_id, batch.error_file_id)):
+        for line in client.files.content(file).content.splitlines():
+            found = json.loads(line)
+            yield str(found["custom_id"]), outcome_of(found)
+
+
+def outcome_of(line: dict[str, Any]) -> Reply | Failure:
+    """Reads one line of a batch's output."""
+    response = line.get("response") or {}
+    content, status = encoded(response.get("body") or line.get("error") or {}), response.get("status_code")
+    reply = read_completion(content) if status == OK else None
+    return reply or Failure(status, *error_of(content))
 
 
 def reason_of(batch: "Batch") -> str:

@@ -1,15 +1,16 @@
 """Who judges by which rubric: the requests, the ledger's keys for their replies, and what a reply is worth."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
+from evaluation.cases import AnyCase, Case
 from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError
 from evaluation.judge_prompts import NONCE_IN_KEYS
 from evaluation.judge_settings import Criterion, Judge
-from evaluation.ledger import Ledger
+from evaluation.ledger import Ledger, in_parts
 from evaluation.panel import Panelist, panel_of
 from evaluation.records import Reply, canonical_json, sha256_hex
 from evaluation.replies import Reply as EndpointReply
@@ -18,22 +19,8 @@ from evaluation.score_probabilities import expected_scores, score_probabilities
 from evaluation.verdicts import read_reply, response_format
 
 TOP_LOGPROBS = 20
+CASES_AT_ONCE = 100  # whose texts are in memory while the ledger is asked for their replies
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call max_tokens
-
-
-class Case(Protocol):
-    """One thing to be judged. The same case always gives the same nonce and messages."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether there is something to judge; an empty answer is not sent."""
-
-    @property
-    def nonce(self) -> str:
-        """The number on this case's fences."""
-
-    def messages(self, nonce: str) -> list[dict[str, str]]:
-        """What the judge is shown."""
 
 
 @dataclass
@@ -89,25 +76,37 @@ class Bench:
         )
 
     def chains(self, case: Case) -> list[Chain]:
-        """What the ledger holds for a case: a chain for every judge and sample."""
-        messages = case.messages(NONCE_IN_KEYS)
-        chains = []
-        for panelist in self.panel:
-            request = canonical_json(self.body(panelist.model, messages))
-            for sample in range(self.judge.samples):
-                chain = Chain(panelist, sample, request, [], self.judge.attempts)
-                self.take_recorded(chain)
-                chains.append(chain)
-        return chains
+        """The scores asked for of a case, a chain for every judge and sample, still without replies.
 
-    def take_recorded(self, chain: Chain) -> None:
-        """Adds to a chain the further replies that the ledger holds."""
-        while not chain.complete:
-            key = self.key(chain, len(chain.replies) + 1)
-            body = self.ledger.get(key)
-            if body is None:
-                return
-            chain.replies.append(Reply.model_validate({**body, "key": key}))
+        A case with nothing to judge has none.
+        """
+        if not case.complete:
+            return []
+        messages = case.messages(NONCE_IN_KEYS)
+        requests = {panelist: canonical_json(self.body(panelist.model, messages)) for panelist in self.panel}
+        return [
+            Chain(panelist, sample, request, [], self.judge.attempts)
+            for panelist, request in requests.items()
+            for sample in range(self.judge.samples)
+        ]
+
+    def take_recorded(self, chains: Iterable[Chain]) -> None:
+        """Adds to chains the further replies that the ledger holds."""
+        unfinished = [chain for chain in chains if not chain.complete]
+        while unfinished:
+            keys = [self.key(chain, len(chain.replies) + 1) for chain in unfinished]
+            bodies = self.ledger.get_many(keys)
+            found = [(chain, key) for chain, key in zip(unfinished, keys, strict=True) if key in bodies]
+            for chain, key in found:
+                chain.replies.append(Reply.model_validate({**bodies[key], "key": key}))
+            unfinished = [chain for chain, _ in found if not chain.complete]
+
+    def recorded(self, cases: Iterable[AnyCase]) -> Iterator[tuple[AnyCase, list[Chain]]]:
+        """Gives each case with its chains as far as the ledger holds them."""
+        for part in in_parts(cases, CASES_AT_ONCE):
+            chains = [self.chains(case) for case in part]
+            self.take_recorded(chain for some in chains for chain in some)
+            yield from zip(part, chains, strict=True)
 
     def read(self, reply: EndpointReply, panelist: Panelist, attempt: int, key: str) -> Reply:
         """What an endpoint's reply is worth."""

@@ -1,10 +1,10 @@
 """What a run's judging has cost and will cost: one quote over all its stages, before anything is bought."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evaluation.bench import Bench, Case, Chain
+from evaluation.bench import Chain
 from evaluation.judge_settings import Judge, Price
 from evaluation.records import Reply
 from evaluation.token_counts import tiktoken_bytes_per_token
@@ -74,25 +74,16 @@ def reply_cost_usd(reply: Reply, request_bytes: int, price: Price | None, max_to
 
 
 class Quote:
-    """What stages have bought and have still to buy, counted from their cases and the ledger."""
+    """What stages have bought and have still to buy."""
 
     def __init__(self, judge: Judge) -> None:
         self._judge = judge
         self._tallies: dict[tuple[str, str], Tally] = {}  # by stage and judge
         self.left_out: list[str] = []  # stages whose answers are not there yet
 
-    def count(self, stage: str, bench: Bench, cases: Iterable[Case]) -> set[int]:
-        """Counts a stage, and gives which of its cases lack replies. Raises a UserError as the cases do."""
-        tallies = {one.model: Tally(len(bench.criteria)) for one in bench.panel}
-        lacking = set()
-        for position, case in enumerate(cases):
-            chains = bench.chains(case) if case.complete else []
-            for chain in chains:
-                if not chain.complete:
-                    lacking.add(position)
-                tallies[chain.panelist.model].add(chain, self._judge)
+    def add(self, stage: str, tallies: Mapping[str, Tally]) -> None:
+        """Adds what was counted of a stage, by judge."""
         self._tallies |= {(stage, model): tally for model, tally in tallies.items()}
-        return lacking
 
     @property
     def stages(self) -> list[str]:

@@ -72,13 +72,14 @@ def test_a_chain_ends_with_a_usable_reply_or_the_last_attempt(ledger: Ledger) ->
     [chain] = bench.chains(case(settings))
     assert (chain.replies, chain.complete) == ([], False)
     ledger.put(bench.key(chain, 1), "reply", reply(1, "unreadable"))
-    bench.take_recorded(chain)
+    bench.take_recorded([chain])
     assert (len(chain.replies), chain.complete) == (1, False)
     ledger.put(bench.key(chain, 2), "reply", reply(2, "refused"))
-    [again] = bench.chains(case(settings))
+    [(_, [again])] = bench.recorded([case(settings)])
     assert ([one.status for one in again.replies], again.complete) == (["unreadable", "refused"], True)
     more = Bench(judge(attempts=3), settings.criteria, ledger)
-    assert not more.chains(case(settings))[0].complete
+    [(_, [further])] = more.recorded([case(settings)])
+    assert not further.complete
 
 
 def test_every_judge_and_sample_has_its_chain(ledger: Ledger) -> None:
@@ -181,4 +182,5 @@ def test_a_recorded_reply_reads_back_as_it_was(ledger: Ledger) -> None:
     [chain] = bench.chains(case(settings))
     written = Reply.model_validate({**reply(1, "ok"), "key": bench.key(chain, 1)})
     ledger.put(written.key, "reply", written.model_dump(exclude={"key"}))
-    assert bench.chains(case(settings))[0].replies == [written]
+    [(_, [again])] = bench.recorded([case(settings)])
+    assert again.replies == [written]

@@ -1,15 +1,12 @@
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from evaluation.bench import Bench
 from evaluation.budget import Budget
 from evaluation.errors import UserError
 from evaluation.judge_settings import Judge, Price
-from evaluation.ledger import Ledger
 from evaluation.params import load_params
-from evaluation.quotes import Quote
+from evaluation.quotes import Quote, Tally
 from evaluation.records import Reply
 from tests.conftest import ROOT
 
@@ -28,8 +25,7 @@ def judge(budget_usd: float | None, **changes: object) -> Judge:
 def budget(budget_usd: float | None, **changes: object) -> Budget:
     settings = judge(budget_usd, **changes)
     quote = Quote(settings)
-    with Ledger(Path(":memory:")) as ledger:
-        quote.count("judge sft", Bench(settings, settings.criteria, ledger), [])
+    quote.add("judge sft", {"j": Tally(criteria=1)})
     return Budget(settings, quote)
 
 

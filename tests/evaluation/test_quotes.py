@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from evaluation.bench import Bench
-from evaluation.cases import AnswerCase
+from evaluation.cases import AnswerCase, Stage
 from evaluation.judge_prompts import Material
 from evaluation.judge_settings import Judge, Panelist, Price
 from evaluation.ledger import Ledger
 from evaluation.params import load_params
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
 from evaluation.records import Answer, Reply
+from evaluation.worklist import Worklist
 from tests.conftest import ROOT
 
 PRICE = Price(prompt=1.0, reply=10.0)
@@ -40,16 +41,23 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
+def quote_of(bench: Bench, some: list[AnswerCase]) -> Quote:
+    quote = Quote(bench.judge)
+    stage = Stage("judge sft", bench.criteria, lambda: iter(some))
+    quote.add(stage.name, Worklist.of(bench, stage).tallies)
+    return quote
+
+
 def buy(bench: Bench, some: list[AnswerCase], reply: Reply = REPLY) -> None:
-    for case in some:
-        for chain in bench.chains(case):
+    for _, chains in bench.recorded(some):
+        for chain in chains:
             bench.ledger.put(bench.key(chain, len(chain.replies) + 1), "reply", reply.model_dump(exclude={"key"}))
 
 
 def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(ledger: Ledger) -> None:
     settings = judge()
-    bench, quote = Bench(settings, settings.criteria, ledger), Quote(settings)
-    assert quote.count("judge sft", bench, cases(settings, 30)) == set(range(30))
+    bench = Bench(settings, settings.criteria, ledger)
+    quote = quote_of(bench, cases(settings, 30))
     estimate = quote.estimate()
     sizes = [len(chain.request) for case in cases(settings, 30) for chain in bench.chains(case)]
     assert estimate.replies == 30
@@ -63,8 +71,7 @@ def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
     settings = judge()
     bench = Bench(settings, settings.criteria, ledger)
     buy(bench, cases(settings, 20))
-    quote = Quote(settings)
-    assert quote.count("judge sft", bench, cases(settings, 50)) == set(range(20, 50))
+    quote = quote_of(bench, cases(settings, 50))
     estimate = quote.estimate()
     assert estimate.prompt_tokens == pytest.approx(30 * 500)
     assert estimate.reply_tokens == pytest.approx(30 * 50)
@@ -77,16 +84,14 @@ def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: L
     settings = judge(attempts=2)
     bench = Bench(settings, settings.criteria, ledger)
     buy(bench, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
-    quote = Quote(settings)
-    quote.count("judge sft", bench, cases(settings, 1))
+    quote = quote_of(bench, cases(settings, 1))
     assert (quote.recorded, quote.estimate().replies) == (1, 1)
     assert quote.spent_usd == pytest.approx(PRICE.cost_usd(500, 50))
 
 
 def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None:
     settings = judge(panel=(Panelist(model="house-judge"),))
-    quote = Quote(settings)
-    quote.count("judge sft", Bench(settings, settings.criteria, ledger), cases(settings, 3))
+    quote = quote_of(Bench(settings, settings.criteria, ledger), cases(settings, 3))
     assert quote.unpriced == ["house-judge"]
     assert quote.estimate().usd is None
     assert "an unknown cost" in quote.lines()[0]
@@ -96,8 +101,7 @@ def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None
 def test_a_quote_beyond_the_budget_says_so_before_anything_is_bought(ledger: Ledger) -> None:
     for budget, told in ((1e-3, True), (1e3, False), (None, False)):
         settings = judge(budget_usd=budget)
-        quote = Quote(settings)
-        quote.count("judge sft", Bench(settings, settings.criteria, ledger), cases(settings, 30))
+        quote = quote_of(Bench(settings, settings.criteria, ledger), cases(settings, 30))
         found = [line for line in quote.lines() if "the run will stop there, unfinished" in line]
         assert found == (["that is more than judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"] * told)
 

@@ -1,0 +1,40 @@
+"""What of a stage is recorded and what is missing, found in one pass over its cases."""
+
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Generic, Self
+
+from evaluation.bench import Bench
+from evaluation.cases import AnyCase, Stage
+from evaluation.quotes import Tally
+
+
+@dataclass(frozen=True)
+class Worklist(Generic[AnyCase]):
+    """Which cases of a stage lack replies, and how much is recorded and missing.
+
+    No text is kept: a hundred thousand positions take less than a megabyte, and each case can be made anew.
+    """
+
+    bench: Bench
+    stage: Stage[AnyCase]
+    positions: Sequence[int]  # of the cases that lack replies, in order
+    tallies: dict[str, Tally]  # by judge
+
+    @classmethod
+    def of(cls, bench: Bench, stage: Stage[AnyCase]) -> Self:
+        """Counts a stage. Raises a UserError as its cases do."""
+        positions, tallies = array("Q"), {one.model: Tally(len(bench.criteria)) for one in bench.panel}
+        for position, (_, chains) in enumerate(bench.recorded(stage.cases())):
+            for chain in chains:
+                tallies[chain.panelist.model].add(chain, bench.judge)
+            if not all(chain.complete for chain in chains):
+                positions.append(position)
+        return cls(bench, stage, positions, tallies)
+
+    def cases(self, positions: Iterable[int]) -> Iterator[tuple[int, AnyCase]]:
+        """The cases at these positions, which ascend, made anew one by one."""
+        numbered = enumerate(self.stage.cases())
+        for position in positions:
+            yield next(one for one in numbered if one[0] == position)
