@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
 
 from evaluation.batch_api import BAD_REQUEST, MARK, Failure, InputFile, api, marked, outcomes, reason_of
-from evaluation.bench import CASES_AT_ONCE, Bench, Chain, refused_material, with_newer_name
+from evaluation.bench import CASES_AT_ONCE, Asking, Chain, refused_material, with_newer_name
 from evaluation.budget import Budget
 from evaluation.cases import AnyCase
 from evaluation.claims import Claims
@@ -89,14 +89,14 @@ class Batches(Generic[AnyCase]):
         batch.
         """
         missing, files = Missing(), dict[Panelist, InputFile]()
-        with alone(self.worklist.bench):
+        with alone(self.worklist.asking):
             for key, case in self._unsent(missing, before.ended):
                 place = missing.places[key]
                 panelist = place.panelist
                 if not self.budget.hold(key, panelist.model, place.request_bytes, under_way=False):
                     continue
                 file = files.setdefault(panelist, InputFile())
-                body = self.worklist.bench.body(panelist.model, case.messages(case.nonce))
+                body = self.worklist.asking.body(panelist.model, case.messages(case.nonce))
                 file.add(key, with_newer_name(body) if panelist in before.renamed else body)
                 if file.full:
                     self._send(files.pop(panelist), panelist, missing)
@@ -107,7 +107,7 @@ class Batches(Generic[AnyCase]):
     def _unsent(self, missing: Missing, ended: set[str]) -> Iterator[tuple[str, AnyCase]]:
         """Notes what is missing; gives each reply's key and case that no batch holds but those that have ended."""
         for part in in_parts(self._lacking(), CASES_AT_ONCE):
-            held = batches_of(self.worklist.bench.ledger, [key for key, _, _ in part])
+            held = batches_of(self.worklist.asking.ledger, [key for key, _, _ in part])
             for key, case, chain in part:
                 if key in missing.places:  # an equal answer to an equal question
                     continue
@@ -121,12 +121,12 @@ class Batches(Generic[AnyCase]):
 
     def _lacking(self) -> Iterator[tuple[str, AnyCase, Chain]]:
         """The key of every reply that the ledger lacks now, with its case and chain."""
-        bench = self.worklist.bench
+        asking = self.worklist.asking
         cases = (case for _, case in self.worklist.cases(self.worklist.positions))
-        for case, chains in bench.recorded(cases):
+        for case, chains in asking.recorded(cases):
             for chain in chains:
                 if not chain.complete:
-                    yield bench.key(chain, len(chain.replies) + 1), case, chain
+                    yield asking.key(chain, len(chain.replies) + 1), case, chain
 
     def _send(self, file: InputFile, panelist: Panelist, missing: Missing) -> None:
         """Creates the batch of a file, unless a run that was killed has created it, and notes it in the ledger."""
@@ -144,7 +144,7 @@ class Batches(Generic[AnyCase]):
         rows: list[tuple[str, Kind, dict[str, Any]]] = [
             (row_key(key, len(place.batches)), "batch", {"id": batch.id}) for key, place in places.items()
         ]
-        self.worklist.bench.ledger.put_many([*rows, (ANY_BATCH, "batch", {})])
+        self.worklist.asking.ledger.put_many([*rows, (ANY_BATCH, "batch", {})])
         missing.batches[batch.id] = panelist
         name = self.worklist.stage.name
         say(f"{name}: submitted batch {batch.id} with {len(places)} requests to {panelist.label}")
@@ -211,7 +211,7 @@ class Batches(Generic[AnyCase]):
             if reply is None:
                 self.budget.let_go(key)
                 continue
-            self.worklist.bench.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
+            self.worklist.asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
             self.budget.pay(reply, place.request_bytes)
             del places[key]
             brought.replies += 1
@@ -225,7 +225,7 @@ class Batches(Generic[AnyCase]):
         Raises a UserError for a rejection that every request would meet.
         """
         if not isinstance(outcome, Failure):
-            return self.worklist.bench.read(outcome, place.panelist, place.attempt, key)
+            return self.worklist.asking.read(outcome, place.panelist, place.attempt, key)
         if outcome.wants_newer_name or outcome.status != BAD_REQUEST:
             return None
         rejection = RequestRejected(one_line(outcome.message), outcome.code)
@@ -233,9 +233,9 @@ class Batches(Generic[AnyCase]):
 
 
 @contextmanager
-def alone(bench: Bench) -> Iterator[None]:
+def alone(asking: Asking) -> Iterator[None]:
     """Only one process of the clone submits at a time, so that no two submit the same."""
-    with Claims(bench.ledger.path.with_name("batch-claims")) as claims:
+    with Claims(asking.ledger.path.with_name("batch-claims")) as claims:
         while True:
             with claims.claim(content_key("submit")) as mine:
                 if mine:

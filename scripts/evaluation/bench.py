@@ -40,7 +40,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Asking:
     """Who judges by which rubric, and where finished replies are kept."""
 
     judge: Judge

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from evaluation.bench import Bench
+from evaluation.bench import Asking
 from evaluation.cases import AnyCase, Chains, Stage
 from evaluation.errors import warn
 from evaluation.judge_settings import Judge
@@ -26,10 +26,10 @@ def settle(
     Only a few cases are held at a time. A case with nothing to judge has no replies. `run` holds all stages of the
     whole run, for the quote and the budget. Raises a UserError as `buy` does.
     """
-    bench = Bench(judge, stage.criteria, ledger)
-    buy(bench, stage, run)
+    asking = Asking(judge, stage.criteria, ledger)
+    buy(asking, stage, run)
     models: dict[str, set[str]] = {}
-    for case, chains in bench.recorded(stage.cases()):
+    for case, chains in asking.recorded(stage.cases()):
         for reply in (reply for chain in chains for reply in chain.replies if reply.model):
             models.setdefault(reply.judge, set()).add(str(reply.model))
         yield case, [chain.replies for chain in chains]

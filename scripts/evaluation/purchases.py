@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from evaluation.batches import ANY_BATCH, Batches, Brought
-from evaluation.bench import NEWER_MAX_TOKENS, Bench, Chain, refused_material, with_newer_name
+from evaluation.bench import NEWER_MAX_TOKENS, Asking, Chain, refused_material, with_newer_name
 from evaluation.budget import Budget
 from evaluation.cases import AnyCase, Stage
 from evaluation.claims import Claims
@@ -24,25 +24,25 @@ VAIN_BATCHES = 3  # so many rounds in a row that bring nothing end the run
 SECONDS_BETWEEN_LOOKS = 0.5  # at what others are buying
 
 
-def buy(bench: Bench, stage: Stage[AnyCase], run: Sequence[Stage[Any]]) -> None:
+def buy(asking: Asking, stage: Stage[AnyCase], run: Sequence[Stage[Any]]) -> None:
     """Buys every reply that the ledger lacks; sends nothing where it lacks none.
 
     `run` holds all stages of the whole run, for the quote and the budget. Raises a UserError when the endpoint or the
     budget stopped it, or when some requests failed in transport; what arrived is recorded.
     """
-    worklist = Worklist.of(bench, stage)
+    worklist = Worklist.of(asking, stage)
     if not worklist.positions:
         return
-    require_keys(bench.judge)
-    quote = Quote(bench.judge)
+    require_keys(asking.judge)
+    quote = Quote(asking.judge)
     quote.add(stage.name, worklist.tallies)
-    bench.ledger.require_space(quote.estimate(stage.name).replies)
-    others = add_other_stages(quote, bench, [other for other in run if other.name != stage.name])
+    asking.ledger.require_space(quote.estimate(stage.name).replies)
+    others = add_other_stages(quote, asking, [other for other in run if other.name != stage.name])
     for line in quote.lines():
         say(f"{stage.name}: {line}")
-    budget = Budget(bench.judge, quote)
+    budget = Budget(asking.judge, quote)
     try:
-        if bench.judge.transport == "batch":
+        if asking.judge.transport == "batch":
             buy_in_batches(worklist, budget, others)
         else:
             take_from_batches(worklist, budget)
@@ -53,12 +53,12 @@ def buy(bench: Bench, stage: Stage[AnyCase], run: Sequence[Stage[Any]]) -> None:
         say(f"{stage.name}: bought {bought}; quoted were {quoted.replies} for about {in_usd(quoted.usd)}")
 
 
-def add_other_stages(quote: Quote, bench: Bench, stages: Iterable[Stage[Any]]) -> list[Worklist[Any]]:
+def add_other_stages(quote: Quote, asking: Asking, stages: Iterable[Stage[Any]]) -> list[Worklist[Any]]:
     """Counts the further stages of the run, leaving out those whose answers are not there or are of other questions."""
     counted = []
     for other in stages:
         try:
-            worklist = Worklist.of(Bench(bench.judge, other.criteria, bench.ledger), other)
+            worklist = Worklist.of(Asking(asking.judge, other.criteria, asking.ledger), other)
         except UserError:
             quote.left_out.append(other.name)
         else:
@@ -69,7 +69,7 @@ def add_other_stages(quote: Quote, bench: Bench, stages: Iterable[Stage[Any]]) -
 
 def take_from_batches(worklist: Worklist[AnyCase], budget: Budget) -> None:
     """Records what earlier batches have brought. Raises a UserError while one of them is under way: it is paid for."""
-    if worklist.bench.ledger.get(ANY_BATCH) is None:
+    if worklist.asking.ledger.get(ANY_BATCH) is None:
         return
     batches = Batches(worklist, budget)
     missing = batches.look()
@@ -118,15 +118,15 @@ class Purchases(Generic[AnyCase]):
 
         What another experiment is buying just now is left until all else is done; then it is in the ledger.
         """
-        bench, stage = self.worklist.bench, self.worklist.stage
+        asking, stage = self.worklist.asking, self.worklist.stage
         lacking = self.worklist.positions
         count = len(lacking)
         async with AsyncExitStack() as stack:
-            self.claims = stack.enter_context(Claims(bench.ledger.path.with_name("claims")))
-            for panelist in bench.panel:
+            self.claims = stack.enter_context(Claims(asking.ledger.path.with_name("claims")))
+            for panelist in asking.panel:
                 client = Client(
                     panelist.base_url, panelist.api_key, label=panelist.label, key_variable=panelist.key_variable,
-                    concurrency=bench.judge.concurrency, timeout_seconds=bench.judge.timeout_seconds,
+                    concurrency=asking.judge.concurrency, timeout_seconds=asking.judge.timeout_seconds,
                 )  # fmt: skip
                 self.clients[panelist] = await stack.enter_async_context(client)
             with Progress(stage.name, count, "verdicts", self.facts) as progress:
@@ -150,7 +150,7 @@ class Purchases(Generic[AnyCase]):
             else:
                 left.append(position)
 
-        await work_through(self.worklist.cases(positions), settle_case, self.worklist.bench.judge.concurrency)
+        await work_through(self.worklist.cases(positions), settle_case, self.worklist.asking.judge.concurrency)
         return sorted(left)
 
     def facts(self) -> str:
@@ -162,33 +162,33 @@ class Purchases(Generic[AnyCase]):
     async def complete_case(self, case: AnyCase) -> bool:
         """Buys what a case lacks, recording each reply; gives whether nothing of it is left to others."""
         try:
-            return all([await self.complete_chain(chain, case) for chain in self.worklist.bench.chains(case)])
+            return all([await self.complete_chain(chain, case) for chain in self.worklist.asking.chains(case)])
         except TransportFailure as failure:
             self.failures.append(str(failure))
             return True
 
     async def complete_chain(self, chain: Chain, case: AnyCase) -> bool:
         """Buys replies until there is a usable one, or none is left to try; gives whether others are not at it."""
-        bench = self.worklist.bench
-        with self.claims.claim(bench.key(chain, attempt=1)) as mine:
+        asking = self.worklist.asking
+        with self.claims.claim(asking.key(chain, attempt=1)) as mine:
             if mine:
-                bench.take_recorded([chain])  # also what somebody has bought since the worklist was made
+                asking.take_recorded([chain])  # also what somebody has bought since the worklist was made
                 while not chain.complete:
                     await self.extend(chain, case)
             return mine
 
     async def extend(self, chain: Chain, case: AnyCase) -> None:
         """Buys and records one reply."""
-        bench, panelist, attempt = self.worklist.bench, chain.panelist, len(chain.replies) + 1
-        key = bench.key(chain, attempt)
-        body = bench.body(panelist.model, case.messages(case.nonce))
+        asking, panelist, attempt = self.worklist.asking, chain.panelist, len(chain.replies) + 1
+        key = asking.key(chain, attempt)
+        body = asking.body(panelist.model, case.messages(case.nonce))
         async with self.budget.purchase(panelist.model, len(chain.request)) as purchase:
             try:
                 answer = await self.ask(panelist, body)
-                reply = purchase.reply = bench.read(answer, panelist, attempt, key)
+                reply = purchase.reply = asking.read(answer, panelist, attempt, key)
             except RequestRejected as rejection:
                 reply = refused_material(rejection, panelist, attempt, key)
-        bench.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
+        asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
         chain.replies.append(reply)
 
     async def ask(self, panelist: Panelist, body: dict[str, Any]) -> Any:

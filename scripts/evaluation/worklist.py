@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Self
 
-from evaluation.bench import Bench
+from evaluation.bench import Asking
 from evaluation.cases import AnyCase, Stage
 from evaluation.quotes import Tally
 
@@ -17,21 +17,21 @@ class Worklist(Generic[AnyCase]):
     No text is kept: a hundred thousand positions take less than a megabyte, and each case can be made anew.
     """
 
-    bench: Bench
+    asking: Asking
     stage: Stage[AnyCase]
     positions: Sequence[int]  # of the cases that lack replies, in order
     tallies: dict[str, Tally]  # by judge
 
     @classmethod
-    def of(cls, bench: Bench, stage: Stage[AnyCase]) -> Self:
+    def of(cls, asking: Asking, stage: Stage[AnyCase]) -> Self:
         """Counts a stage. Raises a UserError as its cases do."""
-        positions, tallies = array("Q"), {one.model: Tally(len(bench.criteria)) for one in bench.panel}
-        for position, (_, chains) in enumerate(bench.recorded(stage.cases())):
+        positions, tallies = array("Q"), {one.model: Tally(len(asking.criteria)) for one in asking.panel}
+        for position, (_, chains) in enumerate(asking.recorded(stage.cases())):
             for chain in chains:
-                tallies[chain.panelist.model].add(chain, bench.judge)
+                tallies[chain.panelist.model].add(chain, asking.judge)
             if not all(chain.complete for chain in chains):
                 positions.append(position)
-        return cls(bench, stage, positions, tallies)
+        return cls(asking, stage, positions, tallies)
 
     def cases(self, positions: Iterable[int]) -> Iterator[tuple[int, AnyCase]]:
         """The cases at these positions, which ascend, made anew one by one."""

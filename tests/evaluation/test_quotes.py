@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.bench import Bench
+from evaluation.bench import Asking
 from evaluation.cases import AnswerCase, Stage
 from evaluation.judge_prompts import Material
 from evaluation.judge_settings import Judge, Panelist, Price
@@ -41,25 +41,25 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def quote_of(bench: Bench, some: list[AnswerCase]) -> Quote:
-    quote = Quote(bench.judge)
-    stage = Stage("judge sft", bench.criteria, lambda: iter(some))
-    quote.add(stage.name, Worklist.of(bench, stage).tallies)
+def quote_of(asking: Asking, some: list[AnswerCase]) -> Quote:
+    quote = Quote(asking.judge)
+    stage = Stage("judge sft", asking.criteria, lambda: iter(some))
+    quote.add(stage.name, Worklist.of(asking, stage).tallies)
     return quote
 
 
-def buy(bench: Bench, some: list[AnswerCase], reply: Reply = REPLY) -> None:
-    for _, chains in bench.recorded(some):
+def buy(asking: Asking, some: list[AnswerCase], reply: Reply = REPLY) -> None:
+    for _, chains in asking.recorded(some):
         for chain in chains:
-            bench.ledger.put(bench.key(chain, len(chain.replies) + 1), "reply", reply.model_dump(exclude={"key"}))
+            asking.ledger.put(asking.key(chain, len(chain.replies) + 1), "reply", reply.model_dump(exclude={"key"}))
 
 
 def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(ledger: Ledger) -> None:
     settings = judge()
-    bench = Bench(settings, settings.criteria, ledger)
-    quote = quote_of(bench, cases(settings, 30))
+    asking = Asking(settings, settings.criteria, ledger)
+    quote = quote_of(asking, cases(settings, 30))
     estimate = quote.estimate()
-    sizes = [len(chain.request) for case in cases(settings, 30) for chain in bench.chains(case)]
+    sizes = [len(chain.request) for case in cases(settings, 30) for chain in asking.chains(case)]
     assert estimate.replies == 30
     assert estimate.prompt_tokens == pytest.approx(sum(sizes) / 4)
     assert estimate.reply_tokens == 30 * 2 * 60
@@ -69,9 +69,9 @@ def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(led
 
 def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
     settings = judge()
-    bench = Bench(settings, settings.criteria, ledger)
-    buy(bench, cases(settings, 20))
-    quote = quote_of(bench, cases(settings, 50))
+    asking = Asking(settings, settings.criteria, ledger)
+    buy(asking, cases(settings, 20))
+    quote = quote_of(asking, cases(settings, 50))
     estimate = quote.estimate()
     assert estimate.prompt_tokens == pytest.approx(30 * 500)
     assert estimate.reply_tokens == pytest.approx(30 * 50)
@@ -82,16 +82,16 @@ def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
 
 def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: Ledger) -> None:
     settings = judge(attempts=2)
-    bench = Bench(settings, settings.criteria, ledger)
-    buy(bench, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
-    quote = quote_of(bench, cases(settings, 1))
+    asking = Asking(settings, settings.criteria, ledger)
+    buy(asking, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
+    quote = quote_of(asking, cases(settings, 1))
     assert (quote.recorded, quote.estimate().replies) == (1, 1)
     assert quote.spent_usd == pytest.approx(PRICE.cost_usd(500, 50))
 
 
 def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None:
     settings = judge(panel=(Panelist(model="house-judge"),))
-    quote = quote_of(Bench(settings, settings.criteria, ledger), cases(settings, 3))
+    quote = quote_of(Asking(settings, settings.criteria, ledger), cases(settings, 3))
     assert quote.unpriced == ["house-judge"]
     assert quote.estimate().usd is None
     assert "an unknown cost" in quote.lines()[0]
@@ -101,7 +101,7 @@ def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None
 def test_a_quote_beyond_the_budget_says_so_before_anything_is_bought(ledger: Ledger) -> None:
     for budget, told in ((1e-3, True), (1e3, False), (None, False)):
         settings = judge(budget_usd=budget)
-        quote = quote_of(Bench(settings, settings.criteria, ledger), cases(settings, 30))
+        quote = quote_of(Asking(settings, settings.criteria, ledger), cases(settings, 30))
         found = [line for line in quote.lines() if "the run will stop there, unfinished" in line]
         assert found == (["that is more than judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"] * told)
 

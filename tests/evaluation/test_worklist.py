@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.bench import CASES_AT_ONCE, Bench
+from evaluation.bench import CASES_AT_ONCE, Asking
 from evaluation.cases import AnswerCase, Stage
 from evaluation.judge_prompts import Material
 from evaluation.ledger import Ledger
@@ -48,28 +48,28 @@ def ledger(tmp_path: Path) -> Iterator[CountedLedger]:
         yield opened
 
 
-def record(bench: Bench, number: int, status: str) -> None:
-    [chain] = bench.chains(case(number, judged=True))
-    key = bench.key(chain, 1)
-    bench.ledger.put(key, "reply", REPLY.model_dump(exclude={"key"}) | {"status": status})
+def record(asking: Asking, number: int, status: str) -> None:
+    [chain] = asking.chains(case(number, judged=True))
+    key = asking.key(chain, 1)
+    asking.ledger.put(key, "reply", REPLY.model_dump(exclude={"key"}) | {"status": status})
 
 
 def test_a_case_is_on_it_as_long_as_a_reply_is_missing(ledger: CountedLedger) -> None:
-    bench = Bench(JUDGE, JUDGE.criteria, ledger)
-    record(bench, 1, "ok")
-    record(bench, 3, "unreadable")
-    found = Worklist.of(bench, stage(6, empty=(2,)))
+    asking = Asking(JUDGE, JUDGE.criteria, ledger)
+    record(asking, 1, "ok")
+    record(asking, 3, "unreadable")
+    found = Worklist.of(asking, stage(6, empty=(2,)))
     assert list(found.positions) == [0, 3, 4, 5]
     tally = found.tallies[JUDGE.model]
     assert (tally.recorded, tally.missing) == (2, 4)
 
 
 def test_its_cases_are_made_anew_and_in_order(ledger: CountedLedger) -> None:
-    found = Worklist.of(Bench(JUDGE, JUDGE.criteria, ledger), stage(6))
+    found = Worklist.of(Asking(JUDGE, JUDGE.criteria, ledger), stage(6))
     assert [(position, one.answer.id) for position, one in found.cases([1, 2, 5])] == [(1, "1"), (2, "2"), (5, "5")]
     assert list(found.cases([])) == []
 
 
 def test_the_ledger_is_asked_for_many_cases_at_once(ledger: CountedLedger) -> None:
-    Worklist.of(Bench(JUDGE, JUDGE.criteria, ledger), stage(2 * CASES_AT_ONCE + 1))
+    Worklist.of(Asking(JUDGE, JUDGE.criteria, ledger), stage(2 * CASES_AT_ONCE + 1))
     assert ledger.questions == 3
