@@ -52,7 +52,7 @@ class Criterion(Settings):
         return max(self.scale)
 
 
-class Panelist(Settings):
+class FurtherJudge(Settings):
     """A further judge."""
 
     model: str = Field(min_length=1)
@@ -87,7 +87,7 @@ class Judge(Settings):
     logprobs: bool = False
     score_first: bool = False
     format: Literal["json_schema", "json_object", "text"] = "json_schema"
-    panel: Annotated[tuple[Panelist, ...], BeforeValidator(as_tuple)] = ()
+    panel: Annotated[tuple[FurtherJudge, ...], BeforeValidator(as_tuple)] = ()
     max_answer_characters: Positive = 20_000
     min_coverage: Share = 0.95
     repeat: NotNegative = 0
@@ -112,7 +112,7 @@ class Judge(Settings):
     @model_validator(mode="after")
     def check_panel(self) -> Self:
         """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
-        asked: list[Judge | Panelist] = [self, *self.panel]
+        asked: list[Judge | FurtherJudge] = [self, *self.panel]
         judges = [(one.model, one.served_as or one.base_url or "openai") for one in asked]
         for model, endpoint in judges:
             if judges.count((model, endpoint)) > 1:

@@ -6,8 +6,7 @@ from urllib.parse import urlsplit
 
 from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
 from evaluation.errors import UserError, one_line
-from evaluation.judge_settings import ASK_ONCE, Judge
-from evaluation.judge_settings import Panelist as FurtherJudge
+from evaluation.judge_settings import ASK_ONCE, FurtherJudge, Judge
 
 OPENAI_HOST = "api.openai.com"
 
@@ -40,7 +39,7 @@ def panel_of(judge: Judge) -> tuple[Panelist, ...]:
     """Every judge that is asked, the one of `judge.model` first.
 
     A key is sent where it belongs only: OPENAI_API_KEY to the endpoint of `judge.base_url` and to OpenAI, any other
-    panelist gets the key that it names, or that of the first judge when it is at the same address.
+    judge gets the key that it names, or that of the first judge when it is at the same address.
 
     Raises a UserError for judges that OPENAI_BASE_URL makes the same: they share their replies in the ledger.
     """

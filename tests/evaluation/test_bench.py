@@ -9,7 +9,7 @@ from aiohttp import web
 from evaluation.bench import Asking
 from evaluation.cases import AnswerCase
 from evaluation.judge_prompts import NONCE_IN_KEYS, Material
-from evaluation.judge_settings import Judge, Panelist
+from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.ledger import Ledger
 from evaluation.params import load_params
 from evaluation.records import Answer, Reply, content_key
@@ -83,7 +83,7 @@ def test_a_chain_ends_with_a_usable_reply_or_the_last_attempt(ledger: Ledger) ->
 
 
 def test_every_judge_and_sample_has_its_chain(ledger: Ledger) -> None:
-    settings = judge(samples=2, panel=(Panelist(model="other"),))
+    settings = judge(samples=2, panel=(FurtherJudge(model="other"),))
     asking = Asking(settings, settings.criteria, ledger)
     chains = asking.chains(case(settings))
     assert [(chain.panelist.model, chain.sample) for chain in chains] == [

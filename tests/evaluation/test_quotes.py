@@ -7,7 +7,7 @@ import pytest
 from evaluation.bench import Asking
 from evaluation.cases import AnswerCase, Stage
 from evaluation.judge_prompts import Material
-from evaluation.judge_settings import Judge, Panelist, Price
+from evaluation.judge_settings import FurtherJudge, Judge, Price
 from evaluation.ledger import Ledger
 from evaluation.params import load_params
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
@@ -90,7 +90,7 @@ def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: L
 
 
 def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None:
-    settings = judge(panel=(Panelist(model="house-judge"),))
+    settings = judge(panel=(FurtherJudge(model="house-judge"),))
     quote = quote_of(Asking(settings, settings.criteria, ledger), cases(settings, 3))
     assert quote.unpriced == ["house-judge"]
     assert quote.estimate().usd is None
