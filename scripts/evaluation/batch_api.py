@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from evaluation.bench import NEWER_MAX_TOKENS
 from evaluation.errors import UserError, one_line
-from evaluation.panel import Panelist
+from evaluation.panel import Access
 from evaluation.replies import Reply, encoded, error_of, is_about_one_prompt, read_completion
 
 if TYPE_CHECKING:
@@ -42,22 +42,22 @@ class InputFile:
 
 
 @contextmanager
-def api(panelist: Panelist) -> Iterator["OpenAI"]:
+def api(access: Access) -> Iterator["OpenAI"]:
     """A client for the few calls that batches need. Raises a UserError for what the endpoint does not answer well."""
     import openai
 
     client = openai.OpenAI(
-        base_url=panelist.base_url, api_key=panelist.api_key or "none", max_retries=API_RETRIES, timeout=600
+        base_url=access.base_url, api_key=access.api_key or "none", max_retries=API_RETRIES, timeout=600
     )
     try:
         yield client
     except openai.APIStatusError as error:
-        found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=panelist.api_key)}"
+        found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=access.api_key)}"
         remedy = "set judge.transport: direct" if error.status_code == NOT_FOUND else "mend this, then run again"
-        raise UserError(panelist.label, found, remedy) from None
+        raise UserError(access.label, found, remedy) from None
     except openai.APIConnectionError as error:
-        found = f"its Batch API cannot be reached ({one_line(str(error), secret=panelist.api_key)})"
-        raise UserError(panelist.label, found, "run again: batches under way are not submitted again") from None
+        found = f"its Batch API cannot be reached ({one_line(str(error), secret=access.api_key)})"
+        raise UserError(access.label, found, "run again: batches under way are not submitted again") from None
     finally:
         client.close()
 

@@ -18,7 +18,7 @@ from evaluation.claims import Claims
 from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError, one_line, say
 from evaluation.ledger import Kind, Ledger, in_parts
-from evaluation.panel import Panelist
+from evaluation.panel import Access
 from evaluation.records import Reply, content_key
 from evaluation.replies import Reply as EndpointReply
 from evaluation.worklist import Worklist
@@ -37,7 +37,7 @@ ENDED = {"completed", "expired", *FAILED}
 class Place:
     """Where a missing reply belongs: its judge, attempt, the size of its request, and the batches that held it."""
 
-    panelist: Panelist
+    access: Access
     attempt: int
     request_bytes: int
     batches: tuple[str, ...]  # by id, in order
@@ -48,7 +48,7 @@ class Missing:
     """The replies that a stage lacks, by key, and the batches under way that will bring some of them, by id."""
 
     places: dict[str, Place] = field(default_factory=dict)
-    batches: dict[str, Panelist] = field(default_factory=dict)
+    batches: dict[str, Access] = field(default_factory=dict)
 
 
 @dataclass
@@ -57,7 +57,7 @@ class Brought:
 
     replies: int = 0
     ended: set[str] = field(default_factory=set)  # these batches, by id
-    renamed: set[Panelist] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
+    renamed: set[Access] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
     problem: str | None = None  # why a reply did not come, the last of the reasons
 
     def add(self, further: "Brought") -> None:
@@ -88,20 +88,20 @@ class Batches(Generic[AnyCase]):
         `before` is what the earlier batches of this run have brought. Raises a UserError when the endpoint takes no
         batch.
         """
-        missing, files = Missing(), dict[Panelist, InputFile]()
+        missing, files = Missing(), dict[Access, InputFile]()
         with alone(self.worklist.asking):
             for key, case in self._unsent(missing, before.ended):
                 place = missing.places[key]
-                panelist = place.panelist
-                if not self.budget.hold(key, panelist.model, place.request_bytes, under_way=False):
+                access = place.access
+                if not self.budget.hold(key, access.model, place.request_bytes, under_way=False):
                     continue
-                file = files.setdefault(panelist, InputFile())
-                body = self.worklist.asking.body(panelist.model, case.messages(case.nonce))
-                file.add(key, with_newer_name(body) if panelist in before.renamed else body)
+                file = files.setdefault(access, InputFile())
+                body = self.worklist.asking.body(access.model, case.messages(case.nonce))
+                file.add(key, with_newer_name(body) if access in before.renamed else body)
                 if file.full:
-                    self._send(files.pop(panelist), panelist, missing)
-            for panelist, file in files.items():
-                self._send(file, panelist, missing)
+                    self._send(files.pop(access), access, missing)
+            for access, file in files.items():
+                self._send(file, access, missing)
         return missing
 
     def _unsent(self, missing: Missing, ended: set[str]) -> Iterator[tuple[str, AnyCase]]:
@@ -111,11 +111,11 @@ class Batches(Generic[AnyCase]):
             for key, case, chain in part:
                 if key in missing.places:  # an equal answer to an equal question
                     continue
-                panelist, request_bytes, batches = chain.panelist, len(chain.request), held[key]
-                missing.places[key] = Place(panelist, len(chain.replies) + 1, request_bytes, batches)
+                access, request_bytes, batches = chain.access, len(chain.request), held[key]
+                missing.places[key] = Place(access, len(chain.replies) + 1, request_bytes, batches)
                 if batches and batches[-1] not in ended:
-                    missing.batches[batches[-1]] = panelist
-                    self.budget.hold(key, panelist.model, request_bytes, under_way=True)
+                    missing.batches[batches[-1]] = access
+                    self.budget.hold(key, access.model, request_bytes, under_way=True)
                 else:
                     yield key, case
 
@@ -128,11 +128,11 @@ class Batches(Generic[AnyCase]):
                 if not chain.complete:
                     yield asking.key(chain, len(chain.replies) + 1), case, chain
 
-    def _send(self, file: InputFile, panelist: Panelist, missing: Missing) -> None:
+    def _send(self, file: InputFile, access: Access, missing: Missing) -> None:
         """Creates the batch of a file, unless a run that was killed has created it, and notes it in the ledger."""
         places = {key: missing.places[key] for key in file.keys}
         mark, known = content_key(sorted(places)), places[file.keys[0]].batches
-        with api(panelist) as client:
+        with api(access) as client:
             listed = [one for one in client.batches.list(limit=100).data if one.id not in known]
             batch = next((one for one in listed if marked(one, mark)), None)
             if batch is None:
@@ -145,9 +145,9 @@ class Batches(Generic[AnyCase]):
             (row_key(key, len(place.batches)), "batch", {"id": batch.id}) for key, place in places.items()
         ]
         self.worklist.asking.ledger.put_many([*rows, (ANY_BATCH, "batch", {})])
-        missing.batches[batch.id] = panelist
+        missing.batches[batch.id] = access
         name = self.worklist.stage.name
-        say(f"{name}: submitted batch {batch.id} with {len(places)} requests to {panelist.label}")
+        say(f"{name}: submitted batch {batch.id} with {len(places)} requests to {access.label}")
 
     def collect(self, missing: Missing, wait: bool) -> Brought:
         """Records what batches have brought, waiting for those under way or leaving them.
@@ -156,8 +156,8 @@ class Batches(Generic[AnyCase]):
         one would be; what all of them brought is recorded.
         """
         brought, ended_badly, rejections = Brought(), list[str](), list[UserError]()
-        for number, (identity, panelist) in enumerate(missing.batches.items(), start=1):
-            with api(panelist) as client:
+        for number, (identity, access) in enumerate(missing.batches.items(), start=1):
+            with api(access) as client:
                 batch = client.batches.retrieve(identity)
                 waited_for = batch.status not in ENDED
                 if waited_for and not wait:
@@ -203,7 +203,7 @@ class Batches(Generic[AnyCase]):
             if isinstance(outcome, Failure):
                 brought.problem = one_line(outcome.message)
                 if outcome.wants_newer_name:
-                    brought.renamed.add(place.panelist)
+                    brought.renamed.add(place.access)
             try:
                 reply = self._reply(outcome, place, key)
             except UserError as rejection:
@@ -225,11 +225,11 @@ class Batches(Generic[AnyCase]):
         Raises a UserError for a rejection that every request would meet.
         """
         if not isinstance(outcome, Failure):
-            return self.worklist.asking.read(outcome, place.panelist, place.attempt, key)
+            return self.worklist.asking.read(outcome, place.access, place.attempt, key)
         if outcome.wants_newer_name or outcome.status != BAD_REQUEST:
             return None
         rejection = RequestRejected(one_line(outcome.message), outcome.code)
-        return refused_material(rejection, place.panelist, place.attempt, key)
+        return refused_material(rejection, place.access, place.attempt, key)
 
 
 @contextmanager

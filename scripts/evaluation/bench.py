@@ -11,7 +11,7 @@ from evaluation.errors import UserError
 from evaluation.judge_prompts import NONCE_IN_KEYS
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.ledger import Ledger, in_parts
-from evaluation.panel import Panelist, panel_of
+from evaluation.panel import Access, panel_of
 from evaluation.records import Reply, canonical_json, sha256_hex
 from evaluation.replies import Reply as EndpointReply
 from evaluation.replies import is_about_one_prompt
@@ -27,7 +27,7 @@ NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call ma
 class Chain:
     """One score asked for: the replies of a judge to one case, in order, until a usable one or the last attempt."""
 
-    panelist: Panelist
+    access: Access
     sample: int
     request: str  # the body without the fence's number, as canonical JSON
     replies: list[Reply]
@@ -48,7 +48,7 @@ class Asking:
     ledger: Ledger
 
     @cached_property
-    def panel(self) -> tuple[Panelist, ...]:
+    def panel(self) -> tuple[Access, ...]:
         """Every judge that is asked."""
         return panel_of(self.judge)
 
@@ -69,7 +69,7 @@ class Asking:
 
     def key(self, chain: Chain, attempt: int) -> str:
         """The ledger key of one reply: the hash of the canonical JSON of all that determines it."""
-        endpoint, repeat = canonical_json(chain.panelist.label), self.judge.repeat
+        endpoint, repeat = canonical_json(chain.access.label), self.judge.repeat
         return sha256_hex(
             f'{{"attempt":{attempt},"body":{chain.request},"endpoint":{endpoint},"kind":"reply",'
             f'"repeat":{repeat},"sample":{chain.sample}}}'
@@ -83,10 +83,10 @@ class Asking:
         if not case.complete:
             return []
         messages = case.messages(NONCE_IN_KEYS)
-        requests = {panelist: canonical_json(self.body(panelist.model, messages)) for panelist in self.panel}
+        requests = {access: canonical_json(self.body(access.model, messages)) for access in self.panel}
         return [
-            Chain(panelist, sample, request, [], self.judge.attempts)
-            for panelist, request in requests.items()
+            Chain(access, sample, request, [], self.judge.attempts)
+            for access, request in requests.items()
             for sample in range(self.judge.samples)
         ]
 
@@ -108,7 +108,7 @@ class Asking:
             self.take_recorded(chain for some in chains for chain in some)
             yield from zip(part, chains, strict=True)
 
-    def read(self, reply: EndpointReply, panelist: Panelist, attempt: int, key: str) -> Reply:
+    def read(self, reply: EndpointReply, access: Access, attempt: int, key: str) -> Reply:
         """What an endpoint's reply is worth."""
         verdict = read_reply(reply.text, reply.refusal, reply.finish_reason, self.criteria)
         ok = verdict.status == "ok"
@@ -117,7 +117,7 @@ class Asking:
             probabilities = score_probabilities(reply.logprobs, reply.text, self.criteria)
             scores = expected_scores(reply.logprobs, reply.text, self.criteria)
         return Reply(
-            judge=panelist.model, model=reply.model, attempt=attempt, status=verdict.status,
+            judge=access.model, model=reply.model, attempt=attempt, status=verdict.status,
             scores=scores or verdict.scores, probabilities=probabilities, analyses=verdict.analyses,
             reply=None if ok else reply.text, error=verdict.error,
             prompt_tokens=reply.prompt_tokens, reply_tokens=reply.reply_tokens, key=key,
@@ -131,12 +131,12 @@ def with_newer_name(body: Mapping[str, Any]) -> dict[str, Any]:
     return renamed
 
 
-def refused_material(rejection: RequestRejected, panelist: Panelist, attempt: int, key: str) -> Reply:
+def refused_material(rejection: RequestRejected, access: Access, attempt: int, key: str) -> Reply:
     """The reply for material that the endpoint will not take. Any other rejection concerns all requests and stops."""
     if not is_about_one_prompt(rejection.message, rejection.code):
         remedy = "check the settings under `judge` (does this endpoint know judge.format and judge.logprobs?)"
-        raise UserError(panelist.label, f"it rejects the request: {rejection.message}", remedy) from None
+        raise UserError(access.label, f"it rejects the request: {rejection.message}", remedy) from None
     return Reply(
-        judge=panelist.model, model=None, attempt=attempt, status="refused", scores=None, probabilities=None,
+        judge=access.model, model=None, attempt=attempt, status="refused", scores=None, probabilities=None,
         analyses=None, reply=None, error=rejection.message, prompt_tokens=None, reply_tokens=None, key=key,
     )  # fmt: skip

@@ -12,7 +12,7 @@ OPENAI_HOST = "api.openai.com"
 
 
 @dataclass(frozen=True)
-class Panelist:
+class Access:
     """One judge: its model, the address to ask (None: OpenAI), the label that stands for the address in keys.
 
     `key_variable` names the environment variable with the endpoint's key, None where no key is sent.
@@ -35,7 +35,7 @@ class Panelist:
         return secret(self.key_variable) if self.key_variable else None
 
 
-def panel_of(judge: Judge) -> tuple[Panelist, ...]:
+def panel_of(judge: Judge) -> tuple[Access, ...]:
     """Every judge that is asked, the one of `judge.model` first.
 
     A key is sent where it belongs only: OPENAI_API_KEY to the endpoint of `judge.base_url` and to OpenAI, any other
@@ -56,7 +56,7 @@ def panel_of(judge: Judge) -> tuple[Panelist, ...]:
             variable = OPENAI_KEY_VARIABLE
         needs_key = variable is not None and (variable != OPENAI_KEY_VARIABLE or is_openai(address))
         label = endpoint_label(one.base_url, one.served_as)
-        panel.append(Panelist(one.model, address, label, variable, needs_key))
+        panel.append(Access(one.model, address, label, variable, needs_key))
     asked = [(one.model, one.label) for one in panel]
     for model, label in asked:
         if asked.count((model, label)) > 1:

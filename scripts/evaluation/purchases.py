@@ -14,7 +14,7 @@ from evaluation.claims import Claims
 from evaluation.endpoint import Client
 from evaluation.endpoint_errors import RequestRejected, TransportFailure
 from evaluation.errors import UserError, say
-from evaluation.panel import Panelist, require_keys
+from evaluation.panel import Access, require_keys
 from evaluation.progress import Progress
 from evaluation.quotes import Quote, in_usd
 from evaluation.sliding_window import work_through
@@ -109,9 +109,9 @@ class Purchases(Generic[AnyCase]):
     worklist: Worklist[AnyCase]
     budget: Budget
     claims: Claims = field(init=False)
-    clients: dict[Panelist, Client] = field(default_factory=dict)
+    clients: dict[Access, Client] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
-    renamed: set[Panelist] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
+    renamed: set[Access] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
 
     async def buy(self) -> None:
         """Completes the cases that lack replies, a sliding window at a time.
@@ -123,12 +123,12 @@ class Purchases(Generic[AnyCase]):
         count = len(lacking)
         async with AsyncExitStack() as stack:
             self.claims = stack.enter_context(Claims(asking.ledger.path.with_name("claims")))
-            for panelist in asking.panel:
+            for access in asking.panel:
                 client = Client(
-                    panelist.base_url, panelist.api_key, label=panelist.label, key_variable=panelist.key_variable,
+                    access.base_url, access.api_key, label=access.label, key_variable=access.key_variable,
                     concurrency=asking.judge.concurrency, timeout_seconds=asking.judge.timeout_seconds,
                 )  # fmt: skip
-                self.clients[panelist] = await stack.enter_async_context(client)
+                self.clients[access] = await stack.enter_async_context(client)
             with Progress(stage.name, count, "verdicts", self.facts) as progress:
                 while lacking:
                     left = await self.pass_through(lacking, progress)
@@ -179,25 +179,25 @@ class Purchases(Generic[AnyCase]):
 
     async def extend(self, chain: Chain, case: AnyCase) -> None:
         """Buys and records one reply."""
-        asking, panelist, attempt = self.worklist.asking, chain.panelist, len(chain.replies) + 1
+        asking, access, attempt = self.worklist.asking, chain.access, len(chain.replies) + 1
         key = asking.key(chain, attempt)
-        body = asking.body(panelist.model, case.messages(case.nonce))
-        async with self.budget.purchase(panelist.model, len(chain.request)) as purchase:
+        body = asking.body(access.model, case.messages(case.nonce))
+        async with self.budget.purchase(access.model, len(chain.request)) as purchase:
             try:
-                answer = await self.ask(panelist, body)
-                reply = purchase.reply = asking.read(answer, panelist, attempt, key)
+                answer = await self.ask(access, body)
+                reply = purchase.reply = asking.read(answer, access, attempt, key)
             except RequestRejected as rejection:
-                reply = refused_material(rejection, panelist, attempt, key)
+                reply = refused_material(rejection, access, attempt, key)
         asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
         chain.replies.append(reply)
 
-    async def ask(self, panelist: Panelist, body: dict[str, Any]) -> Any:
+    async def ask(self, access: Access, body: dict[str, Any]) -> Any:
         """Sends a request; the name of max_tokens is changed for models that know only the newer one."""
-        if panelist not in self.renamed:
+        if access not in self.renamed:
             try:
-                return await self.clients[panelist].complete(body)
+                return await self.clients[access].complete(body)
             except RequestRejected as rejection:
                 if NEWER_MAX_TOKENS not in rejection.message:
                     raise
-                self.renamed.add(panelist)
-        return await self.clients[panelist].complete(with_newer_name(body))
+                self.renamed.add(access)
+        return await self.clients[access].complete(with_newer_name(body))

@@ -35,7 +35,7 @@ class Tally:
 
     def add(self, chain: Chain, judge: Judge) -> None:
         """Counts the replies to one request."""
-        size, price = len(chain.request), judge.prices.get(chain.panelist.model)
+        size, price = len(chain.request), judge.prices.get(chain.access.model)
         for reply in chain.replies:
             self.recorded += 1
             cost = reply_cost_usd(reply, size, price, judge.max_tokens)

@@ -28,7 +28,7 @@ class Worklist(Generic[AnyCase]):
         positions, tallies = array("Q"), {one.model: Tally(len(asking.criteria)) for one in asking.panel}
         for position, (_, chains) in enumerate(asking.recorded(stage.cases())):
             for chain in chains:
-                tallies[chain.panelist.model].add(chain, asking.judge)
+                tallies[chain.access.model].add(chain, asking.judge)
             if not all(chain.complete for chain in chains):
                 positions.append(position)
         return cls(asking, stage, positions, tallies)

@@ -86,7 +86,7 @@ def test_every_judge_and_sample_has_its_chain(ledger: Ledger) -> None:
     settings = judge(samples=2, panel=(FurtherJudge(model="other"),))
     asking = Asking(settings, settings.criteria, ledger)
     chains = asking.chains(case(settings))
-    assert [(chain.panelist.model, chain.sample) for chain in chains] == [
+    assert [(chain.access.model, chain.sample) for chain in chains] == [
         ("gpt-4o-mini", 0), ("gpt-4o-mini", 1), ("other", 0), ("other", 1),
     ]  # fmt: skip
     assert len({asking.key(chain, 1) for chain in chains}) == 4
