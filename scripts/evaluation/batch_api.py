@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from evaluation.bench import NEWER_MAX_TOKENS
 from evaluation.errors import UserError, one_line
 from evaluation.panel import Access
-from evaluation.replies import Reply, encoded, error_of, is_about_one_prompt, read_completion
+from evaluation.replies import Completion, encoded, error_of, is_about_one_prompt, read_completion
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -81,7 +81,7 @@ class Failure:
         return NEWER_MAX_TOKENS in self.message and not is_about_one_prompt(self.message, self.code)
 
 
-def outcomes(client: "OpenAI", batch: "Batch") -> Iterator[tuple[str, Reply | Failure]]:
+def outcomes(client: "OpenAI", batch: "Batch") -> Iterator[tuple[str, Completion | Failure]]:
     """What became of each request that a batch has dealt with, with the key of its reply."""
     for file in filter(None, (batch.output_file_id, batch.error_file_id)):
         for line in client.files.content(file).content.splitlines():
@@ -89,12 +89,12 @@ def outcomes(client: "OpenAI", batch: "Batch") -> Iterator[tuple[str, Reply | Fa
             yield str(found["custom_id"]), outcome_of(found)
 
 
-def outcome_of(line: dict[str, Any]) -> Reply | Failure:
+def outcome_of(line: dict[str, Any]) -> Completion | Failure:
     """Reads one line of a batch's output."""
     response = line.get("response") or {}
     content, status = encoded(response.get("body") or line.get("error") or {}), response.get("status_code")
-    reply = read_completion(content) if status == OK else None
-    return reply or Failure(status, *error_of(content))
+    completion = read_completion(content) if status == OK else None
+    return completion or Failure(status, *error_of(content))
 
 
 def reason_of(batch: "Batch") -> str:

@@ -20,7 +20,7 @@ from evaluation.errors import UserError, one_line, say
 from evaluation.ledger import Kind, Ledger, in_parts
 from evaluation.panel import Access
 from evaluation.records import Reply, content_key
-from evaluation.replies import Reply as EndpointReply
+from evaluation.replies import Completion
 from evaluation.worklist import Worklist
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ class Batches(Generic[AnyCase]):
             brought.problem = one_line(f"batch {batch.id} is {reason_of(batch)}")
         return brought, stop
 
-    def _reply(self, outcome: EndpointReply | Failure, place: Place, key: str) -> Reply | None:
+    def _reply(self, outcome: Completion | Failure, place: Place, key: str) -> Reply | None:
         """The reply to record; None where another batch may bring it.
 
         Raises a UserError for a rejection that every request would meet.

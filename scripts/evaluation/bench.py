@@ -13,8 +13,7 @@ from evaluation.judge_settings import Criterion, Judge
 from evaluation.ledger import Ledger, in_parts
 from evaluation.panel import Access, panel_of
 from evaluation.records import Reply, canonical_json, sha256_hex
-from evaluation.replies import Reply as EndpointReply
-from evaluation.replies import is_about_one_prompt
+from evaluation.replies import Completion, is_about_one_prompt
 from evaluation.score_probabilities import expected_scores, score_probabilities
 from evaluation.verdicts import read_reply, response_format
 
@@ -108,19 +107,19 @@ class Asking:
             self.take_recorded(chain for some in chains for chain in some)
             yield from zip(part, chains, strict=True)
 
-    def read(self, reply: EndpointReply, access: Access, attempt: int, key: str) -> Reply:
-        """What an endpoint's reply is worth."""
-        verdict = read_reply(reply.text, reply.refusal, reply.finish_reason, self.criteria)
+    def read(self, completion: Completion, access: Access, attempt: int, key: str) -> Reply:
+        """What a completion is worth as a completion."""
+        verdict = read_reply(completion.text, completion.refusal, completion.finish_reason, self.criteria)
         ok = verdict.status == "ok"
         probabilities = scores = None
         if ok and self.judge.logprobs:
-            probabilities = score_probabilities(reply.logprobs, reply.text, self.criteria)
-            scores = expected_scores(reply.logprobs, reply.text, self.criteria)
+            probabilities = score_probabilities(completion.logprobs, completion.text, self.criteria)
+            scores = expected_scores(completion.logprobs, completion.text, self.criteria)
         return Reply(
-            judge=access.model, model=reply.model, attempt=attempt, status=verdict.status,
+            judge=access.model, model=completion.model, attempt=attempt, status=verdict.status,
             scores=scores or verdict.scores, probabilities=probabilities, analyses=verdict.analyses,
-            reply=None if ok else reply.text, error=verdict.error,
-            prompt_tokens=reply.prompt_tokens, reply_tokens=reply.reply_tokens, key=key,
+            reply=None if ok else completion.text, error=verdict.error,
+            prompt_tokens=completion.prompt_tokens, reply_tokens=completion.reply_tokens, key=key,
         )  # fmt: skip
 
 

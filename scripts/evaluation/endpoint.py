@@ -13,7 +13,7 @@ from evaluation.endpoint_transport import Answer, Fault, Transport
 from evaluation.environment import OPENAI_KEY_VARIABLE
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
-from evaluation.replies import Reply, encoded, error_of, estimated_tokens, read_completion
+from evaluation.replies import Completion, encoded, error_of, estimated_tokens, read_completion
 
 PATIENCE_SECONDS = 900.0  # an endpoint that refuses everything for so long, or asks to wait longer, ends the run
 ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
@@ -85,7 +85,7 @@ class Client:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
-    async def complete(self, body: dict[str, Any]) -> Reply:
+    async def complete(self, body: dict[str, Any]) -> Completion:
         """Sends `body` to chat/completions until there is a reply, following the endpoint's limits.
 
         Raises:
@@ -123,7 +123,7 @@ class Client:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
 
-    def _reply(self, answer: Answer) -> Reply:
+    def _reply(self, answer: Answer) -> Completion:
         """Reads a reply, or raises what the answer means instead of one."""
         if answer.status == OK and (reply := read_completion(answer.body)):
             self.statistics.replies += 1

@@ -17,6 +17,7 @@ from evaluation.errors import UserError, say
 from evaluation.panel import Access, require_keys
 from evaluation.progress import Progress
 from evaluation.quotes import Quote, in_usd
+from evaluation.replies import Completion
 from evaluation.sliding_window import work_through
 from evaluation.worklist import Worklist
 
@@ -184,14 +185,14 @@ class Purchases(Generic[AnyCase]):
         body = asking.body(access.model, case.messages(case.nonce))
         async with self.budget.purchase(access.model, len(chain.request)) as purchase:
             try:
-                answer = await self.ask(access, body)
-                reply = purchase.reply = asking.read(answer, access, attempt, key)
+                completion = await self.ask(access, body)
+                reply = purchase.reply = asking.read(completion, access, attempt, key)
             except RequestRejected as rejection:
                 reply = refused_material(rejection, access, attempt, key)
         asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
         chain.replies.append(reply)
 
-    async def ask(self, access: Access, body: dict[str, Any]) -> Any:
+    async def ask(self, access: Access, body: dict[str, Any]) -> Completion:
         """Sends a request; the name of max_tokens is changed for models that know only the newer one."""
         if access not in self.renamed:
             try:

@@ -21,8 +21,8 @@ WORDS_OF_AN_OVER_LONG_PROMPT = (
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What one chat completion said.
+class Completion:
+    """What one chat completion says.
 
     `logprobs` holds `{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}` per token, where it was given.
     """
@@ -68,13 +68,13 @@ def is_about_one_prompt(message: str, code: str | None) -> bool:
     return code in CODES_OF_ONE_PROMPT or any(words in lowered for words in WORDS_OF_AN_OVER_LONG_PROMPT)
 
 
-def read_completion(body: bytes) -> Reply | None:
+def read_completion(body: bytes) -> Completion | None:
     """Reads the body of a chat completion; None when it is none."""
     found = _json(body)
     try:
         choice = found["choices"][0]
         message, usage = choice["message"], found.get("usage") or {}
-        return Reply(
+        return Completion(
             text=_text(message.get("content")),
             refusal=_text(message.get("refusal")),
             finish_reason=_text(choice.get("finish_reason")),

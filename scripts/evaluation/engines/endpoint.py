@@ -13,7 +13,7 @@ from evaluation.generation import Ask, EngineDescription, Job, Request, Result, 
 from evaluation.panel import is_openai
 from evaluation.prompts import chat_messages
 from evaluation.records import Question, content_key
-from evaluation.replies import Reply, is_about_one_prompt
+from evaluation.replies import Completion, is_about_one_prompt
 from evaluation.sliding_window import work_through
 
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's reasoning models call max_tokens
@@ -141,7 +141,7 @@ class Questioner:
             body["stop"] = list(self.job.model.stop)
         return body
 
-    def read(self, reply: Reply) -> Result:
+    def read(self, reply: Completion) -> Result:
         """A reply as a result; an answer that a filter withheld is an error, since no attempt would show it."""
         withheld = reply.finish_reason == "content_filter"
         return Result(
