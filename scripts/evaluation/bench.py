@@ -108,17 +108,17 @@ class Asking:
             yield from zip(part, chains, strict=True)
 
     def read(self, completion: Completion, access: Access, attempt: int, key: str) -> Reply:
-        """What a completion is worth as a completion."""
-        verdict = read_reply(completion.text, completion.refusal, completion.finish_reason, self.criteria)
-        ok = verdict.status == "ok"
+        """The reply that a completion is worth."""
+        reading = read_reply(completion.text, completion.refusal, completion.finish_reason, self.criteria)
+        ok = reading.status == "ok"
         probabilities = scores = None
         if ok and self.judge.logprobs:
             probabilities = score_probabilities(completion.logprobs, completion.text, self.criteria)
             scores = expected_scores(completion.logprobs, completion.text, self.criteria)
         return Reply(
-            judge=access.model, model=completion.model, attempt=attempt, status=verdict.status,
-            scores=scores or verdict.scores, probabilities=probabilities, analyses=verdict.analyses,
-            reply=None if ok else completion.text, error=verdict.error,
+            judge=access.model, model=completion.model, attempt=attempt, status=reading.status,
+            scores=scores or reading.scores, probabilities=probabilities, analyses=reading.analyses,
+            reply=None if ok else completion.text, error=reading.error,
             prompt_tokens=completion.prompt_tokens, reply_tokens=completion.reply_tokens, key=key,
         )  # fmt: skip
 
