@@ -10,11 +10,11 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from evaluation.cases import Pair, Questions, compare_stage, stages_of_run
-from evaluation.embedded_judge import load_judge
+from evaluation.cases import Questions, compare_stage, stages_of_run
+from evaluation.embedded_backend import embedded_comparisons
 from evaluation.environment import load_secrets
 from evaluation.errors import run, say
-from evaluation.judging import counted, counts_in_words, embedded_reply, settle
+from evaluation.judging import counted, counts_in_words, settle
 from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.records import (
@@ -28,7 +28,7 @@ from evaluation.records import (
     read_rows,
     write_rows,
 )
-from evaluation.worlds import EMBEDDED_JUDGE_FILE, model_settings
+from evaluation.worlds import model_settings
 
 
 def main() -> None:
@@ -68,19 +68,6 @@ def comparisons(model: str, params: Params, questions: Questions) -> Iterator[Co
     with Ledger() as ledger:
         for pair, chains in settle(stage, stages_of_run(params, questions), params, ledger):
             yield pair.comparison(params.baseline, chains)
-
-
-def embedded_comparisons(resolved: ResolvedJudge, pairs: Iterator[Pair], against: str) -> Iterator[Comparison]:
-    """Comparisons by the embedded judge, from the two answers' expected scores."""
-    embedded = load_judge(EMBEDDED_JUDGE_FILE)
-    for pair in pairs:
-        if not pair.complete:
-            yield pair.comparison(against, [])
-            continue
-        first, second = pair.materials
-        texts = (first.instruction, first.reference, first.answer, second.answer)
-        score = 3 - 2 * embedded.preference(*texts)
-        yield pair.comparison(against, [[embedded_reply(resolved.content, texts, {"preference": score}, None)]])
 
 
 if __name__ == "__main__":

@@ -9,12 +9,12 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from evaluation.cases import AnswerCase, Questions, judge_stage, stages_of_run
-from evaluation.embedded_judge import load_judge
+from evaluation.cases import Questions, judge_stage, stages_of_run
+from evaluation.embedded_backend import embedded_judgements
 from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.judge_settings import Judge
-from evaluation.judging import counted, counts_in_words, embedded_reply, settle
+from evaluation.judging import counted, counts_in_words, settle
 from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.records import (
@@ -29,7 +29,7 @@ from evaluation.records import (
     read_rows,
     write_rows,
 )
-from evaluation.worlds import EMBEDDED_JUDGE_FILE, model_settings
+from evaluation.worlds import model_settings
 
 
 def main() -> None:
@@ -63,20 +63,6 @@ def judgements(model: str, params: Params, questions: Questions) -> Iterator[Jud
     with Ledger() as ledger:
         for case, chains in settle(stage, stages_of_run(params, questions), params, ledger):
             yield case.judgement(chains)
-
-
-def embedded_judgements(resolved: ResolvedJudge, cases: Iterator[AnswerCase]) -> Iterator[Judgement]:
-    """Judgements by the small embedded judge, which needs no network and is asked once per answer."""
-    embedded = load_judge(EMBEDDED_JUDGE_FILE)
-    for case in cases:
-        if case.material is None:
-            yield case.judgement([])
-            continue
-        texts = (case.material.instruction, case.material.reference, case.material.answer)
-        scored = embedded.score(*texts)
-        scores: dict[str, int | float] = {name: one.score for name, one in scored.items()}
-        probabilities = {name: one.probabilities for name, one in scored.items()}
-        yield case.judgement([[embedded_reply(resolved.content, texts, scores, probabilities)]])
 
 
 def check_coverage(model: str, judge: Judge, counts: Counter[str]) -> None:

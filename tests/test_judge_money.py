@@ -105,7 +105,7 @@ def test_an_unknown_price_is_said_and_stops_a_run_with_a_budget(project: Project
     assert server.counts.requests.total() == 6
 
 
-def test_a_panelist_elsewhere_never_gets_the_openai_key(project: Project, server: OpenAIServer) -> None:
+def test_a_further_judge_elsewhere_never_gets_the_openai_key(project: Project, server: OpenAIServer) -> None:
     with OpenAIServer() as other:
         panel = [{"model": "theirs", "base_url": other.base_url, "served_as": "elsewhere"}]
         with_answers(project, server.base_url, {"sft": ["Fine."] * 3}, panel=panel)

@@ -1,13 +1,14 @@
 """The Batch API of an endpoint: its client, the file of requests that it takes, and what it says of a batch."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from evaluation.errors import UserError, one_line
-from evaluation.panel import Panelist
-from evaluation.replies import encoded
+from evaluation.panel import Access
+from evaluation.replies import Completion, encoded, error_of, read_completion, wants_newer_name
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -17,7 +18,7 @@ REQUESTS_PER_BATCH = 50_000  # the API's limit for one input file; that in bytes
 BYTES_PER_BATCH = 50_000_000
 API_RETRIES = 5
 MARK = "judging"  # the key in a batch's metadata under which the hash of its replies' keys stands
-NOT_FOUND = 404
+OK, BAD_REQUEST, NOT_FOUND = 200, 400, 404
 
 
 @dataclass
@@ -40,24 +41,24 @@ class InputFile:
 
 
 @contextmanager
-def api(panelist: Panelist) -> Iterator["OpenAI"]:
+def api(access: Access) -> Iterator["OpenAI"]:
     """A client for the few calls that batches need. Raises a UserError for what the endpoint does not answer well."""
     import openai
 
     client = openai.OpenAI(
-        base_url=panelist.base_url, api_key=panelist.api_key or "none", max_retries=API_RETRIES, timeout=600
+        base_url=access.base_url, api_key=access.api_key or "none", max_retries=API_RETRIES, timeout=600
     )
     try:
         yield client
     except openai.APIStatusError as error:
-        found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=panelist.api_key)}"
+        found = f"its Batch API answered {error.status_code}: {one_line(error.message, secret=access.api_key)}"
         remedy = (
             "set execution.judge.transport: direct" if error.status_code == NOT_FOUND else "mend this, then run again"
         )
-        raise UserError(panelist.label, found, remedy) from None
+        raise UserError(access.label, found, remedy) from None
     except openai.APIConnectionError as error:
-        found = f"its Batch API cannot be reached ({one_line(str(error), secret=panelist.api_key)})"
-        raise UserError(panelist.label, found, "run again: batches under way are not submitted again") from None
+        found = f"its Batch API cannot be reached ({one_line(str(error), secret=access.api_key)})"
+        raise UserError(access.label, found, "run again: batches under way are not submitted again") from None
     finally:
         client.close()
 
@@ -65,6 +66,36 @@ def api(panelist: Panelist) -> Iterator["OpenAI"]:
 def marked(batch: "Batch", mark: str) -> bool:
     """Whether a batch holds just these requests, and has not ended without them."""
     return (batch.metadata or {}).get(MARK) == mark and batch.status not in ("failed", "cancelled", "expired")
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a request of a batch got no reply: the HTTP status, and the API's message and code where it gave them."""
+
+    status: int | None
+    message: str
+    code: str | None
+
+    @property
+    def wants_newer_name(self) -> bool:
+        """Whether the model knows max_tokens under its newer name only."""
+        return wants_newer_name(self.message, self.code)
+
+
+def outcomes(client: "OpenAI", batch: "Batch") -> Iterator[tuple[str, Completion | Failure]]:
+    """What became of each request that a batch has dealt with, with the key of its reply."""
+    for file in filter(None, (batch.output_file_id, batch.error_file_id)):
+        for line in client.files.content(file).content.splitlines():
+            found = json.loads(line)
+            yield str(found["custom_id"]), outcome_of(found)
+
+
+def outcome_of(line: dict[str, Any]) -> Completion | Failure:
+    """Reads one line of a batch's output."""
+    response = line.get("response") or {}
+    content, status = encoded(response.get("body") or line.get("error") or {}), response.get("status_code")
+    completion = read_completion(content) if status == OK else None
+    return completion or Failure(status, *error_of(content))
 
 
 def reason_of(batch: "Batch") -> str:

@@ -4,23 +4,25 @@ The ledger holds the batch of every reply that one will bring, so that a later r
 one. https://platform.openai.com/docs/guides/batch
 """
 
-import json
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Generic
 
-from evaluation.batch_api import MARK, InputFile, api, marked, reason_of
-from evaluation.bench import Bench, Case, Chain, refused_material
+from evaluation.batch_api import BAD_REQUEST, MARK, Failure, InputFile, api, marked, outcomes, reason_of
+from evaluation.bench import CASES_AT_ONCE, Asking, Chain, refused_material
 from evaluation.budget import Budget
+from evaluation.cases import AnyCase
 from evaluation.claims import Claims
 from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError, one_line, say
 from evaluation.keys import content_key
-from evaluation.ledger import Kind
-from evaluation.panel import Panelist
-from evaluation.replies import encoded, error_of, read_completion, wants_newer_name, with_newer_name
+from evaluation.ledger import Kind, Ledger, in_parts
+from evaluation.panel import Access
+from evaluation.records import Reply
+from evaluation.replies import Completion, with_newer_name
+from evaluation.worklist import Worklist
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -28,91 +30,110 @@ if TYPE_CHECKING:
 
 FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.5, 60.0
 ANY_BATCH = content_key({"kind": "batch", "reply": None})  # is in the ledger once there was any batch
-ENDED = {"completed", "expired", "failed", "cancelled"}
-OK, BAD_REQUEST = 200, 400
+FAILED = {"failed", "cancelled"}
+ENDED = {"completed", "expired", *FAILED}
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a missing reply belongs: its judge, attempt, the size of its request, and how many batches held it."""
+    """Where a missing reply belongs: its judge, attempt, the size of its request, and the batches that held it."""
 
-    panelist: Panelist
+    access: Access
     attempt: int
     request_bytes: int
-    batches: int
+    batches: tuple[str, ...]  # by id, in order
+
+
+@dataclass(frozen=True)
+class Missing:
+    """The replies that a stage lacks, by key, and the batches under way that will bring some of them, by id."""
+
+    places: dict[str, Place] = field(default_factory=dict)
+    batches: dict[str, Access] = field(default_factory=dict)
 
 
 @dataclass
-class Batches:
+class Brought:
+    """How many replies batches have brought, and what else is known once they have ended."""
+
+    replies: int = 0
+    ended: set[str] = field(default_factory=set)  # these batches, by id
+    renamed: set[Access] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
+    problem: str | None = None  # why a reply did not come, the last of the reasons
+
+    def add(self, further: "Brought") -> None:
+        """Adds what further batches have brought."""
+        self.replies += further.replies
+        self.ended |= further.ended
+        self.renamed |= further.renamed
+        self.problem = further.problem or self.problem
+
+
+@dataclass(frozen=True)
+class Batches(Generic[AnyCase]):
     """The batches of one stage."""
 
-    bench: Bench
+    worklist: Worklist[AnyCase]
     budget: Budget
-    what: str
-    places: dict[str, Place] = field(default_factory=dict)  # by the key of the reply
-    waiting: dict[str, Panelist] = field(default_factory=dict)  # batches that are not collected yet, by id
-    collected: set[str] = field(default_factory=set)
-    renamed: set[Panelist] = field(default_factory=set)  # judges whose endpoint wants max_completion_tokens
-    problem: str | None = None
-    rejection: UserError | None = None  # of every request, by the batch that is being recorded
 
-    def note(self, cases: Iterable[Case]) -> None:
-        """Notes every missing reply, and the batches that will bring some of them."""
-        for _ in self._missing(cases):
+    def look(self) -> Missing:
+        """What is missing, and which batches will bring some of it."""
+        missing = Missing()
+        for _ in self._unsent(missing, ended=set()):
             pass
+        return missing
 
-    def _missing(self, cases: Iterable[Case]) -> Iterator[tuple[str, Case, Chain]]:
-        """Notes every missing reply, and gives those that no batch will bring, with their keys."""
-        self.places.clear()
-        for case in cases:
-            for chain in self.bench.chains(case) if case.complete else ():
-                if chain.complete:
-                    continue
-                attempt = len(chain.replies) + 1
-                key = self.bench.key(chain, attempt)
-                if key in self.places:  # an equal answer to an equal question
-                    continue
-                held = self.batches_of(key)
-                self.places[key] = Place(chain.panelist, attempt, len(chain.request), len(held))
-                if held and held[-1] not in self.collected:
-                    self.waiting[held[-1]] = chain.panelist
-                    self.budget.hold(key, chain.panelist.model, len(chain.request), under_way=True)
-                else:
-                    yield key, case, chain
+    def submit(self, before: Brought) -> Missing:
+        """Submits every missing reply that no batch will bring, as far as the budget allows; gives what is missing.
 
-    def batches_of(self, key: str) -> list[str]:
-        """The ids of the batches that held a reply's request, in order."""
-        ids: list[str] = []
-        while found := self.bench.ledger.get(row_key(key, len(ids))):
-            ids.append(str(found["id"]))
-        return ids
-
-    def submit(self, cases: Iterable[Case]) -> None:
-        """Submits every missing reply that no batch will bring, as far as the budget allows.
-
-        Raises a UserError when the endpoint takes no batch.
+        `before` is what the earlier batches of this run have brought. Raises a UserError when the endpoint takes no
+        batch.
         """
-        with alone(self.bench):
-            self._submit(cases)
+        missing, files = Missing(), dict[Access, InputFile]()
+        with alone(self.worklist.asking):
+            for key, case in self._unsent(missing, before.ended):
+                place = missing.places[key]
+                access = place.access
+                if not self.budget.hold(key, access.model, place.request_bytes, under_way=False):
+                    continue
+                file = files.setdefault(access, InputFile())
+                body = self.worklist.asking.body(access.model, case.messages(case.nonce))
+                file.add(key, with_newer_name(body) if access in before.renamed else body)
+                if file.full:
+                    self._send(files.pop(access), access, missing)
+            for access, file in files.items():
+                self._send(file, access, missing)
+        return missing
 
-    def _submit(self, cases: Iterable[Case]) -> None:
-        files: dict[Panelist, InputFile] = {}
-        for key, case, chain in self._missing(cases):
-            panelist = chain.panelist
-            if not self.budget.hold(key, panelist.model, len(chain.request), under_way=False):
-                continue
-            file = files.setdefault(panelist, InputFile())
-            body = self.bench.body(panelist.model, case.messages(case.nonce))
-            file.add(key, with_newer_name(body) if panelist in self.renamed else body)
-            if file.full:
-                self.send(panelist, files.pop(panelist))
-        for panelist, file in files.items():
-            self.send(panelist, file)
+    def _unsent(self, missing: Missing, ended: set[str]) -> Iterator[tuple[str, AnyCase]]:
+        """Notes what is missing; gives each reply's key and case that no batch holds but those that have ended."""
+        for part in in_parts(self._lacking(), CASES_AT_ONCE):
+            held = batches_of(self.worklist.asking.ledger, [key for key, _, _ in part])
+            for key, case, chain in part:
+                if key in missing.places:  # an equal answer to an equal question
+                    continue
+                access, request_bytes, batches = chain.access, len(chain.request), held[key]
+                missing.places[key] = Place(access, len(chain.replies) + 1, request_bytes, batches)
+                if batches and batches[-1] not in ended:
+                    missing.batches[batches[-1]] = access
+                    self.budget.hold(key, access.model, request_bytes, under_way=True)
+                else:
+                    yield key, case
 
-    def send(self, panelist: Panelist, file: "InputFile") -> None:
+    def _lacking(self) -> Iterator[tuple[str, AnyCase, Chain]]:
+        """The key of every reply that the ledger lacks now, with its case and chain."""
+        asking = self.worklist.asking
+        cases = (case for _, case in self.worklist.cases(self.worklist.positions))
+        for case, chains in asking.recorded(cases):
+            for chain in chains:
+                if not chain.complete:
+                    yield asking.key(chain, len(chain.replies) + 1), case, chain
+
+    def _send(self, file: InputFile, access: Access, missing: Missing) -> None:
         """Creates the batch of a file, unless a run that was killed has created it, and notes it in the ledger."""
-        mark, known = content_key(sorted(file.keys)), self.batches_of(file.keys[0])
-        with api(panelist) as client:
+        places = {key: missing.places[key] for key in file.keys}
+        mark, known = content_key(sorted(places)), places[file.keys[0]].batches
+        with api(access) as client:
             listed = [one for one in client.batches.list(limit=100).data if one.id not in known]
             batch = next((one for one in listed if marked(one, mark)), None)
             if batch is None:
@@ -122,42 +143,40 @@ class Batches:
                     metadata={MARK: mark},
                 )  # fmt: skip
         rows: list[tuple[str, Kind, dict[str, Any]]] = [
-            (row_key(key, self.places[key].batches), "batch", {"id": batch.id}) for key in file.keys
+            (row_key(key, len(place.batches)), "batch", {"id": batch.id}) for key, place in places.items()
         ]
-        self.bench.ledger.put_many([*rows, (ANY_BATCH, "batch", {})])
-        self.waiting[batch.id] = panelist
-        say(f"{self.what}: submitted batch {batch.id} with {len(file.keys)} requests to {panelist.label}")
+        self.worklist.asking.ledger.put_many([*rows, (ANY_BATCH, "batch", {})])
+        missing.batches[batch.id] = access
+        name = self.worklist.stage.name
+        say(f"{name}: submitted batch {batch.id} with {len(places)} requests to {access.label}")
 
-    def collect(self, wait: bool) -> int:
-        """Records what batches have brought, waiting for those under way or leaving them; gives how many replies.
+    def collect(self, missing: Missing, wait: bool) -> Brought:
+        """Records what batches have brought, waiting for those under way or leaving them.
 
         Raises a UserError when a batch that was waited for failed, was cancelled, or had a request rejected as every
         one would be; what all of them brought is recorded.
         """
-        brought, ended_badly, rejections = 0, list[str](), list[UserError]()
-        for number, (identity, panelist) in enumerate(list(self.waiting.items()), start=1):
-            with api(panelist) as client:
+        brought, ended_badly, rejections = Brought(), list[str](), list[UserError]()
+        for number, (identity, access) in enumerate(missing.batches.items(), start=1):
+            with api(access) as client:
                 batch = client.batches.retrieve(identity)
                 waited_for = batch.status not in ENDED
                 if waited_for and not wait:
                     continue
-                batch = self.until_ended(client, batch, f"batch {number} of {len(self.waiting)}")
-                self.rejection = None
-                brought += self.record(client, batch)
-            if self.rejection and waited_for:
-                rejections.append(self.rejection)
-            del self.waiting[identity]
-            self.collected.add(identity)
-            if batch.status != "completed":
-                self.problem = one_line(f"batch {identity} is {reason_of(batch)}")
-                ended_badly += [self.problem] if waited_for and batch.status != "expired" else []
+                batch = self._until_ended(client, batch, f"batch {number} of {len(missing.batches)}")
+                one, rejection = self._record(client, batch, missing.places)
+            brought.add(one)
+            if rejection and waited_for:
+                rejections.append(rejection)
+            if waited_for and batch.status in FAILED:
+                ended_badly.append(str(one.problem))
         if rejections:
             raise rejections[0]
         if ended_badly:
-            raise UserError(self.what, "; ".join(ended_badly), "run again to submit the rest anew")
+            raise UserError(self.worklist.stage.name, "; ".join(ended_badly), "run again to submit the rest anew")
         return brought
 
-    def until_ended(self, client: "OpenAI", batch: "Batch", what: str) -> "Batch":
+    def _until_ended(self, client: "OpenAI", batch: "Batch", what: str) -> "Batch":
         """Looks at a batch again and again until it has ended, and says how far it is."""
         pause, said = FIRST_POLL_SECONDS, ""
         while batch.status not in ENDED:
@@ -165,62 +184,78 @@ class Batches:
             line = f"{what} is {batch.status}"
             line += f", {counts.completed} of {counts.total} done, {counts.failed} failed" if counts else ""
             if line != said:
-                say(f"{self.what}: {line}")
+                say(f"{self.worklist.stage.name}: {line}")
             said = line
             time.sleep(pause)
             pause = min(LONGEST_POLL_SECONDS, 2 * pause)
             batch = client.batches.retrieve(batch.id)
         return batch
 
-    def record(self, client: "OpenAI", batch: "Batch") -> int:
-        """Records the replies that a batch has brought; gives how many are new."""
-        brought = 0
-        for file in filter(None, (batch.output_file_id, batch.error_file_id)):
-            for line in client.files.content(file).content.splitlines():
-                brought += self.record_line(json.loads(line))
-        return brought
+    def _record(self, client: "OpenAI", batch: "Batch", places: dict[str, Place]) -> tuple[Brought, UserError | None]:
+        """Records the missing replies that a batch has brought, and takes their places out.
 
-    def record_line(self, line: dict[str, Any]) -> bool:
-        """Records one reply; gives whether there was one that was missing."""
-        key, response = str(line["custom_id"]), line.get("response") or {}
-        place = self.places.get(key)
-        if place is None:
-            return False
-        content = encoded(response.get("body") or line.get("error") or {})
-        answer = read_completion(content) if response.get("status_code") == OK else None
-        if answer:
-            reply = self.bench.read(answer, place.panelist, place.attempt, key)
-        else:
-            message, code = error_of(content)
-            self.problem = one_line(message)
-            newer_name = wants_newer_name(message, code)
-            if newer_name:
-                self.renamed.add(place.panelist)
-            if newer_name or response.get("status_code") != BAD_REQUEST:
-                self.budget.let_go(key)
-                return False
+        Also gives the error to raise where a request was rejected as every one would be.
+        """
+        brought, stop = Brought(ended={batch.id}), None
+        for key, outcome in outcomes(client, batch):
+            place = places.get(key)
+            if place is None:
+                continue
+            if isinstance(outcome, Failure):
+                brought.problem = one_line(outcome.message)
+                if outcome.wants_newer_name:
+                    brought.renamed.add(place.access)
             try:
-                reply = refused_material(RequestRejected(self.problem, code), place.panelist, place.attempt, key)
+                reply = self._reply(outcome, place, key)
             except UserError as rejection:
-                self.rejection = rejection
+                stop, reply = rejection, None
+            if reply is None:
                 self.budget.let_go(key)
-                return False
-        self.bench.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
-        self.budget.pay(reply, place.request_bytes)
-        del self.places[key]
-        return True
+                continue
+            self.worklist.asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
+            self.budget.pay(reply, place.request_bytes)
+            del places[key]
+            brought.replies += 1
+        if batch.status != "completed":
+            brought.problem = one_line(f"batch {batch.id} is {reason_of(batch)}")
+        return brought, stop
+
+    def _reply(self, outcome: Completion | Failure, place: Place, key: str) -> Reply | None:
+        """The reply to record; None where another batch may bring it.
+
+        Raises a UserError for a rejection that every request would meet.
+        """
+        if not isinstance(outcome, Failure):
+            return self.worklist.asking.read(outcome, place.access, place.attempt, key)
+        if outcome.wants_newer_name or outcome.status != BAD_REQUEST:
+            return None
+        rejection = RequestRejected(one_line(outcome.message), outcome.code)
+        return refused_material(rejection, place.access, place.attempt, key)
 
 
 @contextmanager
-def alone(bench: Bench) -> Iterator[None]:
+def alone(asking: Asking) -> Iterator[None]:
     """Only one process of the clone submits at a time, so that no two submit the same."""
-    with Claims(bench.ledger.path.with_name("batch-claims")) as claims:
+    with Claims(asking.ledger.path.with_name("batch-claims")) as claims:
         while True:
             with claims.claim(content_key("submit")) as mine:
                 if mine:
                     yield
                     return
             time.sleep(FIRST_POLL_SECONDS)
+
+
+def batches_of(ledger: Ledger, keys: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The ids of the batches that held each reply's request, in order."""
+    batches: dict[str, tuple[str, ...]] = dict.fromkeys(keys, ())
+    asked = list(batches)
+    while asked:
+        rows = {row_key(key, len(batches[key])): key for key in asked}
+        found = ledger.get_many(rows)
+        asked = [rows[row] for row in found]
+        for row, body in found.items():
+            batches[rows[row]] += (str(body["id"]),)
+    return batches
 
 
 def row_key(key: str, batches_before: int) -> str:

@@ -1,47 +1,33 @@
 """Who judges by which rubric: the requests, the ledger's keys for their replies, and what a reply is worth."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any
 
+from evaluation.cases import AnyCase, Case
 from evaluation.endpoint_errors import RequestRejected
 from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_prompts import NONCE_IN_KEYS
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.keys import canonical_json, sha256_hex
-from evaluation.ledger import Ledger
-from evaluation.panel import Panelist, panel_of
+from evaluation.ledger import Ledger, in_parts
+from evaluation.panel import Access, panel_of
 from evaluation.records import Reply
-from evaluation.replies import Reply as EndpointReply
-from evaluation.replies import is_about_one_prompt
+from evaluation.replies import Completion, is_about_one_prompt
 from evaluation.score_probabilities import expected_scores, score_probabilities
 from evaluation.verdicts import read_reply, response_format
 
 TOP_LOGPROBS = 20
-
-
-class Case(Protocol):
-    """One thing to be judged. The same case always gives the same nonce and messages."""
-
-    @property
-    def complete(self) -> bool:
-        """Whether there is something to judge; an empty answer is not sent."""
-
-    @property
-    def nonce(self) -> str:
-        """The number on this case's fences."""
-
-    def messages(self, nonce: str) -> list[dict[str, str]]:
-        """What the judge is shown."""
+CASES_AT_ONCE = 100  # whose texts are in memory while the ledger is asked for their replies
 
 
 @dataclass
 class Chain:
     """One score asked for: the replies of a judge to one case, in order, until a usable one or the last attempt."""
 
-    panelist: Panelist
+    access: Access
     sample: int
     request: str  # the body without the fence's number, as canonical JSON
     replies: list[Reply]
@@ -54,7 +40,7 @@ class Chain:
 
 
 @dataclass(frozen=True)
-class Bench:
+class Asking:
     """Who judges by which rubric, how they are asked, and where finished replies are kept."""
 
     judge: Judge
@@ -63,7 +49,7 @@ class Bench:
     ledger: Ledger
 
     @cached_property
-    def panel(self) -> tuple[Panelist, ...]:
+    def panel(self) -> tuple[Access, ...]:
         """Every judge that is asked."""
         return panel_of(self.judge, self.execution)
 
@@ -84,55 +70,67 @@ class Bench:
 
     def key(self, chain: Chain, attempt: int) -> str:
         """The ledger key of one reply: the hash of the canonical JSON of all that determines it."""
-        endpoint, repeat = canonical_json(chain.panelist.label), self.judge.repeat
+        endpoint, repeat = canonical_json(chain.access.label), self.judge.repeat
         return sha256_hex(
             f'{{"attempt":{attempt},"body":{chain.request},"endpoint":{endpoint},"kind":"reply",'
             f'"repeat":{repeat},"sample":{chain.sample}}}'
         )
 
     def chains(self, case: Case) -> list[Chain]:
-        """What the ledger holds for a case: a chain for every judge and sample."""
+        """The scores asked for of a case, a chain for every judge and sample, still without replies.
+
+        A case with nothing to judge has none.
+        """
+        if not case.complete:
+            return []
         messages = case.messages(NONCE_IN_KEYS)
-        chains = []
-        for panelist in self.panel:
-            request = canonical_json(self.body(panelist.model, messages))
-            for sample in range(self.judge.samples):
-                chain = Chain(panelist, sample, request, [], self.judge.attempts)
-                self.take_recorded(chain)
-                chains.append(chain)
-        return chains
+        requests = {access: canonical_json(self.body(access.model, messages)) for access in self.panel}
+        return [
+            Chain(access, sample, request, [], self.judge.attempts)
+            for access, request in requests.items()
+            for sample in range(self.judge.samples)
+        ]
 
-    def take_recorded(self, chain: Chain) -> None:
-        """Adds to a chain the further replies that the ledger holds."""
-        while not chain.complete:
-            key = self.key(chain, len(chain.replies) + 1)
-            body = self.ledger.get(key)
-            if body is None:
-                return
-            chain.replies.append(Reply.model_validate({**body, "key": key}))
+    def take_recorded(self, chains: Iterable[Chain]) -> None:
+        """Adds to chains the further replies that the ledger holds."""
+        unfinished = [chain for chain in chains if not chain.complete]
+        while unfinished:
+            keys = [self.key(chain, len(chain.replies) + 1) for chain in unfinished]
+            bodies = self.ledger.get_many(keys)
+            found = [(chain, key) for chain, key in zip(unfinished, keys, strict=True) if key in bodies]
+            for chain, key in found:
+                chain.replies.append(Reply.model_validate({**bodies[key], "key": key}))
+            unfinished = [chain for chain, _ in found if not chain.complete]
 
-    def read(self, reply: EndpointReply, panelist: Panelist, attempt: int, key: str) -> Reply:
-        """What an endpoint's reply is worth."""
-        verdict = read_reply(reply.text, reply.refusal, reply.finish_reason, self.criteria)
-        ok = verdict.status == "ok"
+    def recorded(self, cases: Iterable[AnyCase]) -> Iterator[tuple[AnyCase, list[Chain]]]:
+        """Gives each case with its chains as far as the ledger holds them."""
+        for part in in_parts(cases, CASES_AT_ONCE):
+            chains = [self.chains(case) for case in part]
+            self.take_recorded(chain for some in chains for chain in some)
+            yield from zip(part, chains, strict=True)
+
+    def read(self, completion: Completion, access: Access, attempt: int, key: str) -> Reply:
+        """The reply that a completion is worth."""
+        reading = read_reply(completion.text, completion.refusal, completion.finish_reason, self.criteria)
+        ok = reading.status == "ok"
         probabilities = scores = None
         if ok and self.judge.logprobs:
-            probabilities = score_probabilities(reply.logprobs, reply.text, self.criteria)
-            scores = expected_scores(reply.logprobs, reply.text, self.criteria)
+            probabilities = score_probabilities(completion.logprobs, completion.text, self.criteria)
+            scores = expected_scores(completion.logprobs, completion.text, self.criteria)
         return Reply(
-            judge=panelist.model, model=reply.model, attempt=attempt, status=verdict.status,
-            scores=scores or verdict.scores, probabilities=probabilities, analyses=verdict.analyses,
-            reply=None if ok else reply.text, error=verdict.error,
-            prompt_tokens=reply.prompt_tokens, reply_tokens=reply.reply_tokens, key=key,
+            judge=access.model, model=completion.model, attempt=attempt, status=reading.status,
+            scores=scores or reading.scores, probabilities=probabilities, analyses=reading.analyses,
+            reply=None if ok else completion.text, error=reading.error,
+            prompt_tokens=completion.prompt_tokens, reply_tokens=completion.reply_tokens, key=key,
         )  # fmt: skip
 
 
-def refused_material(rejection: RequestRejected, panelist: Panelist, attempt: int, key: str) -> Reply:
+def refused_material(rejection: RequestRejected, access: Access, attempt: int, key: str) -> Reply:
     """The reply for material that the endpoint will not take. Any other rejection concerns all requests and stops."""
     if not is_about_one_prompt(rejection.message, rejection.code):
         remedy = "check the settings under `judge` (does this endpoint know judge.format and judge.logprobs?)"
-        raise UserError(panelist.label, f"it rejects the request: {rejection.message}", remedy) from None
+        raise UserError(access.label, f"it rejects the request: {rejection.message}", remedy) from None
     return Reply(
-        judge=panelist.model, model=None, attempt=attempt, status="refused", scores=None, probabilities=None,
+        judge=access.model, model=None, attempt=attempt, status="refused", scores=None, probabilities=None,
         analyses=None, reply=None, error=rejection.message, prompt_tokens=None, reply_tokens=None, key=key,
     )  # fmt: skip

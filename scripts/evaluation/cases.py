@@ -117,6 +117,7 @@ class Pair:
         )
 
 
+Case = AnswerCase | Pair  # the same case always gives the same nonce and messages
 AnyCase = TypeVar("AnyCase", AnswerCase, Pair)
 
 

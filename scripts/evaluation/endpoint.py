@@ -14,7 +14,7 @@ from evaluation.environment import OPENAI_KEY_VARIABLE
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
 from evaluation.replies import (
-    Reply,
+    Completion,
     encoded,
     error_of,
     estimated_tokens,
@@ -94,7 +94,7 @@ class Client:
     ) -> None:
         await self._transport.__aexit__(kind, error, trace)
 
-    async def complete(self, body: dict[str, Any]) -> Reply:
+    async def complete(self, body: dict[str, Any]) -> Completion:
         """Sends `body` to chat/completions until there is a reply, following the endpoint's limits.
 
         `max_tokens` is sent under its newer name from when the endpoint first asks for it.
@@ -113,7 +113,7 @@ class Client:
                 self._newer_name = True
         return await self._complete(with_newer_name(body))
 
-    async def _complete(self, body: dict[str, Any]) -> Reply:
+    async def _complete(self, body: dict[str, Any]) -> Completion:
         tokens, content = estimated_tokens(body), encoded(body)
         faults = refusals = 0
         replies_before = self.statistics.replies
@@ -144,7 +144,7 @@ class Client:
             async with asyncio.timeout(seconds):
                 await self._stopped.wait()
 
-    def _reply(self, answer: Answer) -> Reply:
+    def _reply(self, answer: Answer) -> Completion:
         """Reads a reply, or raises what the answer means instead of one."""
         if answer.status == OK and (reply := read_completion(answer.body)):
             self.statistics.replies += 1

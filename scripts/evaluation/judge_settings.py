@@ -55,7 +55,7 @@ class Criterion(Settings):
         return max(self.scale)
 
 
-class Panelist(Settings):
+class FurtherJudge(Settings):
     """A further judge."""
 
     model: str = Field(min_length=1)
@@ -82,7 +82,7 @@ class Judge(Settings):
     logprobs: bool = False
     score_first: bool = False
     format: Literal["json_schema", "json_object", "text"] = "json_schema"
-    panel: Annotated[tuple[Panelist, ...], BeforeValidator(as_tuple)] = ()
+    panel: Annotated[tuple[FurtherJudge, ...], BeforeValidator(as_tuple)] = ()
     max_answer_characters: Positive = 20_000
     min_coverage: Share = 0.95
     repeat: NotNegative = 0
@@ -102,7 +102,7 @@ class Judge(Settings):
     @model_validator(mode="after")
     def check_panel(self) -> Self:
         """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
-        first = Panelist(model=self.model, base_url=self.base_url, served_as=self.served_as)
+        first = FurtherJudge(model=self.model, base_url=self.base_url, served_as=self.served_as)
         judges = [(one.model, one.endpoint) for one in (first, *self.panel)]
         for model, endpoint in judges:
             if judges.count((model, endpoint)) > 1:

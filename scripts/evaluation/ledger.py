@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import ValidationError
 
@@ -29,6 +29,7 @@ BYTES_PER_RESULT = 10_000  # a few times what one takes, its journal included
 KEYS_PER_QUERY = 500  # below SQLite's limit on variables in every version
 ADOPTED_AT_ONCE = 1_000  # results; all of a file's would fill memory
 
+Item = TypeVar("Item")
 Kind = Literal["answer", "reply", "batch"]
 TABLES = (
     "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)",
@@ -91,9 +92,8 @@ class Ledger:
 
     def get_many(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The results that are there, by key."""
-        wanted, found = list(keys), {}
-        for start in range(0, len(wanted), KEYS_PER_QUERY):
-            part = wanted[start : start + KEYS_PER_QUERY]
+        found: dict[str, dict[str, Any]] = {}
+        for part in in_parts(keys, KEYS_PER_QUERY):
             marks = ",".join("?" * len(part))
             with self._explained():
                 rows = self._connection.execute(f"SELECT key, kind, body FROM results WHERE key IN ({marks})", part)  # noqa: S608 (marks only)
@@ -133,9 +133,7 @@ class Ledger:
         with self._explained():
             if self._connection.execute("SELECT 1 FROM adopted WHERE sha256 = ?", [sha256]).fetchone():
                 return 0
-        rest, new = iter(results), 0
-        while part := list(islice(rest, ADOPTED_AT_ONCE)):
-            new += self.put_many(part)
+        new = sum(self.put_many(part) for part in in_parts(results, ADOPTED_AT_ONCE))
         with self._explained():
             self._connection.execute("INSERT OR IGNORE INTO adopted VALUES (?)", [sha256])
         return new
@@ -154,6 +152,13 @@ class Ledger:
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Every row as (key, kind, body as JSON), by key."""
         yield from self._connection.execute("SELECT key, kind, body FROM results ORDER BY key")
+
+
+def in_parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Gives items in lists of so many, the last of which may be shorter."""
+    rest = iter(items)
+    while part := list(islice(rest, size)):
+        yield part
 
 
 def is_result(kind: object, body: object) -> bool:

@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
 from evaluation.errors import UserError, one_line
 from evaluation.execution_settings import JudgeExecution
-from evaluation.judge_settings import ASK_ONCE, Judge
-from evaluation.judge_settings import Panelist as FurtherJudge
+from evaluation.judge_settings import ASK_ONCE, FurtherJudge, Judge
 
 OPENAI_HOST = "api.openai.com"
 
 
 @dataclass(frozen=True)
-class Panelist:
+class Access:
     """One judge: its model, the address to ask (None: OpenAI), the label that stands for the address in keys.
 
     `key_variable` names the environment variable with the endpoint's key, None where no key is sent.
@@ -37,11 +36,11 @@ class Panelist:
         return secret(self.key_variable) if self.key_variable else None
 
 
-def panel_of(judge: Judge, execution: JudgeExecution) -> tuple[Panelist, ...]:
+def panel_of(judge: Judge, execution: JudgeExecution) -> tuple[Access, ...]:
     """Every judge that is asked, the one of `judge.model` first.
 
     A key is sent where it belongs only: OPENAI_API_KEY to the endpoint of `judge.base_url` and to OpenAI, any other
-    panelist gets the key that `key_variables` names for its endpoint, or that of the first judge when it is at the
+    judge gets the key that `key_variables` names for its endpoint, or that of the first judge when it is at the
     same address.
 
     Raises a UserError for judges that OPENAI_BASE_URL makes the same: they share their replies in the ledger.
@@ -59,7 +58,7 @@ def panel_of(judge: Judge, execution: JudgeExecution) -> tuple[Panelist, ...]:
             variable = OPENAI_KEY_VARIABLE
         needs_key = variable is not None and (variable != OPENAI_KEY_VARIABLE or is_openai(address))
         label = endpoint_label(one.base_url, one.served_as)
-        panel.append(Panelist(one.model, address, label, variable, needs_key))
+        panel.append(Access(one.model, address, label, variable, needs_key))
     asked = [(one.model, one.label) for one in panel]
     for model, label in asked:
         if asked.count((model, label)) > 1:

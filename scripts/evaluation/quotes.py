@@ -1,10 +1,10 @@
 """What a run's judging has cost and will cost: one quote over all its stages, before anything is bought."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from evaluation.bench import Bench, Case, Chain
+from evaluation.bench import Chain
 from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.judge_settings import Judge
 from evaluation.records import Reply
@@ -75,26 +75,16 @@ def reply_cost_usd(reply: Reply, request_bytes: int, price: Price | None, max_to
 
 
 class Quote:
-    """What stages have bought and have still to buy, counted from their cases and the ledger."""
+    """What stages have bought and have still to buy."""
 
     def __init__(self, judge: Judge, execution: JudgeExecution) -> None:
         self._judge, self._execution = judge, execution
         self._tallies: dict[tuple[str, str], Tally] = {}  # by stage and judge
         self.left_out: list[str] = []  # stages whose answers are not there yet
 
-    def count(self, stage: str, bench: Bench, cases: Iterable[Case]) -> set[int]:
-        """Counts a stage, and gives which of its cases lack replies. Raises a UserError as the cases do."""
-        tallies = {one.model: Tally(len(bench.criteria)) for one in bench.panel}
-        lacking = set()
-        for position, case in enumerate(cases):
-            chains = bench.chains(case) if case.complete else []
-            for chain in chains:
-                if not chain.complete:
-                    lacking.add(position)
-                price = self._execution.prices.get(chain.panelist.model)
-                tallies[chain.panelist.model].add(chain, price, self._judge.max_tokens)
+    def add(self, stage: str, tallies: Mapping[str, Tally]) -> None:
+        """Adds what was counted of a stage, by judge."""
         self._tallies |= {(stage, model): tally for model, tally in tallies.items()}
-        return lacking
 
     @property
     def stages(self) -> list[str]:

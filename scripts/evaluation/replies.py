@@ -22,8 +22,8 @@ WORDS_OF_AN_OVER_LONG_PROMPT = (
 
 
 @dataclass(frozen=True)
-class Reply:
-    """What one chat completion said.
+class Completion:
+    """What one chat completion says.
 
     `logprobs` holds `{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}` per token, where it was given.
     """
@@ -79,13 +79,13 @@ def with_newer_name(body: Mapping[str, Any]) -> dict[str, Any]:
     return {NEWER_MAX_TOKENS if name == "max_tokens" else name: value for name, value in body.items()}
 
 
-def read_completion(body: bytes) -> Reply | None:
+def read_completion(body: bytes) -> Completion | None:
     """Reads the body of a chat completion; None when it is none."""
     found = _json(body)
     try:
         choice = found["choices"][0]
         message, usage = choice["message"], found.get("usage") or {}
-        return Reply(
+        return Completion(
             text=_text(message.get("content")),
             refusal=_text(message.get("refusal")),
             finish_reason=_text(choice.get("finish_reason")),

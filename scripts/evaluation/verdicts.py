@@ -31,7 +31,7 @@ Criteria = Mapping[str, Criterion]
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Reading:
     """What one reply says: scores and analyses by criterion when `status` is ok, else the reason in `error`."""
 
     status: Status
@@ -76,7 +76,7 @@ def _closed_object(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def read_reply(text: str | None, refusal: str | None, finish_reason: str | None, criteria: Criteria) -> Verdict:
+def read_reply(text: str | None, refusal: str | None, finish_reason: str | None, criteria: Criteria) -> Reading:
     r"""Reads a judge's reply; only when every criterion is there and on its scale is it a score.
 
     Around the one JSON object prose and code fences are passed over; a leading <think> block is dropped. A score is a
@@ -86,8 +86,8 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
     >>> from types import SimpleNamespace
     >>> criteria = {"accuracy": SimpleNamespace(question="Is it right?", scale={1: "no", 2: "partly", 3: "yes"})}
     >>> def read(text, refusal=None, finish_reason="stop"):
-    ...     verdict = read_reply(text, refusal, finish_reason, criteria)
-    ...     print(verdict.scores if verdict.status == "ok" else f"{verdict.status}: {verdict.error}")
+    ...     reading = read_reply(text, refusal, finish_reason, criteria)
+    ...     print(reading.scores if reading.status == "ok" else f"{reading.status}: {reading.error}")
     >>> read('{"accuracy": {"analysis": "Fine.", "score": 3}}')
     {'accuracy': 3}
     >>> read('Sure!\n```json\n{"accuracy": {"analysis": "Fine.", "score": 3.0}}\n```\nAnything else?')
@@ -128,21 +128,21 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
     unreadable: the reply is empty
     """
     if refusal or finish_reason == "content_filter":
-        return Verdict(
+        return Reading(
             "refused",
             error=one_line(refusal or "the endpoint's content filter stopped the reply"),
         )
     if finish_reason == "length":
-        return Verdict("truncated", error="the reply was cut at the token limit")
+        return Reading("truncated", error="the reply was cut at the token limit")
     if not text or not text.strip():
-        return Verdict("unreadable", error="the reply is empty")
+        return Reading("unreadable", error="the reply is empty")
     try:
         found = _the_object(text)
         scores = {name: _score(name, found, criterion) for name, criterion in criteria.items()}
         analyses = {name: _analysis(name, found[name]) for name in criteria}
     except UnreadableError as reason:
-        return Verdict("unreadable", error=one_line(reason))
-    return Verdict("ok", scores, analyses)
+        return Reading("unreadable", error=one_line(reason))
+    return Reading("ok", scores, analyses)
 
 
 def _score(name: str, found: dict[str, Any], criterion: Criterion) -> Score:

@@ -27,7 +27,7 @@ from typing import Any
 
 import yaml
 
-from evaluation.bench import Bench
+from evaluation.bench import Asking
 from evaluation.cases import judge_stage, stages_of_run
 from evaluation.judge_settings import Judge
 from evaluation.judging import settle
@@ -211,9 +211,9 @@ def requests(params: Params, questions: dict[str, Question]) -> Iterator[dict[st
     """The bodies that the stage sends at first."""
     judge: Judge = params.judge
     with Ledger(Path(":memory:")) as ledger:
-        bench = Bench(judge, params.execution.judge, judge.criteria, ledger)
+        asking = Asking(judge, params.execution.judge, judge.criteria, ledger)
         for case in judge_stage("sft", params, questions).cases():
-            yield bench.body(judge.model, case.messages(case.nonce))
+            yield asking.body(judge.model, case.messages(case.nonce))
 
 
 def ideal_seconds(params: Params, questions: dict[str, Question]) -> float:

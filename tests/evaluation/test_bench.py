@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from evaluation.bench import Bench
+from evaluation.bench import Asking
 from evaluation.cases import AnswerCase
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_prompts import NONCE_IN_KEYS, Material
-from evaluation.judge_settings import Judge, Panelist
+from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.keys import content_key
 from evaluation.ledger import Ledger
 from evaluation.reading import load_params
@@ -50,49 +50,50 @@ def reply(attempt: int, status: str) -> dict[str, Any]:
 
 def test_a_key_is_the_hash_of_everything_that_determines_the_reply_and_nothing_else(ledger: Ledger) -> None:
     settings = judge(repeat=2, samples=2, served_as='a "label"')
-    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
-    chain = bench.chains(case(settings))[1]
-    body = bench.body("gpt-4o-mini", case(settings).messages(NONCE_IN_KEYS))
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    chain = asking.chains(case(settings))[1]
+    body = asking.body("gpt-4o-mini", case(settings).messages(NONCE_IN_KEYS))
     everything = {
         "kind": "reply", "endpoint": 'a "label"', "body": body, "sample": 1, "attempt": 3, "repeat": 2,
     }  # fmt: skip
-    assert bench.key(chain, 3) == content_key(everything)
+    assert asking.key(chain, 3) == content_key(everything)
 
 
 def test_what_changes_no_result_changes_no_key(ledger: Ledger) -> None:
     settings = judge()
     other = JudgeExecution(concurrency=1, timeout_seconds=1.0, transport="batch", budget_usd=1.0, key_variable="KEY")
     keys = [
-        bench.key(bench.chains(case(settings))[0], 1)
+        asking.key(asking.chains(case(settings))[0], 1)
         for execution in (EXECUTION, other)
-        for bench in [Bench(settings, execution, settings.criteria, ledger)]
+        for asking in [Asking(settings, execution, settings.criteria, ledger)]
     ]
     assert keys[0] == keys[1]
 
 
 def test_a_chain_ends_with_a_usable_reply_or_the_last_attempt(ledger: Ledger) -> None:
     settings = judge(attempts=2)
-    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
-    [chain] = bench.chains(case(settings))
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    [chain] = asking.chains(case(settings))
     assert (chain.replies, chain.complete) == ([], False)
-    ledger.put(bench.key(chain, 1), "reply", reply(1, "unreadable"))
-    bench.take_recorded(chain)
+    ledger.put(asking.key(chain, 1), "reply", reply(1, "unreadable"))
+    asking.take_recorded([chain])
     assert (len(chain.replies), chain.complete) == (1, False)
-    ledger.put(bench.key(chain, 2), "reply", reply(2, "refused"))
-    [again] = bench.chains(case(settings))
+    ledger.put(asking.key(chain, 2), "reply", reply(2, "refused"))
+    [(_, [again])] = asking.recorded([case(settings)])
     assert ([one.status for one in again.replies], again.complete) == (["unreadable", "refused"], True)
-    more = Bench(judge(attempts=3), EXECUTION, settings.criteria, ledger)
-    assert not more.chains(case(settings))[0].complete
+    more = Asking(judge(attempts=3), EXECUTION, settings.criteria, ledger)
+    [(_, [further])] = more.recorded([case(settings)])
+    assert not further.complete
 
 
 def test_every_judge_and_sample_has_its_chain(ledger: Ledger) -> None:
-    settings = judge(samples=2, panel=(Panelist(model="other"),))
-    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
-    chains = bench.chains(case(settings))
-    assert [(chain.panelist.model, chain.sample) for chain in chains] == [
+    settings = judge(samples=2, panel=(FurtherJudge(model="other"),))
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    chains = asking.chains(case(settings))
+    assert [(chain.access.model, chain.sample) for chain in chains] == [
         ("gpt-4o-mini", 0), ("gpt-4o-mini", 1), ("other", 0), ("other", 1),
     ]  # fmt: skip
-    assert len({bench.key(chain, 1) for chain in chains}) == 4
+    assert len({asking.key(chain, 1) for chain in chains}) == 4
 
 
 def test_a_model_that_knows_only_the_newer_name_of_max_tokens_is_asked_by_it(project: Project) -> None:
@@ -168,8 +169,9 @@ def test_odd_logprobs_leave_the_score_as_written_and_the_reply_is_bought_once(
 
 def test_a_recorded_reply_reads_back_as_it_was(ledger: Ledger) -> None:
     settings = judge()
-    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
-    [chain] = bench.chains(case(settings))
-    written = Reply.model_validate({**reply(1, "ok"), "key": bench.key(chain, 1)})
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    [chain] = asking.chains(case(settings))
+    written = Reply.model_validate({**reply(1, "ok"), "key": asking.key(chain, 1)})
     ledger.put(written.key, "reply", written.model_dump(exclude={"key"}))
-    assert bench.chains(case(settings))[0].replies == [written]
+    [(_, [again])] = asking.recorded([case(settings)])
+    assert again.replies == [written]

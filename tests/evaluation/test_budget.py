@@ -1,14 +1,11 @@
 import asyncio
-from pathlib import Path
 
 import pytest
 
-from evaluation.bench import Bench
 from evaluation.budget import Budget
 from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution, Price
-from evaluation.ledger import Ledger
-from evaluation.quotes import Quote
+from evaluation.quotes import Quote, Tally
 from evaluation.reading import load_params
 from evaluation.records import Reply
 from tests.conftest import ROOT
@@ -24,8 +21,7 @@ def budget(budget_usd: float | None, prices: dict[str, Price] | None = None) -> 
     judge = load_params(ROOT / "params.yaml").judge.model_copy(update={"model": "j", "max_tokens": 10})
     execution = JudgeExecution(budget_usd=budget_usd, prices={"j": PRICE} if prices is None else prices)
     quote = Quote(judge, execution)
-    with Ledger(Path(":memory:")) as ledger:
-        quote.count("judge sft", Bench(judge, execution, judge.criteria, ledger), [])
+    quote.add("judge sft", {"j": Tally(criteria=1)})
     return Budget(judge, execution, quote)
 
 

@@ -13,7 +13,7 @@ import pytest
 from evaluation.endpoint import Client
 from evaluation.endpoint_errors import EndpointStopped, RequestRejected, TransportFailure
 from evaluation.errors import UserError
-from evaluation.replies import Reply
+from evaluation.replies import Completion
 from evaluation.sliding_window import work_through
 from tests.servers.newer_models import NewerModels
 from tests.servers.openai_faults import TRANSPORT_FAULTS, Faults
@@ -33,9 +33,9 @@ def client_of(server: OpenAIServer, **settings: Any) -> Client:
     return Client(server.base_url, KEY, **chosen)
 
 
-def ask(server: OpenAIServer, count: int = 1, **settings: Any) -> tuple[list[Reply], list[Exception], Client]:
+def ask(server: OpenAIServer, count: int = 1, **settings: Any) -> tuple[list[Completion], list[Exception], Client]:
     """Sends so many requests and gives the replies, what failed for one request, and the client."""
-    replies: list[Reply] = []
+    replies: list[Completion] = []
     failures: list[Exception] = []
 
     async def run() -> Client:
@@ -95,7 +95,7 @@ def test_the_body_is_sent_as_it_is_given() -> None:
     body = body_of(1, response_format={"type": "json_object"}, logprobs=True, top_logprobs=2, unheard_of=[None, "é"])
     with OpenAIServer(scorer=scorer) as server:
 
-        async def run() -> Reply:
+        async def run() -> Completion:
             async with client_of(server) as client:
                 return await client.complete(body)
 
@@ -169,7 +169,7 @@ def test_an_outage_loses_nothing() -> None:
 
 
 def test_the_end_of_the_quota_stops_at_once_and_keeps_what_is_in_flight() -> None:
-    replies: list[Reply] = []
+    replies: list[Completion] = []
     with OpenAIServer(latency_seconds=0.05, faults=Faults(quota_after=40)) as server:
 
         async def run() -> None:

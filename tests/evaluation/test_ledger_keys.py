@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from evaluation.bench import Bench
+from evaluation.bench import Asking
 from evaluation.cases import AnswerCase
 from evaluation.engines import endpoint, transformers, vllm
 from evaluation.execution_settings import JudgeExecution
@@ -72,5 +72,5 @@ def test_replies_have_the_keys_that_they_had_and_how_fast_is_in_none(tmp_path: P
     fast = JudgeExecution(concurrency=1, timeout_seconds=1.0, transport="batch", budget_usd=1.0, key_variable="OUR_KEY")
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         for execution in (JudgeExecution(), fast):
-            bench = Bench(judge, execution, judge.criteria, ledger)
-            assert bench.key(bench.chains(case)[-1], 1) == key
+            asking = Asking(judge, execution, judge.criteria, ledger)
+            assert asking.key(asking.chains(case)[-1], 1) == key

@@ -2,7 +2,7 @@ import pytest
 
 from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution
-from evaluation.judge_settings import Judge, Panelist
+from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.panel import missing_judge_keys, panel_of, require_keys
 from evaluation.reading import load_params
 from tests.conftest import ROOT, Project
@@ -11,7 +11,7 @@ NO_KEYS, OUR_KEY = JudgeExecution(), JudgeExecution(key_variable="OUR_KEY")
 OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"
 
 
-def judge(base_url: str | None = None, **further: Panelist) -> Judge:
+def judge(base_url: str | None = None, **further: FurtherJudge) -> Judge:
     settings = {"base_url": base_url, "panel": tuple(further.values())}
     return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
 
@@ -21,41 +21,41 @@ def keys(settings: Judge, execution: JudgeExecution = NO_KEYS) -> list[str | Non
 
 
 def test_the_openai_key_goes_to_the_first_judge_and_to_openai_only() -> None:
-    settings = judge(OURS, a=Panelist(model="a", base_url=THEIRS), b=Panelist(model="b", base_url=None))
+    settings = judge(OURS, a=FurtherJudge(model="a", base_url=THEIRS), b=FurtherJudge(model="b", base_url=None))
     assert keys(settings) == ["OPENAI_API_KEY", None, "OPENAI_API_KEY"]
 
 
 def test_a_further_judge_gets_the_key_that_is_named_for_its_endpoint() -> None:
     settings = judge(
-        a=Panelist(model="a", base_url=THEIRS), b=Panelist(model="b", base_url=THEIRS, served_as="theirs"),
-        c=Panelist(model="c"),
+        a=FurtherJudge(model="a", base_url=THEIRS), b=FurtherJudge(model="b", base_url=THEIRS, served_as="theirs"),
+        c=FurtherJudge(model="c"),
     )  # fmt: skip
     named = JudgeExecution(key_variables={THEIRS: "A_KEY", "theirs": "B_KEY", "openai": "C_KEY"})
     assert keys(settings, named) == ["OPENAI_API_KEY", "A_KEY", "B_KEY", "C_KEY"]
 
 
 def test_judges_at_one_address_share_its_key() -> None:
-    settings = judge(OURS, a=Panelist(model="a", base_url=OURS), b=Panelist(model="b"))
+    settings = judge(OURS, a=FurtherJudge(model="a", base_url=OURS), b=FurtherJudge(model="b"))
     assert keys(settings, OUR_KEY) == ["OUR_KEY", "OUR_KEY", "OPENAI_API_KEY"]
 
 
 def test_a_redirected_openai_address_is_not_openai(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_BASE_URL", OURS)
-    settings = judge(None, a=Panelist(model="a", base_url="https://api.openai.com/v1"))
+    settings = judge(None, a=FurtherJudge(model="a", base_url="https://api.openai.com/v1"))
     assert [one.base_url for one in panel_of(settings, NO_KEYS)] == [OURS, "https://api.openai.com/v1"]
     assert list(missing_judge_keys(settings, NO_KEYS)) == ["OPENAI_API_KEY"]
     assert [one.needs_key for one in panel_of(settings, NO_KEYS)] == [False, True]
 
 
 def test_a_look_alike_of_openai_gets_no_key() -> None:
-    settings = judge(OURS, a=Panelist(model="a", base_url="https://api.openai.com.evil.test/v1"))
+    settings = judge(OURS, a=FurtherJudge(model="a", base_url="https://api.openai.com.evil.test/v1"))
     assert keys(settings)[1] is None
 
 
 def test_one_model_at_two_endpoints_is_two_judges_unless_the_environment_makes_them_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    settings = judge(a=Panelist(model="gpt-4o-mini", base_url=OURS))
+    settings = judge(a=FurtherJudge(model="gpt-4o-mini", base_url=OURS))
     assert len(panel_of(settings, NO_KEYS)) == 2
     monkeypatch.setenv("OPENAI_BASE_URL", OURS)
     with pytest.raises(UserError, match="gpt-4o-mini at http://localhost:8000/v1 is asked twice"):
@@ -77,7 +77,7 @@ def test_the_same_judge_twice_is_refused_with_the_settings(
 
 
 def test_a_missing_key_is_named_once_and_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = judge(OURS, a=Panelist(model="a", base_url=OURS))
+    settings = judge(OURS, a=FurtherJudge(model="a", base_url=OURS))
     assert list(missing_judge_keys(settings, OUR_KEY)) == ["OUR_KEY"]
     with pytest.raises(UserError, match="there is no OUR_KEY; set OUR_KEY in the environment"):
         require_keys(settings, OUR_KEY)

@@ -4,15 +4,16 @@ from typing import Any
 
 import pytest
 
-from evaluation.bench import Bench
-from evaluation.cases import AnswerCase
+from evaluation.bench import Asking
+from evaluation.cases import AnswerCase, Stage
 from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.judge_prompts import Material
-from evaluation.judge_settings import Judge, Panelist
+from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.ledger import Ledger
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
 from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
+from evaluation.worklist import Worklist
 from tests.conftest import ROOT
 
 PRICE = Price(prompt=1.0, reply=10.0)
@@ -41,18 +42,25 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
         yield opened
 
 
-def buy(bench: Bench, some: list[AnswerCase], reply: Reply = REPLY) -> None:
-    for case in some:
-        for chain in bench.chains(case):
-            bench.ledger.put(bench.key(chain, len(chain.replies) + 1), "reply", reply.model_dump(exclude={"key"}))
+def quote_of(asking: Asking, some: list[AnswerCase]) -> Quote:
+    quote = Quote(asking.judge, asking.execution)
+    stage = Stage("judge sft", asking.criteria, lambda: iter(some))
+    quote.add(stage.name, Worklist.of(asking, stage).tallies)
+    return quote
+
+
+def buy(asking: Asking, some: list[AnswerCase], reply: Reply = REPLY) -> None:
+    for _, chains in asking.recorded(some):
+        for chain in chains:
+            asking.ledger.put(asking.key(chain, len(chain.replies) + 1), "reply", reply.model_dump(exclude={"key"}))
 
 
 def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(ledger: Ledger) -> None:
     settings = judge()
-    bench, quote = Bench(settings, EXECUTION, settings.criteria, ledger), Quote(settings, EXECUTION)
-    assert quote.count("judge sft", bench, cases(settings, 30)) == set(range(30))
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    quote = quote_of(asking, cases(settings, 30))
     estimate = quote.estimate()
-    sizes = [len(chain.request) for case in cases(settings, 30) for chain in bench.chains(case)]
+    sizes = [len(chain.request) for case in cases(settings, 30) for chain in asking.chains(case)]
     assert estimate.replies == 30
     assert estimate.prompt_tokens == pytest.approx(sum(sizes) / 4)
     assert estimate.reply_tokens == 30 * 2 * 60
@@ -62,10 +70,9 @@ def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(led
 
 def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
     settings = judge()
-    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
-    buy(bench, cases(settings, 20))
-    quote = Quote(settings, EXECUTION)
-    assert quote.count("judge sft", bench, cases(settings, 50)) == set(range(20, 50))
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    buy(asking, cases(settings, 20))
+    quote = quote_of(asking, cases(settings, 50))
     estimate = quote.estimate()
     assert estimate.prompt_tokens == pytest.approx(30 * 500)
     assert estimate.reply_tokens == pytest.approx(30 * 50)
@@ -76,18 +83,16 @@ def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
 
 def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: Ledger) -> None:
     settings = judge(attempts=2)
-    bench = Bench(settings, EXECUTION, settings.criteria, ledger)
-    buy(bench, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
-    quote = Quote(settings, EXECUTION)
-    quote.count("judge sft", bench, cases(settings, 1))
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    buy(asking, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
+    quote = quote_of(asking, cases(settings, 1))
     assert (quote.recorded, quote.estimate().replies) == (1, 1)
     assert quote.spent_usd == pytest.approx(PRICE.cost_usd(500, 50))
 
 
 def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None:
-    settings = judge(panel=(Panelist(model="house-judge"),))
-    quote = Quote(settings, EXECUTION)
-    quote.count("judge sft", Bench(settings, EXECUTION, settings.criteria, ledger), cases(settings, 3))
+    settings = judge(panel=(FurtherJudge(model="house-judge"),))
+    quote = quote_of(Asking(settings, EXECUTION, settings.criteria, ledger), cases(settings, 3))
     assert quote.unpriced == ["house-judge"]
     assert quote.estimate().usd is None
     assert "an unknown cost" in quote.lines()[0]
@@ -97,8 +102,7 @@ def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None
 def test_a_quote_beyond_the_budget_says_so_before_anything_is_bought(ledger: Ledger) -> None:
     for budget, told in ((1e-3, True), (1e3, False), (None, False)):
         settings, capped = judge(), EXECUTION.model_copy(update={"budget_usd": budget})
-        quote = Quote(settings, capped)
-        quote.count("judge sft", Bench(settings, capped, settings.criteria, ledger), cases(settings, 30))
+        quote = quote_of(Asking(settings, capped, settings.criteria, ledger), cases(settings, 30))
         found = [line for line in quote.lines() if "the run will stop there, unfinished" in line]
         line = "that is more than execution.judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"
         assert found == [line] * told

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evaluation.replies import (
-    Reply,
+    Completion,
     encoded,
     error_of,
     estimated_tokens,
@@ -56,7 +56,7 @@ def test_odd_but_complete_replies_are_read() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
     body = {"choices": [{"message": {"content": parts}}], "usage": {"prompt_tokens": True, "completion_tokens": -1}}
     reply = read_completion(json.dumps(body).encode())
-    assert reply == Reply("ab", None, None, "", None, None, None)
+    assert reply == Completion("ab", None, None, "", None, None, None)
     lone = read_completion(b'{"choices": [{"message": {"content": "\\ud800"}}]}')
     assert lone is not None
     assert lone.text == "?"
@@ -83,7 +83,7 @@ ODD_LOGPROBS: list[Any] = [
 @pytest.mark.parametrize("logprobs", ODD_LOGPROBS, ids=str)
 def test_odd_logprobs_are_none_and_the_reply_is_kept(logprobs: Any) -> None:
     reply = read_completion(completion(logprobs=logprobs))
-    assert reply == Reply("3", None, None, "", None, None, None)
+    assert reply == Completion("3", None, None, "", None, None, None)
 
 
 def test_logprobs_are_read_whole() -> None:

@@ -10,7 +10,7 @@ import pytest
 from evaluation import verdicts
 from evaluation.verdicts import (
     LONGEST_REPLY_CHARACTERS,
-    Verdict,
+    Reading,
     read_reply,
     reply_schema,
     response_format,
@@ -38,7 +38,7 @@ def reply(accuracy: Any = 3, style: Any = 2) -> str:
     return json.dumps({"accuracy": entry(accuracy), "style": entry(style)})
 
 
-def read(text: str | None, refusal: str | None = None, finish_reason: str | None = "stop") -> Verdict:
+def read(text: str | None, refusal: str | None = None, finish_reason: str | None = "stop") -> Reading:
     return read_reply(text, refusal, finish_reason, CRITERIA)
 
 
@@ -49,8 +49,8 @@ def test_the_examples_in_the_docstrings_are_true() -> None:
 
 
 def test_a_complete_reply_gives_every_score_and_analysis() -> None:
-    verdict = read(reply())
-    assert verdict == Verdict("ok", {"accuracy": 3, "style": 2}, {"accuracy": "Because.", "style": "Because."}, None)
+    reading = read(reply())
+    assert reading == Reading("ok", {"accuracy": 3, "style": 2}, {"accuracy": "Because.", "style": "Because."}, None)
 
 
 @pytest.mark.parametrize(
@@ -129,43 +129,43 @@ def test_ugly_but_clear_replies_are_read(text: str) -> None:
     ],
 )
 def test_unreadable_reply_is_not_a_score(text: str | None, reason: str) -> None:
-    verdict = read(text)
-    assert verdict.status == "unreadable"
-    assert verdict.scores is None
-    assert verdict.analyses is None
-    assert verdict.error is not None
-    assert any(part in verdict.error for part in reason.split("|")), verdict.error
+    reading = read(text)
+    assert reading.status == "unreadable"
+    assert reading.scores is None
+    assert reading.analyses is None
+    assert reading.error is not None
+    assert any(part in reading.error for part in reason.split("|")), reading.error
 
 
 def test_a_reason_is_one_short_line_whatever_the_reply_holds() -> None:
-    verdict = read(reply("a\nb\x1b[31m\u202e" + "c" * 10_000))
-    assert verdict.error is not None
-    assert len(verdict.error) <= 200
-    assert verdict.error.isprintable()
+    reading = read(reply("a\nb\x1b[31m\u202e" + "c" * 10_000))
+    assert reading.error is not None
+    assert len(reading.error) <= 200
+    assert reading.error.isprintable()
 
 
 def test_a_refusal_is_a_refusal_even_with_a_score_in_it() -> None:
-    assert read(reply(), refusal="I cannot judge\nthis.") == Verdict("refused", error="I cannot judge this.")
+    assert read(reply(), refusal="I cannot judge\nthis.") == Reading("refused", error="I cannot judge this.")
     assert read(None, finish_reason="content_filter").status == "refused"
 
 
 def test_a_reply_cut_at_the_limit_is_truncated_even_when_its_json_is_whole() -> None:
     for text in (reply(), reply()[:20], "", None):
-        verdict = read(text, finish_reason="length")
-        assert (verdict.status, verdict.scores) == ("truncated", None)
+        reading = read(text, finish_reason="length")
+        assert (reading.status, reading.scores) == ("truncated", None)
 
 
 def test_a_half_surrogate_in_an_analysis_can_be_saved() -> None:
-    verdict = read(r'{"accuracy": {"analysis": "\ud800!", "score": 1}, "style": {"score": 1}}')
-    assert verdict.analyses is not None
-    assert verdict.analyses["accuracy"].encode() == b"?!"
+    reading = read(r'{"accuracy": {"analysis": "\ud800!", "score": 1}, "style": {"score": 1}}')
+    assert reading.analyses is not None
+    assert reading.analyses["accuracy"].encode() == b"?!"
 
 
 def test_scores_are_the_steps_of_the_scale_as_the_settings_write_them() -> None:
-    verdict = read_reply('{"quality": {"score": 1.0}}', None, "stop", HALVES)
-    assert verdict.scores == {"quality": 1}
-    assert verdict.scores is not None
-    assert isinstance(verdict.scores["quality"], int)
+    reading = read_reply('{"quality": {"score": 1.0}}', None, "stop", HALVES)
+    assert reading.scores == {"quality": 1}
+    assert reading.scores is not None
+    assert isinstance(reading.scores["quality"], int)
     assert read_reply('{"quality": {"score": 0.5}}', None, "stop", HALVES).scores == {"quality": 0.5}
     assert read_reply('{"quality": {"score": 0.50001}}', None, "stop", HALVES).scores is None
 
@@ -185,11 +185,11 @@ def test_a_spoiled_reply_never_gives_a_score_that_was_not_meant() -> None:
                 characters.insert(place, choose.choice('{}[]",:0123456789eE-.\\ \n'))
             else:
                 characters[place] = choose.choice('{}[]",:0123456789eE-.\\ \n')
-        verdict = read("".join(characters))
-        assert verdict.status in ("ok", "unreadable")
-        if verdict.scores is not None:
-            assert set(verdict.scores) == {"accuracy", "style"}
-            assert set(verdict.scores.values()) <= {1, 2, 3}
+        reading = read("".join(characters))
+        assert reading.status in ("ok", "unreadable")
+        if reading.scores is not None:
+            assert set(reading.scores) == {"accuracy", "style"}
+            assert set(reading.scores.values()) <= {1, 2, 3}
 
 
 def test_the_schema_is_strict_and_asks_for_the_analysis_first() -> None:

@@ -14,7 +14,7 @@ from evaluation.keys import content_key
 from evaluation.panel import is_openai
 from evaluation.prompts import chat_messages
 from evaluation.records import EngineDescription, Question, Result
-from evaluation.replies import Reply, is_about_one_prompt
+from evaluation.replies import Completion, is_about_one_prompt
 from evaluation.sliding_window import work_through
 
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
@@ -138,7 +138,7 @@ class Questioner:
             body["stop"] = list(self.job.model.stop)
         return body
 
-    def read(self, reply: Reply) -> Result:
+    def read(self, reply: Completion) -> Result:
         """A reply as a result; an answer that a filter withheld is an error, since no attempt would show it."""
         withheld = reply.finish_reason == "content_filter"
         return Result(
