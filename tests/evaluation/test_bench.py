@@ -13,10 +13,10 @@ from evaluation.judge_prompts import NONCE_IN_KEYS, Material
 from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.keys import content_key
 from evaluation.ledger import Ledger
-from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
-from tests.conftest import ROOT, Project
+from tests.conftest import Project
 from tests.judging import rows_of, with_answers
+from tests.own_settings import own_params
 from tests.servers.newer_models import NewerModels
 from tests.servers.openai_server import OpenAIServer
 
@@ -28,7 +28,7 @@ ANSWER = Answer(
 
 
 def judge(**changes: Any) -> Judge:
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=changes)
+    return own_params().judge.model_copy(update=changes)
 
 
 def case(settings: Judge) -> AnswerCase:

@@ -6,9 +6,8 @@ from evaluation.budget import Budget
 from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.quotes import Quote, Tally
-from evaluation.reading import load_params
 from evaluation.records import Reply
-from tests.conftest import ROOT
+from tests.own_settings import own_params
 
 PRICE = Price(prompt=1_000, reply=1_000)  # a token is 0.001 USD
 REPLY = Reply(
@@ -18,7 +17,7 @@ REPLY = Reply(
 
 
 def budget(budget_usd: float | None, prices: dict[str, Price] | None = None) -> Budget:
-    judge = load_params(ROOT / "params.yaml").judge.model_copy(update={"model": "j", "max_tokens": 10})
+    judge = own_params().judge.model_copy(update={"model": "j", "max_tokens": 10})
     execution = JudgeExecution(budget_usd=budget_usd, prices={"j": PRICE} if prices is None else prices)
     quote = Quote(judge, execution)
     quote.add("judge sft", {"j": Tally(criteria=1)})

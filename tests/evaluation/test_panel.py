@@ -4,8 +4,8 @@ from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.panel import missing_judge_keys, panel_of, require_keys
-from evaluation.reading import load_params
-from tests.conftest import ROOT, Project
+from tests.conftest import Project
+from tests.own_settings import own_params
 
 NO_KEYS, OUR_KEY = JudgeExecution(), JudgeExecution(key_variable="OUR_KEY")
 OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"
@@ -13,7 +13,7 @@ OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"
 
 def judge(base_url: str | None = None, **further: FurtherJudge) -> Judge:
     settings = {"base_url": base_url, "panel": tuple(further.values())}
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=settings)
+    return own_params().judge.model_copy(update=settings)
 
 
 def keys(settings: Judge, execution: JudgeExecution = NO_KEYS) -> list[str | None]:

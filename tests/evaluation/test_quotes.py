@@ -11,10 +11,9 @@ from evaluation.judge_prompts import Material
 from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.ledger import Ledger
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
-from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
 from evaluation.worklist import Worklist
-from tests.conftest import ROOT
+from tests.own_settings import own_params
 
 PRICE = Price(prompt=1.0, reply=10.0)
 EXECUTION = JudgeExecution(prices={"gpt-4o-mini": PRICE})
@@ -25,7 +24,7 @@ REPLY = Reply(
 
 
 def judge(**changes: Any) -> Judge:
-    return load_params(ROOT / "params.yaml").judge.model_copy(update=changes)
+    return own_params().judge.model_copy(update=changes)
 
 
 def cases(settings: Judge, count: int) -> list[AnswerCase]:

@@ -9,12 +9,11 @@ from evaluation.cases import AnswerCase, Stage
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_prompts import Material
 from evaluation.ledger import Ledger
-from evaluation.reading import load_params
 from evaluation.records import Answer, Reply
 from evaluation.worklist import Worklist
-from tests.conftest import ROOT
+from tests.own_settings import own_params
 
-JUDGE = load_params(ROOT / "params.yaml").judge
+JUDGE = own_params().judge
 EXECUTION = JudgeExecution()
 REPLY = Reply(
     judge=JUDGE.model, model="m", attempt=1, status="ok", scores={"accuracy": 1, "style": 1}, probabilities=None,
