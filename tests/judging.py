@@ -12,6 +12,12 @@ def write_rows(project: Project, name: str, rows: list[dict[str, Any]]) -> None:
     (project.root / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def settings_of_judge(**judge: Any) -> dict[str, Any]:
+    """Settings of `judge` or `execution.judge`, as Project.set takes them."""
+    speed = JudgeExecution.model_fields
+    return {f"execution__judge__{name}" if name in speed else f"judge__{name}": judge[name] for name in judge}
+
+
 def with_answers(project: Project, base_url: str, models: dict[str, list[str]], **judge: Any) -> Project:
     """A project with recorded answers, validated and generated; the baseline is the last of the models.
 
@@ -31,10 +37,7 @@ def with_answers(project: Project, base_url: str, models: dict[str, list[str]], 
         models={model: {"engine": "recorded", "path": f"{model}.jsonl"} for model in models},
         judge__base_url=base_url,
         judge__min_coverage=0.0,
-        **{
-            f"execution__judge__{name}" if name in JudgeExecution.model_fields else f"judge__{name}": value
-            for name, value in judge.items()
-        },
+        **settings_of_judge(**judge),
     )
     project.run_ok("validate.py")
     for model in models:

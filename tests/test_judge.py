@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Project
+from tests.judging import settings_of_judge
 from tests.servers.openai_faults import Faults
 from tests.servers.openai_server import OpenAIServer
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -32,7 +33,7 @@ def answered(project: Project, server: OpenAIServer, answers: list[str], **judge
     ]
     (project.root / "answers.jsonl").write_text("".join(json.dumps(row) + "\n" for row in recorded))
     settings = {"judge__base_url": server.base_url, "judge__min_coverage": 0.0}
-    settings |= {f"judge__{name}": value for name, value in judge.items()}
+    settings |= settings_of_judge(**judge)
     project.set(
         questions__dataset="questions.jsonl",
         baseline="sft",
