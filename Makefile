@@ -69,10 +69,10 @@ embedded-judge: $(TRAINING)  ## train the embedded judge anew
 	PYTHONPATH=scripts python data/embedded/training/judge.py
 
 ledger-export: $(BASE)  ## write everything that was paid for to FILE=ledger.jsonl
-	@PYTHONPATH=scripts python -m evaluation.ledger export $(or $(FILE),ledger.jsonl)
+	@PYTHONPATH=scripts python -m evaluation.exchange export $(or $(FILE),ledger.jsonl)
 
 ledger-import: $(BASE)  ## add an export to this clone's ledger, FILE=ledger.jsonl
-	@PYTHONPATH=scripts python -m evaluation.ledger import $(or $(FILE),ledger.jsonl)
+	@PYTHONPATH=scripts python -m evaluation.exchange import $(or $(FILE),ledger.jsonl)
 
 clean:  ## remove the environments (the ledger and all data stay)
 	rm -rf $(VENV) $(VENV_VLLM)

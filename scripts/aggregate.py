@@ -16,20 +16,12 @@ from evaluation.errors import UserError, run, say, warn
 from evaluation.model_details import all_details
 from evaluation.model_scores import read_scores
 from evaluation.params import Params
+from evaluation.paths import DETAILS_DIRECTORY, METRICS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
 from evaluation.plot_data import PLOTS_DIRECTORY, write_plots
 from evaluation.reading import load_params
-from evaluation.records import (
-    DETAILS_DIRECTORY,
-    METRICS_DIRECTORY,
-    QUESTIONS_FILE,
-    RESOLVED_DIRECTORY,
-    Question,
-    ResolvedJudge,
-    ResolvedQuestions,
-    iterate_rows,
-    read_record,
-    record_text,
-)
+from evaluation.records import iterate_rows, read_record, record_text
+from evaluation.resolved import ResolvedJudge, ResolvedQuestions
+from evaluation.rows import Question
 from evaluation.summaries import run_note
 from evaluation.whole_files import write_json, write_text
 from evaluation.worlds import world_params

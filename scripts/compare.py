@@ -17,17 +17,10 @@ from evaluation.errors import run, say
 from evaluation.judging import counted, counts_in_words, settle
 from evaluation.ledger import Ledger
 from evaluation.params import Params
-from evaluation.records import (
-    COMPARISONS_DIRECTORY,
-    QUESTIONS_FILE,
-    RESOLVED_DIRECTORY,
-    Comparison,
-    Question,
-    ResolvedJudge,
-    read_record,
-    read_rows,
-    write_rows,
-)
+from evaluation.paths import COMPARISONS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
+from evaluation.records import read_record, read_rows, write_rows
+from evaluation.resolved import ResolvedJudge
+from evaluation.rows import Comparison, Question
 from evaluation.worlds import model_settings
 
 

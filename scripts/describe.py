@@ -19,10 +19,10 @@ from evaluation.details import Details, read_details
 from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.hub_answers import usable_token
+from evaluation.hub_writing import TOKEN_REMEDY
 from evaluation.model_index import model_index, push_model_index
-from evaluation.publishing import TOKEN_REMEDY
+from evaluation.paths import REPORT_DIRECTORY
 from evaluation.reading import load_params
-from evaluation.records import REPORT_DIRECTORY
 from evaluation.whole_files import write_text
 
 MODEL_INDEX_DIRECTORY = REPORT_DIRECTORY / "model-index"

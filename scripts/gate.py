@@ -11,25 +11,21 @@ import argparse
 import sys
 import tempfile
 import traceback
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.details import read_one
 from evaluation.errors import UserError, run, say, say_error
-from evaluation.gating import Findings, Outcome, compare
-from evaluation.gating_changes import changed_most
-from evaluation.gating_runs import Side, pair, refuse_incomparable
+from evaluation.gating import Outcome
+from evaluation.gating_findings import compare_runs, model_files, naming
 from evaluation.gating_text import gate_text
 from evaluation.params import Params
+from evaluation.paths import ANSWERS_DIRECTORY, QUESTIONS_FILE
 from evaluation.reading import load_params
-from evaluation.records import ANSWERS_DIRECTORY, DETAILS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
 from evaluation.revisions import Revision
 from evaluation.summaries import markdown_text
 
 EXIT_CODES: dict[Outcome, int] = {"no regression": 0, "regression": 1, "cannot tell": 2}
 CANNOT_TELL = EXIT_CODES["cannot tell"]
-ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"
 
 
 def main() -> None:
@@ -87,47 +83,6 @@ def models_to_compare(params: Params, chosen: Sequence[str] | None) -> list[str]
                 f"--model {model[:40]}", "it is not in params.yaml", f"known are {', '.join(params.models)}"
             )
     return list(chosen or ()) or [model for model in params.models if model != params.baseline] or [params.baseline]
-
-
-@contextmanager
-def naming(revision: Revision, folder: Path) -> Iterator[None]:
-    """Lets an error in a copy of the revision's files name the revision: the copy is gone when somebody looks."""
-    try:
-        yield
-    except UserError as error:
-        place = error.where.removeprefix(f"{folder}/")
-        if place == error.where:
-            raise
-        raise UserError(f"{revision.where}, {place}", error.found, ANOTHER_VERSION) from None
-
-
-def model_files(model: str) -> list[Path]:
-    """The files of one model that are compared."""
-    rows = [directory / f"{model}.jsonl" for directory in (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY)]
-    return [*rows, DETAILS_DIRECTORY / f"{model}.json"]
-
-
-def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
-    """Compares this run with the one whose files lie in `other`; `new` models have none there."""
-    now, before = (read_one(root / DETAILS_DIRECTORY / f"{models[0]}.json").run for root in (Path(), other))
-    refuse_incomparable(now, before)
-    here, there = Side.read(Path(), models), Side.read(other, models)
-    pairing = pair(here, there)
-    if len(pairing.questions) < now.min_questions:
-        found = f"only {len(pairing.questions)} questions are the same in both runs ({pairing.unpaired} are not)"
-        raise UserError(f"revision {against[:60]}", found, f"decision.min_questions asks for {now.min_questions}")
-    decisions = compare(here, there, pairing, now, max_drop)
-    return Findings(
-        against=against,
-        run=now,
-        max_drop=max_drop,
-        questions=len(pairing.questions),
-        unpaired=pairing.unpaired,
-        new=list(new),
-        gone=[model for model in before.models if model not in now.models],
-        decisions=decisions,
-        changes=changed_most(here, there, pairing),
-    )
 
 
 if __name__ == "__main__":

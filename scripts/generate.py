@@ -7,6 +7,8 @@ Run     python scripts/generate.py <model> [--only FILE] [--rows DIRECTORY]
 
 import argparse
 import importlib
+import importlib.metadata
+import importlib.util
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -18,20 +20,12 @@ from evaluation.errors import UserError, run, say
 from evaluation.finished_rows import OpenRow, handed_over
 from evaluation.generation import Ask, Engine, Job, Request
 from evaluation.ledger import KEYS_PER_QUERY, Ledger
-from evaluation.needs import require_judge
+from evaluation.panel import require_keys
 from evaluation.params import GenerationParams, Params
+from evaluation.paths import ANSWERS_DIRECTORY, ENGINES_DIRECTORY, QUESTIONS_FILE
 from evaluation.progress import Progress
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    ENGINES_DIRECTORY,
-    QUESTIONS_FILE,
-    Answer,
-    EngineDescription,
-    Question,
-    Result,
-    read_rows,
-    write_rows,
-)
+from evaluation.records import read_rows, write_rows
+from evaluation.rows import Answer, EngineDescription, Question, Result
 from evaluation.whole_files import write_json
 from evaluation.worlds import model_settings
 
@@ -187,6 +181,11 @@ def parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
     """The requests in parts of a size that suits the ledger."""
     for start in range(0, len(requests), KEYS_PER_QUERY):
         yield requests[start : start + KEYS_PER_QUERY]
+
+
+def require_judge(params: Params) -> None:
+    """Raises a UserError when the judge could not be asked, before GPU hours are spent on answers for it."""
+    require_keys(params.judge, params.execution.judge)
 
 
 if __name__ == "__main__":

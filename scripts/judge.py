@@ -17,18 +17,10 @@ from evaluation.judge_settings import Judge
 from evaluation.judging import counted, counts_in_words, settle
 from evaluation.ledger import Ledger
 from evaluation.params import Params
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
-    RESOLVED_DIRECTORY,
-    Judgement,
-    Question,
-    ResolvedJudge,
-    read_record,
-    read_rows,
-    write_rows,
-)
+from evaluation.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
+from evaluation.records import read_record, read_rows, write_rows
+from evaluation.resolved import ResolvedJudge
+from evaluation.rows import Judgement, Question
 from evaluation.worlds import model_settings
 
 

@@ -19,27 +19,24 @@ from evaluation.details import read_one
 from evaluation.environment import load_secrets
 from evaluation.errors import UserError, run, say
 from evaluation.hub_answers import usable_token
+from evaluation.hub_writing import TOKEN_REMEDY, check_writer
 from evaluation.keys import content_key
 from evaluation.params import Params
-from evaluation.published_rows import parquet_files, result_rows
-from evaluation.publishing import TOKEN_REMEDY, Card, check_writer, publish_dataset, repository_name
-from evaluation.reading import load_params
-from evaluation.records import (
+from evaluation.paths import (
     ANSWERS_DIRECTORY,
     DETAILS_DIRECTORY,
     JUDGEMENTS_DIRECTORY,
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
-    Answer,
-    Judgement,
-    Question,
-    ResolvedJudge,
-    ResolvedModel,
-    read_record,
-    read_rows,
 )
+from evaluation.published_rows import parquet_files, result_rows
+from evaluation.publishing import Card, publish_dataset, repository_name
+from evaluation.reading import load_params
+from evaluation.records import read_record, read_rows
+from evaluation.resolved import ResolvedJudge, ResolvedModel, resolved_model
+from evaluation.rows import Answer, Judgement, Question
 from evaluation.whole_files import write_json
-from evaluation.worlds import demonstration_note, resolved_model
+from evaluation.worlds import demonstration_note
 
 PUBLISHED_FILE = Path("data/published.json")
 

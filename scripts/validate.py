@@ -7,19 +7,19 @@ Run     python scripts/validate.py [--update]
 """
 
 import argparse
-from collections.abc import Callable, Iterator
-from functools import partial
+import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
+from evaluation.adoption import adopt
 from evaluation.environment import load_secrets
-from evaluation.errors import OutOfReachError, UserError, run, say, warn
-from evaluation.ledger import Kind, Ledger
-from evaluation.needs import missing_engines, missing_judge_key, needs_of_a_real_run
+from evaluation.errors import OutOfReachError, run, say, warn
+from evaluation.ledger import Ledger
+from evaluation.needs import missing_engines
+from evaluation.panel import missing_judge_keys
 from evaluation.params import Params
-from evaluation.pins import Pins
-from evaluation.reading import load_params, require_tracked_sections
-from evaluation.records import (
+from evaluation.paths import (
     ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,
     DETAILS_DIRECTORY,
@@ -28,23 +28,21 @@ from evaluation.records import (
     METRICS_DIRECTORY,
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
-    Answer,
-    Comparison,
-    Judgement,
-    Run,
-    iterate_rows,
-    record_text,
-    rows_text,
 )
-from evaluation.resolving import resolve_judge, resolve_model, resolve_questions
-from evaluation.whole_files import file_sha256, write_all
+from evaluation.pins import Pins
+from evaluation.questions import resolve_questions
+from evaluation.reading import load_params, require_tracked_sections
+from evaluation.records import record_text, rows_text
+from evaluation.resolving import resolve_model
+from evaluation.resolving_judge import resolve_judge
+from evaluation.rows import Run
+from evaluation.whole_files import write_all
 from evaluation.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_params
 
 PER_MODEL_DIRECTORIES = (
     ANSWERS_DIRECTORY, ENGINES_DIRECTORY, JUDGEMENTS_DIRECTORY, COMPARISONS_DIRECTORY, DETAILS_DIRECTORY,
     METRICS_DIRECTORY,
 )  # fmt: skip
-LedgerRow = tuple[str, Kind, dict[str, Any]]
 WORLD_WORDS: dict[Run, str] = {
     "real": "a real run",
     "dummy": f"a rehearsal on {DUMMY_QUESTIONS} questions",
@@ -136,50 +134,26 @@ def remove_leftovers(params: Params) -> None:
                 say(f"validate: removed {path}, whose model is no longer in params.yaml")
 
 
-def adopt(ledger: Ledger) -> None:
-    """Adds the workspace's rows to the ledger: pulled from a colleague, they need not be bought again.
-
-    A row's key does not hold its model's name, so rows of a model that is called otherwise now count as well.
-    """
-    adopted = 0
-    for directory, results in RESULTS_OF.items():
-        for path in sorted(directory.glob("*.jsonl")):
-            try:
-                sha256 = file_sha256(path)
-            except OSError as error:
-                warn(f"{path}: it cannot be read ({error.strerror}); its rows are not adopted into the ledger")
-                continue
-            adopted += ledger.adopt(sha256, readable(results(path)))
-    if adopted:
-        say(f"validate: adopted {adopted} results of the workspace into the ledger")
+SCARCE_GIGABYTES = 20
 
 
-def readable(results: Iterator[LedgerRow]) -> Iterator[LedgerRow]:
-    """The results of a file up to a row that cannot be read; no later one is read, and the warning comes once."""
-    try:
-        yield from results
-    except UserError as error:
-        warn(f"{error.where}: {error.found}; its rows are not adopted into the ledger")
+def missing_judge_key(params: Params) -> Iterator[str]:
+    """Says so when a judge needs a key and there is none."""
+    for name in missing_judge_keys(params.judge, params.execution.judge):
+        yield f"there is no {name} for the judge"
 
 
-def answers_of(path: Path) -> Iterator[LedgerRow]:
-    """A file's answers, as the ledger keeps them."""
-    for answer in iterate_rows(path, Answer, made_by="validate.py"):
-        yield answer.key, "answer", answer.model_dump(exclude={"id", "sample", "prompt", "key"})
-
-
-def replies_of(path: Path, kind: type[Judgement] | type[Comparison]) -> Iterator[LedgerRow]:
-    """A file's replies of judges, as the ledger keeps them."""
-    for row in iterate_rows(path, kind, made_by="validate.py"):
-        for reply in row.replies:
-            yield reply.key, "reply", reply.model_dump(exclude={"key"})
-
-
-RESULTS_OF: dict[Path, Callable[[Path], Iterator[LedgerRow]]] = {
-    ANSWERS_DIRECTORY: answers_of,
-    JUDGEMENTS_DIRECTORY: partial(replies_of, kind=Judgement),
-    COMPARISONS_DIRECTORY: partial(replies_of, kind=Comparison),
-}
+def needs_of_a_real_run(params: Params) -> Iterator[str]:
+    """What the coming stages need and this machine lacks, as warnings: a report can be rebuilt without any of it."""
+    for found in missing_engines(params):
+        yield f"generate will stop unless every answer is there already: {found}"
+    for found in missing_judge_key(params):
+        yield f"judge will stop unless every reply is there already: {found}"
+    if params.publish.enabled and not os.environ.get("HF_TOKEN"):
+        yield "publish will stop unless you are logged in to the Hub: there is no HF_TOKEN"
+    free_gigabytes = shutil.disk_usage(".").free / 1e9
+    if free_gigabytes < SCARCE_GIGABYTES:
+        yield f"only {free_gigabytes:.0f} GB of disk are free here; an 8B model in bfloat16 takes 16 GB"
 
 
 if __name__ == "__main__":

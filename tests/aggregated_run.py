@@ -8,7 +8,9 @@ from typing import Any
 import yaml
 
 from evaluation.details import Details, read_one
-from evaluation.records import JUDGEMENTS_DIRECTORY, Judgement, read_rows, write_rows
+from evaluation.paths import JUDGEMENTS_DIRECTORY
+from evaluation.records import read_rows, write_rows
+from evaluation.rows import Judgement
 from tests.synthetic_run import Shape, run_script
 
 SHAPE = Shape(questions=60)

@@ -14,26 +14,17 @@ from typing import Any
 import yaml
 
 from evaluation.keys import content_key
-from evaluation.records import (
+from evaluation.paths import (
     ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,
     ENGINES_DIRECTORY,
     JUDGEMENTS_DIRECTORY,
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
-    Answer,
-    Comparison,
-    Judgement,
-    Question,
-    Reply,
-    ReplyStatus,
-    ResolvedJudge,
-    ResolvedModel,
-    ResolvedQuestions,
-    Run,
-    record_text,
-    write_rows,
 )
+from evaluation.records import record_text, write_rows
+from evaluation.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
+from evaluation.rows import Answer, Comparison, Judgement, Question, Reply, ReplyStatus, Run
 from evaluation.whole_files import write_json, write_text
 
 SCRIPTS = Path(__file__).parent.parent / "scripts"

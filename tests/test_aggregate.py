@@ -10,13 +10,9 @@ from typing import Any
 
 import pytest
 
-from evaluation.records import (
-    COMPARISONS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
-    Judgement,
-    read_rows,
-)
+from evaluation.paths import COMPARISONS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
+from evaluation.records import read_rows
+from evaluation.rows import Judgement
 from evaluation.summaries import summary_markdown
 from evaluation.terminal import plain_text
 from tests.aggregated_run import SHAPE, aggregate, change_judgements, change_params, details, every_file, metrics

@@ -5,11 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    Judgement,
-)
+from evaluation.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from evaluation.rows import Judgement
 from tests.aggregated_run import change_judgements, every_file
 from tests.synthetic_run import run_script
 

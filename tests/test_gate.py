@@ -13,16 +13,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
-    Answer,
-    Judgement,
-    Question,
-    read_rows,
-    write_rows,
-)
+from evaluation.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
+from evaluation.records import read_rows, write_rows
+from evaluation.rows import Answer, Judgement, Question
 from tests.synthetic_run import Shape, run_script, write_run
 
 SHAPE = Shape(questions=120, models=("sft", "baseline"), compare=False, unusable=0)

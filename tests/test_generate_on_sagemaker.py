@@ -10,7 +10,7 @@ import pytest
 
 from evaluation.engines import transformers
 from evaluation.finished_rows import FinishedRow
-from evaluation.records import Result
+from evaluation.rows import Result
 from tests.evaluation.engines.workspaces import Workspace
 from tests.sagemaker_workspaces import BUCKET, sagemaker_workspace, started
 from tests.servers import aws_faults

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from evaluation.details import JudgeScores, PanelDetails
 from evaluation.distributions import Array
-from evaluation.records import Judgement, Reply
-
-ROUNDING = 1e-12  # the variance of equal scores, where binary fractions leave any
+from evaluation.kappa import weighted_kappa
+from evaluation.rows import Judgement, Reply
 
 
 class PanelScores:
@@ -86,15 +85,3 @@ def judge_scores(scores: Array) -> JudgeScores:
     """One judge's mean over the answers that it scored."""
     known = scores[~np.isnan(scores)]
     return JudgeScores(mean=float(known.mean()) if known.size else None, scored=known.size)
-
-
-def weighted_kappa(one: Array, other: Array) -> float | None:
-    """Cohen's kappa with quadratic weights of two judges' scores for the same answers; None where neither varies.
-
-    One minus the mean squared difference by what it would be were the same scores matched at random, so that scores
-    between the steps (means, expected scores) need no rounding. On scores that are steps it is the textbook's.
-    """
-    by_chance = one.var() + other.var() + (one.mean() - other.mean()) ** 2
-    if by_chance < ROUNDING:
-        return None
-    return round(float(1 - np.mean((one - other) ** 2) / by_chance), 9) + 0.0  # never -0.0

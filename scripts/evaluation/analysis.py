@@ -17,6 +17,7 @@ from evaluation.details import (
 )
 from evaluation.distributions import Array
 from evaluation.intervals import difference_interval, mean_interval
+from evaluation.kappa import rank_correlation
 from evaluation.model_scores import ModelScores, Places
 from evaluation.statistics import Difference, mean_bounds, missing_bounds, simultaneous_differences
 
@@ -124,21 +125,6 @@ def distribution(scores: Array, rubric: RubricCriterion) -> dict[str, int]:
     known = scores[~np.isnan(scores)]
     nearest = np.abs(known[:, None] - steps).argmin(axis=1) if known.size else np.zeros(0, dtype=np.int64)
     return {step: int(np.sum(nearest == place)) for place, step in enumerate(rubric.scale)}
-
-
-def rank_correlation(first: Array, second: Array) -> float | None:
-    """Spearman's rank correlation over what is known in both, ties sharing a rank; None where it is undefined."""
-    known = ~np.isnan(first) & ~np.isnan(second)
-    ranked = [ranks(values[known]) for values in (first, second)]
-    if known.sum() < 3 or any(np.ptp(values) == 0 for values in ranked):
-        return None
-    return float(np.corrcoef(ranked[0], ranked[1])[0, 1])
-
-
-def ranks(values: Array) -> Array:
-    """Ranks from 1, ties sharing their mean."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[inverse])
 
 
 def length_bins(characters: Array, scores: Array, alpha: float, rubric: RubricCriterion) -> list[LengthBin]:

@@ -11,17 +11,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from evaluation.details import Details
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    COMPARISONS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    Answer,
-    Comparison,
-    Judgement,
-    Question,
-    Reply,
-    iterate_rows,
-)
+from evaluation.paths import ANSWERS_DIRECTORY, COMPARISONS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from evaluation.records import iterate_rows
+from evaluation.rows import Answer, Comparison, Judgement, Question, Reply
 
 DATA_BYTES = 13_000_000  # the page has a cap of 15 MB; the rest is style, script and charts
 BYTES_PER_ANSWER = 1_600  # with less room for an answer and its analyses, questions are left out: 2,000 x 4 still fit

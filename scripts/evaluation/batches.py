@@ -20,8 +20,8 @@ from evaluation.errors import UserError, one_line, say
 from evaluation.keys import content_key
 from evaluation.ledger import Kind, Ledger, in_parts
 from evaluation.panel import Access
-from evaluation.records import Reply
 from evaluation.replies import Completion, with_newer_name
+from evaluation.rows import Reply
 from evaluation.worklist import Worklist
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from evaluation.judge_settings import Criterion, Judge
 from evaluation.keys import canonical_json, sha256_hex
 from evaluation.ledger import Ledger, in_parts
 from evaluation.panel import Access, panel_of
-from evaluation.records import Reply
 from evaluation.replies import Completion, is_about_one_prompt
+from evaluation.rows import Reply
 from evaluation.score_probabilities import expected_scores, score_probabilities
 from evaluation.verdicts import read_reply, response_format
 

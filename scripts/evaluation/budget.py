@@ -9,7 +9,7 @@ from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_settings import Judge
 from evaluation.quotes import Quote, in_usd, reply_cost_usd
-from evaluation.records import Reply
+from evaluation.rows import Reply
 
 
 @dataclass

@@ -17,7 +17,9 @@ from evaluation.judge_prompts import (
 )
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.params import Params
-from evaluation.records import ANSWERS_DIRECTORY, Answer, Comparison, Judgement, Question, Reply, Status, iterate_rows
+from evaluation.paths import ANSWERS_DIRECTORY
+from evaluation.records import iterate_rows
+from evaluation.rows import Answer, Comparison, Judgement, Question, Reply, Status
 
 Questions = Mapping[str, Question]
 Chains = Sequence[Sequence[Reply]]

@@ -11,15 +11,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from evaluation.params import Params
-from evaluation.records import (
-    DETAILS_DIRECTORY,
-    Record,
-    ResolvedJudge,
-    ResolvedModel,
-    ResolvedQuestions,
-    Run,
-    read_record,
-)
+from evaluation.paths import DETAILS_DIRECTORY
+from evaluation.records import read_record
+from evaluation.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
+from evaluation.rows import Record, Run
 
 CriterionVerdict = Literal["better", "worse", "undecided", "too few"]
 OverallVerdict = Literal["better", "worse", "mixed", "undecided", "too few"]

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from evaluation.cases import AnswerCase, Pair
 from evaluation.embedded_judge import load_judge
 from evaluation.keys import content_key
-from evaluation.records import Comparison, Judgement, Reply, ResolvedJudge
+from evaluation.resolved import ResolvedJudge
+from evaluation.rows import Comparison, Judgement, Reply
 from evaluation.worlds import EMBEDDED_JUDGE_FILE
 
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from evaluation.endpoint_errors import EndpointStopped, RequestRejected, TransportFailure
 from evaluation.endpoint_transport import Answer, Fault, Transport
-from evaluation.environment import OPENAI_KEY_VARIABLE
 from evaluation.limits import stated_wait_seconds
 from evaluation.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
+from evaluation.panel import OPENAI_KEY_VARIABLE
 from evaluation.replies import (
     Completion,
     encoded,

@@ -8,8 +8,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address
 from evaluation.errors import UserError, one_line
+from evaluation.panel import OPENAI_KEY_VARIABLE, endpoint_address
 
 if TYPE_CHECKING:
     from httpx2 import URL, AsyncClient

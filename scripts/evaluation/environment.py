@@ -4,10 +4,6 @@ import os
 
 from evaluation.errors import UserError
 from evaluation.places import project_root
-from evaluation.settings import check_address
-
-OPENAI_LABEL = "openai"
-OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
 
 
 def load_secrets() -> None:
@@ -20,21 +16,6 @@ def load_secrets() -> None:
             load_dotenv(path, override=False)
         except (OSError, UnicodeDecodeError):
             raise UserError(str(path), "it cannot be read as UTF-8 text", "save it as such, or remove it") from None
-
-
-def endpoint_address(base_url: str | None) -> str | None:
-    """The address to ask: the one of params.yaml, else OPENAI_BASE_URL, else None for OpenAI itself."""
-    address = base_url or os.environ.get("OPENAI_BASE_URL")
-    try:
-        return check_address(address) if address else None
-    except ValueError as error:
-        where, place = ("base_url", "params.yaml") if base_url else ("OPENAI_BASE_URL", "the environment or .env")
-        raise UserError(where, str(error), f"correct it in {place}") from None
-
-
-def endpoint_label(base_url: str | None, served_as: str | None) -> str:
-    """What stands for an endpoint in keys and reports."""
-    return served_as or endpoint_address(base_url) or OPENAI_LABEL
 
 
 def secret(variable: str) -> str | None:

@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from evaluation.errors import UserError
-from evaluation.records import Record, Result, rows_text
+from evaluation.records import rows_text
+from evaluation.rows import Record, Result
 
 SECONDS_BETWEEN_PARTS = 3
 PART_PREFIX = "part-"

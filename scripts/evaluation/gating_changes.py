@@ -4,7 +4,7 @@ import difflib
 from dataclasses import dataclass
 
 from evaluation.gating_runs import Pairing, Side
-from evaluation.records import Question
+from evaluation.rows import Question
 
 MOST_CHANGES = 10
 COMPARED_CHARACTERS = 2_000  # of two answers, to say how alike they are

@@ -6,15 +6,9 @@ from pathlib import Path
 
 from evaluation.details import RunDetails
 from evaluation.errors import UserError
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
-    Answer,
-    Judgement,
-    Question,
-    iterate_rows,
-)
+from evaluation.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
+from evaluation.records import iterate_rows
+from evaluation.rows import Answer, Judgement, Question
 from evaluation.statistics import question_means
 
 Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_validator
 
 from evaluation.keys import canonical_json
-from evaluation.settings import Address, NotNegative, Positive, Settings, Share, Strings, Texts
+from evaluation.settings import Address, NotNegative, Positive, Settings, Share, Texts
 
 ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set
     "model": "models.<key>.id", "tokenizer": None, "revision": "models.<key>.revision", "tokenizer_revision": None,
@@ -25,20 +25,6 @@ ENGINES_OF = {  # a model's setting -> the engines that read it
     "prompt": (*WITH_WEIGHTS, "endpoint", "embedded"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
     "transformers": ("transformers",),
 }  # fmt: skip
-
-
-class Questions(Settings):
-    """Where the test questions come from and which columns hold what."""
-
-    dataset: str = Field(min_length=1)
-    fallback: str | None = None
-    revision: str = "main"
-    split: str = "test"
-    instruction_column: str = "instruction"
-    reference_column: str | None = "output"
-    id_column: str | None = None
-    tag_columns: Strings = ()
-    limit: Positive | None = None
 
 
 class Sampling(Settings):

@@ -10,7 +10,8 @@ from typing import Any, Protocol
 from evaluation.errors import UserError
 from evaluation.execution_settings import ModelExecution
 from evaluation.generate_settings import Generate, Model
-from evaluation.records import EngineDescription, Question, ResolvedModel, Result
+from evaluation.resolved import ResolvedModel
+from evaluation.rows import EngineDescription, Question, Result
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from evaluation.errors import warn
 from evaluation.ledger import Ledger
 from evaluation.params import Params
 from evaluation.purchases import buy
-from evaluation.records import Comparison, Judgement
+from evaluation.rows import Comparison, Judgement
 
 AnyJudged = TypeVar("AnyJudged", Judgement, Comparison)
 

@@ -1,12 +1,8 @@
 """The ledger: every answer and judge reply that was ever paid for, in one SQLite file that all experiments share.
 
-Rows are written as results finish and are never changed. To export and import:
-
-    PYTHONPATH=scripts python -m evaluation.ledger export FILE.jsonl
-    PYTHONPATH=scripts python -m evaluation.ledger import FILE.jsonl
+Rows are written as results finish and are never changed.
 """
 
-import argparse
 import json
 import shutil
 import sqlite3
@@ -16,13 +12,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from pydantic import ValidationError
-
-from evaluation.errors import UserError, run, say
+from evaluation.errors import UserError
 from evaluation.keys import canonical_json
 from evaluation.places import project_root
-from evaluation.records import Reply, Result
-from evaluation.whole_files import write_text
 
 BUSY_TIMEOUT_SECONDS = 30
 BYTES_PER_RESULT = 10_000  # a few times what one takes, its journal included
@@ -164,57 +156,3 @@ def in_parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
 def is_result(kind: object, body: object) -> bool:
     """Whether a row is one of ours: a known kind, with the fields that its readers need."""
     return isinstance(kind, str) and isinstance(body, dict) and kind in FIELDS and FIELDS[kind] <= set(body)
-
-
-def is_whole(kind: Kind, key: str, body: dict[str, Any]) -> bool:
-    """Whether a result of another ledger is one that the stages can read."""
-    try:
-        if kind == "answer":
-            Result.model_validate(body)
-        elif kind == "reply":
-            Reply.model_validate({**body, "key": key})
-    except ValidationError:
-        return False
-    return True
-
-
-def export_ledger(ledger: Ledger, path: Path) -> int:
-    """Writes every row as one JSON line; returns how many."""
-    lines = [json.dumps({"key": key, "kind": kind, "body": json.loads(body)}) for key, kind, body in ledger.rows()]
-    write_text(path, "".join(line + "\n" for line in lines))
-    return len(lines)
-
-
-def import_ledger(ledger: Ledger, path: Path) -> int:
-    """Adds the rows of an export; returns how many were new. A broken line is a UserError, and nothing is added."""
-    results: list[tuple[str, Kind, dict[str, Any]]] = []
-    try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                with suppress(ValueError, KeyError, TypeError):
-                    row = json.loads(line)
-                    key, kind, body = row["key"], row["kind"], row["body"]
-                    if is_result(kind, body) and isinstance(key, str) and is_whole(kind, key, body):
-                        results.append((key, kind, body))
-                if len(results) != number:
-                    raise UserError(f"{path}, line {number}", "this is no ledger row", "export the ledger again")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(str(path), f"it cannot be read ({error})", "name a file that was exported before") from None
-    return ledger.put_many(results)
-
-
-def main() -> None:
-    """Exports or imports the ledger of this clone."""
-    parser = argparse.ArgumentParser(description="Export or import the ledger as JSON Lines.")
-    parser.add_argument("action", choices=["export", "import"])
-    parser.add_argument("file", type=Path)
-    arguments = parser.parse_args()
-    with Ledger() as ledger:
-        if arguments.action == "export":
-            say(f"wrote {export_ledger(ledger, arguments.file)} results to {arguments.file}")
-        else:
-            say(f"added {import_ledger(ledger, arguments.file)} results from {arguments.file} to {ledger.path}")
-
-
-if __name__ == "__main__":
-    run(main)

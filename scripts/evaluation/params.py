@@ -8,9 +8,10 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from evaluation.execution_settings import Execution
-from evaluation.generate_settings import Generate, Model, Questions
+from evaluation.generate_settings import Generate, Model
+from evaluation.inputs_settings import Questions
 from evaluation.judge_settings import Compare, Judge
-from evaluation.settings import Settings
+from evaluation.settings import Settings, first_problem
 
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
 MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
@@ -152,18 +153,3 @@ class Params(GenerationParams):
 
 
 AnyParams = TypeVar("AnyParams", bound=GenerationParams)
-
-PLAIN_WORDS = {  # pydantic's type of a complaint -> what is meant in YAML
-    "tuple_type": "input should be a list, such as [a, b]",
-    "dict_type": "input should be a section of settings",
-    "model_type": "input should be a section of settings",
-}
-
-
-def first_problem(error: ValidationError) -> tuple[str, str]:
-    """The place and the message of the first of pydantic's complaints."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    message = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
-    if first["type"] == "int_type" and isinstance(first["input"], float) and first["input"].is_integer():
-        message += f", write {int(first['input'])}"  # 1e3 and 1000.0 are none to YAML
-    return ".".join(str(part) for part in first["loc"]), message[:1].lower() + message[1:]

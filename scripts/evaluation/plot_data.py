@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from evaluation.details import Details
-from evaluation.records import REPORT_DIRECTORY
+from evaluation.paths import REPORT_DIRECTORY
 from evaluation.whole_files import write_text
 
 PLOTS_DIRECTORY = REPORT_DIRECTORY / "plots"

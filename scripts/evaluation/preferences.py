@@ -8,7 +8,9 @@ from evaluation.details import RunDetails, WinRateDetails
 from evaluation.errors import UserError
 from evaluation.intervals import Interval
 from evaluation.model_scores import RERUN
-from evaluation.records import COMPARISONS_DIRECTORY, Comparison, iterate_rows
+from evaluation.paths import COMPARISONS_DIRECTORY
+from evaluation.records import iterate_rows
+from evaluation.rows import Comparison
 from evaluation.usage import ReplyUsage
 from evaluation.win_rates import (
     BothOrders,

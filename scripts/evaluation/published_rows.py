@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from evaluation.errors import UserError
-from evaluation.records import Answer, Judgement, Question
+from evaluation.rows import Answer, Judgement, Question
 
 SPLIT = "test"
 ROWS_PER_FILE = 5_000  # a cut upload goes on with the file that it was cut in

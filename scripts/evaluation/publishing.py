@@ -2,15 +2,15 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from evaluation.errors import OutOfReachError, UserError, one_line, say
-from evaluation.hub_answers import PASSING_STATUSES, NotThereError, UnreachableError, ask, hub_host
+from evaluation.errors import UserError, say
+from evaluation.hub_answers import NotThereError
 from evaluation.hub_files import quiet_progress
+from evaluation.hub_writing import asked, writing
 from evaluation.keys import canonical_json, content_key
 from evaluation.published_rows import SPLIT
 
@@ -22,9 +22,6 @@ NOT_DATA = {CARD, ".gitattributes"}
 ROWS_FILE = re.compile(rf"data/{SPLIT}-\d+-of-\d+\.parquet")
 MARK = re.compile(r"^<!-- tuneproof (?P<mark>\{.*\}) -->$", re.MULTILINE)
 MAX_NAME_CHARACTERS = 96  # of a repository's name on the Hub
-TOKEN_REMEDY = "set HF_TOKEN to a token with write access from huggingface.co/settings/tokens"  # noqa: S105 (advice, no token)
-
-Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -51,22 +48,6 @@ def repository_name(name: str) -> str:
     allowed = re.sub(r"([.-])[.-]+", r"\1", allowed).strip("-.")
     ending = "-results"
     return (allowed[: MAX_NAME_CHARACTERS - len(ending)].rstrip("-.") or "model") + ending
-
-
-def check_writer(workspace: str, token: str) -> None:
-    """Raises a UserError unless the token's account may write in the workspace, as far as the Hub says beforehand."""
-    from huggingface_hub import HfApi
-
-    account = asked(lambda: HfApi(token=token).whoami(), "HF_TOKEN", token)
-    names = [str(account.get("name")), *(str(each.get("name")) for each in account.get("orgs") or ())]
-    if workspace not in names:
-        known = one_line(", ".join(names), secret=token)
-        remedy = "correct `publish.workspace`, or use a token of its owner"
-        found = f"the token's account has no such user or organisation, only {known}"
-        raise UserError(f"workspace {workspace}", found, remedy)
-    access = (account.get("auth") or {}).get("accessToken") or {}
-    if access.get("role") == "read":
-        raise UserError("HF_TOKEN", "this token may only read", TOKEN_REMEDY)
 
 
 def publish_dataset(
@@ -96,14 +77,6 @@ def publish_dataset(
     sha = _commit(api, dataset, there, files, card, content, token)
     say(f"publish: wrote {dataset}, commit {sha[:12]}")
     return sha
-
-
-def asked(call: Callable[[], Result], where: str, token: str) -> Result:
-    """Asks the Hub something. Raises a UserError, an OutOfReachError where it does not answer."""
-    try:
-        return ask(call, where, "main", token)
-    except UnreachableError as error:
-        raise OutOfReachError(where, str(error), "try again later") from None
 
 
 def _look(api: "HfApi", dataset: str, token: str) -> _There | None:
@@ -163,26 +136,3 @@ def _commit(
             commit_message="Results of an evaluation with Tuneproof", parent_commit=there.sha,
         )  # fmt: skip
     return str(commit.oid)
-
-
-@contextmanager
-def writing(where: str, token: str) -> Iterator[None]:
-    """Says what a refused or broken-off write means. Nothing is visible on the Hub before its one commit is whole."""
-    from huggingface_hub.errors import HfHubHTTPError
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # another package before release 2
-
-    try:
-        yield
-    except HfHubHTTPError as error:
-        status, said = error.response.status_code, one_line(error.server_message or "no reason given", secret=token)
-        if status in (401, 402, 403, 404):
-            raise UserError(where, f"the Hub refuses the write: {status} ({said})", TOKEN_REMEDY) from None
-        if status in (409, 412):
-            found = f"it changed on the Hub while this ran ({said})"
-            raise UserError(where, found, "run this again") from None
-        kind = OutOfReachError if status in PASSING_STATUSES else UserError
-        raise kind(where, f"{hub_host()} answers {status} ({said})", "run this again later") from None
-    except (httpx.HTTPError, RuntimeError, OSError, ValueError) as error:
-        reason = one_line(str(error.__cause__ or error) or type(error).__name__, secret=token)
-        remedy = "run this again; what was sent is kept, and what lies on the Hub is as it was"
-        raise UserError(where, f"the upload broke off ({reason})", remedy) from None

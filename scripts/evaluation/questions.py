@@ -3,10 +3,21 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from evaluation.errors import UserError, warn
-from evaluation.generate_settings import Questions
-from evaluation.keys import sha256_hex
-from evaluation.records import Question
+from evaluation import hub
+from evaluation.errors import OutOfReachError, UserError, warn
+from evaluation.found import Found, is_pinned, say_kept
+from evaluation.inputs_settings import Questions
+from evaluation.keys import content_key, sha256_hex
+from evaluation.params import Params
+from evaluation.paths import QUESTIONS_FILE, RESOLVED_DIRECTORY
+from evaluation.pins import Pins
+from evaluation.places import local_path
+from evaluation.records import read_record, read_rows, rows_text
+from evaluation.resolved import ResolvedQuestions
+from evaluation.rows import Question, Run
+from evaluation.tables import is_local_table, load_hub_table, load_local_table
+from evaluation.whole_files import file_sha256
+from evaluation.worlds import DUMMY_QUESTIONS, EMBEDDED_PART, EMBEDDED_QUESTIONS_FILE
 
 ID_DIGITS = 12
 SHOWN_REPEATS = 5
@@ -72,3 +83,62 @@ def text_of(place: str, column: str, row: Mapping[str, Any], required: bool = Fa
             raise UserError(place, f"the field {column!r} is empty", "fill it in or remove the row")
         return None
     return text
+
+
+def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> tuple[ResolvedQuestions, list[Question]]:
+    """The test questions and where they came from.
+
+    Where the Hub is out of reach, those that an earlier validate wrote from the same settings and pin are kept. Raises
+    a UserError for a missing dataset, column or faulty row.
+    """
+    settings = params.questions
+    if params.dummy:
+        settings = settings.model_copy(update={"limit": min(settings.limit or DUMMY_QUESTIONS, DUMMY_QUESTIONS)})
+    asked = {"run": run, "requested": requested, "settings": content_key(settings.model_dump())}
+    try:
+        found, rows = find_questions(settings, run, pins)
+    except OutOfReachError as error:
+        kept = kept_questions(settings, asked, pins)
+        if kept is None:
+            raise
+        say_kept(error)
+        return kept, read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
+    questions = read_questions(found.id, rows, settings)
+    record = ResolvedQuestions.model_validate(
+        asked | vars(found) | {"rows": len(questions), "rows_sha256": sha256_hex(rows_text(questions))}
+    )
+    return record, questions
+
+
+def find_questions(settings: Questions, run: Run, pins: Pins) -> tuple[Found, list[dict[str, Any]]]:
+    """The rows of the dataset, and what it is."""
+    if is_local_table(settings.dataset) or local_path(settings.dataset).exists():
+        return local_questions(settings, run)
+    resolved = hub.resolve_dataset(settings.dataset, settings.revision, settings.fallback, pins)
+    rows = load_hub_table(resolved, settings.split, needed_columns(settings))
+    return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason), rows
+
+
+def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str, Any]]]:
+    """The rows of a local file; in the embedded world only those that its judge was not trained on."""
+    path = EMBEDDED_QUESTIONS_FILE if run == "embedded" else local_path(settings.dataset)
+    if run != "embedded" and settings.split != Questions.model_fields["split"].default:
+        found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
+        raise UserError("questions.split", found, "set it to test, and name a file with the rows that you mean")
+    columns = needed_columns(settings) + (["part"] if run == "embedded" else [])
+    rows = load_local_table(path, columns)
+    if run == "embedded":
+        rows = [row for row in rows if row["part"] == EMBEDDED_PART]
+    return Found(settings.dataset, None, file_sha256(path)), rows
+
+
+def kept_questions(settings: Questions, asked: dict[str, str], pins: Pins) -> ResolvedQuestions | None:
+    """What the workspace says of the questions, where it holds them as they were and the pin still says the same."""
+    try:
+        kept = read_record(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions, made_by="validate.py")
+    except UserError:
+        return None
+    same = kept == kept.model_copy(update=asked)
+    pinned = is_pinned("dataset", kept, settings.dataset, settings.revision, settings.fallback, pins)
+    whole = QUESTIONS_FILE.is_file() and file_sha256(QUESTIONS_FILE) == kept.rows_sha256
+    return kept if same and pinned and whole else None

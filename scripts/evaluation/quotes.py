@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from evaluation.bench import Chain
 from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.judge_settings import Judge
-from evaluation.records import Reply
+from evaluation.rows import Reply
 from evaluation.token_counts import tiktoken_bytes_per_token
 
 BYTES_PER_TOKEN = 4.0

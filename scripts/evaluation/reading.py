@@ -14,7 +14,8 @@ from pydantic import ValidationError
 
 from evaluation.errors import UserError, one_line
 from evaluation.moved_settings import require_no_moved_settings
-from evaluation.params import AnyParams, Params, first_problem
+from evaluation.params import AnyParams, Params
+from evaluation.settings import first_problem
 
 PARAMS_FILE = Path("params.yaml")
 DVC_FILE = Path("dvc.yaml")

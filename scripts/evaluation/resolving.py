@@ -1,48 +1,26 @@
 """From settings to what is really meant: a model's weights, the judge, the questions, each identified by content."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from evaluation import hub
 from evaluation.engines import recorded
-from evaluation.environment import endpoint_label
 from evaluation.errors import OutOfReachError, UserError, warn
-from evaluation.generate_settings import Model, Questions
+from evaluation.found import Found, is_pinned, say_kept
+from evaluation.generate_settings import Model
 from evaluation.hub_files import Resolved, download_small_files, file_names
-from evaluation.keys import content_key, sha256_hex
+from evaluation.keys import content_key
 from evaluation.model_checks import check_adapter, check_headers, check_model, check_weights
 from evaluation.model_files import identify_local_folder
+from evaluation.panel import endpoint_label
 from evaluation.params import Params
-from evaluation.pins import Kind, Pins
+from evaluation.paths import RESOLVED_DIRECTORY
+from evaluation.pins import Pins
 from evaluation.places import local_path, project_root
-from evaluation.questions import needed_columns, read_questions
-from evaluation.records import (
-    QUESTIONS_FILE,
-    RESOLVED_DIRECTORY,
-    Question,
-    ResolvedAdapter,
-    ResolvedJudge,
-    ResolvedModel,
-    ResolvedQuestions,
-    Run,
-    read_record,
-    read_rows,
-    rows_text,
-)
-from evaluation.tables import is_local_table, load_hub_table, load_local_table
+from evaluation.records import read_record
+from evaluation.resolved import ResolvedAdapter, ResolvedModel
+from evaluation.rows import Run
 from evaluation.whole_files import file_sha256
-from evaluation.worlds import DUMMY_QUESTIONS, EMBEDDED_JUDGE_FILE, EMBEDDED_PART, EMBEDDED_QUESTIONS_FILE
-
-
-@dataclass(frozen=True)
-class Found:
-    """A model, adapter or file as found: the id really used, its commit (None: local) and the hash of its content."""
-
-    id: str
-    sha: str | None
-    content: str
-    fallback_reason: str | None = None
 
 
 def resolve_model(key: str, params: Params, requested: str, run: Run, pins: Pins) -> ResolvedModel:
@@ -129,69 +107,6 @@ def small_files(found: Found) -> Path:
     return folder
 
 
-def resolve_judge(params: Params, run: Run) -> ResolvedJudge:
-    """Who judges: every judge's model and its endpoint's label, or the embedded judge by the hash of its file."""
-    judge = params.judge
-    if judge.backend == "embedded":
-        content = file_sha256(EMBEDDED_JUDGE_FILE)
-        return ResolvedJudge(
-            run=run, backend="embedded", judges=[{"model": "embedded", "endpoint": "embedded"}], content=content
-        )
-    judges = [
-        (judge.model, judge.base_url, judge.served_as),
-        *((one.model, one.base_url, one.served_as) for one in judge.panel),
-    ]
-    labels = [{"model": model, "endpoint": endpoint_label(url, label)} for model, url, label in judges]
-    return ResolvedJudge(run=run, backend="openai", judges=labels)
-
-
-def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> tuple[ResolvedQuestions, list[Question]]:
-    """The test questions and where they came from.
-
-    Where the Hub is out of reach, those that an earlier validate wrote from the same settings and pin are kept. Raises
-    a UserError for a missing dataset, column or faulty row.
-    """
-    settings = params.questions
-    if params.dummy:
-        settings = settings.model_copy(update={"limit": min(settings.limit or DUMMY_QUESTIONS, DUMMY_QUESTIONS)})
-    asked = {"run": run, "requested": requested, "settings": content_key(settings.model_dump())}
-    try:
-        found, rows = find_questions(settings, run, pins)
-    except OutOfReachError as error:
-        kept = kept_questions(settings, asked, pins)
-        if kept is None:
-            raise
-        say_kept(error)
-        return kept, read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
-    questions = read_questions(found.id, rows, settings)
-    record = ResolvedQuestions.model_validate(
-        asked | vars(found) | {"rows": len(questions), "rows_sha256": sha256_hex(rows_text(questions))}
-    )
-    return record, questions
-
-
-def find_questions(settings: Questions, run: Run, pins: Pins) -> tuple[Found, list[dict[str, Any]]]:
-    """The rows of the dataset, and what it is."""
-    if is_local_table(settings.dataset) or local_path(settings.dataset).exists():
-        return local_questions(settings, run)
-    resolved = hub.resolve_dataset(settings.dataset, settings.revision, settings.fallback, pins)
-    rows = load_hub_table(resolved, settings.split, needed_columns(settings))
-    return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason), rows
-
-
-def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str, Any]]]:
-    """The rows of a local file; in the embedded world only those that its judge was not trained on."""
-    path = EMBEDDED_QUESTIONS_FILE if run == "embedded" else local_path(settings.dataset)
-    if run != "embedded" and settings.split != Questions.model_fields["split"].default:
-        found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
-        raise UserError("questions.split", found, "set it to test, and name a file with the rows that you mean")
-    columns = needed_columns(settings) + (["part"] if run == "embedded" else [])
-    rows = load_local_table(path, columns)
-    if run == "embedded":
-        rows = [row for row in rows if row["part"] == EMBEDDED_PART]
-    return Found(settings.dataset, None, file_sha256(path)), rows
-
-
 def kept_model(model: Model, asked: dict[str, Any], pins: Pins) -> ResolvedModel | None:
     """What the workspace has of a model, where it was made from the same settings and the pins still say the same."""
     try:
@@ -204,33 +119,3 @@ def kept_model(model: Model, asked: dict[str, Any], pins: Pins) -> ResolvedModel
     if lora:
         pinned = pinned and is_pinned("model", lora, model.adapter, model.adapter_revision, None, pins)
     return kept if same and pinned else None
-
-
-def kept_questions(settings: Questions, asked: dict[str, str], pins: Pins) -> ResolvedQuestions | None:
-    """What the workspace says of the questions, where it holds them as they were and the pin still says the same."""
-    try:
-        kept = read_record(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions, made_by="validate.py")
-    except UserError:
-        return None
-    same = kept == kept.model_copy(update=asked)
-    pinned = is_pinned("dataset", kept, settings.dataset, settings.revision, settings.fallback, pins)
-    whole = QUESTIONS_FILE.is_file() and file_sha256(QUESTIONS_FILE) == kept.rows_sha256
-    return kept if same and pinned and whole else None
-
-
-def is_pinned(
-    kind: Kind,
-    kept: ResolvedModel | ResolvedAdapter | ResolvedQuestions,
-    identity: str | None,
-    revision: str,
-    fallback: str | None,
-    pins: Pins,
-) -> bool:
-    """Whether this commit is the one that the settings and the pins mean now."""
-    pin = pins.get(kind, kept.id, revision if kept.id == identity else hub.FALLBACK_REVISION)
-    return kept.id in (identity, fallback) and pin is not None and (pin.sha, pin.content) == (kept.sha, kept.content)
-
-
-def say_kept(error: OutOfReachError) -> None:
-    """Warns that nothing could be checked."""
-    warn(f"{error.where}: {error.found}; what an earlier validate made of the same settings and pin is kept")

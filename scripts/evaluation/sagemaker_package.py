@@ -10,17 +10,12 @@ from evaluation.finished_rows import OpenRow
 from evaluation.generation import Job, Request
 from evaluation.model_files import model_files
 from evaluation.params import GenerationParams
+from evaluation.paths import QUESTIONS_FILE, RESOLVED_DIRECTORY
 from evaluation.places import SCRIPTS, local_path
 from evaluation.reading import PARAMS_FILE, settings_text
-from evaluation.records import (
-    QUESTIONS_FILE,
-    RESOLVED_DIRECTORY,
-    Question,
-    ResolvedAdapter,
-    ResolvedModel,
-    record_text,
-    rows_text,
-)
+from evaluation.records import record_text, rows_text
+from evaluation.resolved import ResolvedAdapter, ResolvedModel
+from evaluation.rows import Question
 from evaluation.sagemaker_entry import OPEN_ROWS_FILE
 
 

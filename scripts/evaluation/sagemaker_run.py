@@ -15,7 +15,7 @@ from evaluation.interrupts import Interrupts
 from evaluation.keys import canonical_json, sha256_hex
 from evaluation.ledger import Ledger
 from evaluation.params import GenerationParams
-from evaluation.records import Question
+from evaluation.rows import Question
 from evaluation.sagemaker_connection import Connection, connect, require_role
 from evaluation.sagemaker_cost import bill
 from evaluation.sagemaker_errors import AGAIN, Patience, explained, explaining, job_failure

@@ -6,7 +6,7 @@ from dataclasses import replace
 from evaluation.errors import one_line, say, warn
 from evaluation.generation import Job, Request
 from evaluation.params import GenerationParams
-from evaluation.records import Question
+from evaluation.rows import Question
 from evaluation.sagemaker_connection import Connection
 from evaluation.sagemaker_cost import estimate, longest_run_seconds
 from evaluation.sagemaker_entry import SECRET_VARIABLE

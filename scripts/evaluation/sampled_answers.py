@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from evaluation.generation import Job, Request, Save, over_long
-from evaluation.records import EngineDescription, Result
+from evaluation.rows import EngineDescription, Result
 
 if TYPE_CHECKING:
     import numpy as np

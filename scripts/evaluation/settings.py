@@ -5,7 +5,15 @@ import re
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
+)
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -77,3 +85,19 @@ class Settings(BaseModel):
                     hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(cls.model_fields)}"
                     raise ValueError(f"there is no setting '{str(key)[:40]}'; {hint}")
         return values
+
+
+PLAIN_WORDS = {  # pydantic's type of a complaint -> what is meant in YAML
+    "tuple_type": "input should be a list, such as [a, b]",
+    "dict_type": "input should be a section of settings",
+    "model_type": "input should be a section of settings",
+}
+
+
+def first_problem(error: ValidationError) -> tuple[str, str]:
+    """The place and the message of the first of pydantic's complaints."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    message = PLAIN_WORDS.get(first["type"], first["msg"].removeprefix("Value error, "))
+    if first["type"] == "int_type" and isinstance(first["input"], float) and first["input"].is_integer():
+        message += f", write {int(first['input'])}"  # 1e3 and 1000.0 are none to YAML
+    return ".".join(str(part) for part in first["loc"]), message[:1].lower() + message[1:]

@@ -188,12 +188,6 @@ def mean_bounds(mean: float, scored: int, questions: int, scale: Scale = (1, 3))
     return low, high
 
 
-def shown_decimals(low: float, high: float, at_least: int = 2) -> int:
-    """Returns how many decimals the limits need: none is then shown as 0 that is not, so none contradicts a verdict."""
-    nonzero = [abs(limit) for limit in (low, high) if limit != 0]
-    return max([at_least, *(math.ceil(-math.log10(2 * limit)) for limit in nonzero)])
-
-
 def _difference(values: Array, level: float, scale: Scale) -> Difference | None:
     scored = values[~np.isnan(values)]
     if scored.size == 0:

@@ -1,9 +1,9 @@
 """A run's results in words: shared by the terminal, the pull request's table, the report and the gate."""
 
+import math
 from collections.abc import Sequence
 
 from evaluation.details import CriterionDetails, Details, PanelDetails, RunDetails, WinRateDetails
-from evaluation.statistics import shown_decimals
 
 RUN_NOTES = {
     "real": "",
@@ -204,3 +204,9 @@ def table_rows(details: Details) -> list[list[str]]:
 def criterion_verdict(criterion: CriterionDetails) -> str:
     """The verdict on one criterion in words; `baseline` for the baseline's own."""
     return VERDICT_WORDS[criterion.verdict] if criterion.verdict else "baseline"
+
+
+def shown_decimals(low: float, high: float, at_least: int = 2) -> int:
+    """Returns how many decimals the limits need: none is then shown as 0 that is not, so none contradicts a verdict."""
+    nonzero = [abs(limit) for limit in (low, high) if limit != 0]
+    return max([at_least, *(math.ceil(-math.log10(2 * limit)) for limit in nonzero)])

@@ -11,7 +11,7 @@ from evaluation.generation import Job, Request, answer_key, row_seed
 from evaluation.keys import content_key
 from evaluation.model_checks import read_json, token_ids
 from evaluation.prompts import alpaca_prompt, chat_messages
-from evaluation.records import Question
+from evaluation.rows import Question
 
 # Some chat templates print today's date into the prompt. A fixed one keeps a prompt, and so its answer, the same
 # tomorrow; this is the date that Llama 3.1's own template falls back to.

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from evaluation.execution_settings import Price
-from evaluation.records import Reply
+from evaluation.rows import Reply
 
 
 @dataclass

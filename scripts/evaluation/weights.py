@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from evaluation.places import local_path
-from evaluation.records import ResolvedAdapter, ResolvedModel
+from evaluation.resolved import ResolvedAdapter, ResolvedModel
 
 if TYPE_CHECKING:
     from evaluation import hub_files

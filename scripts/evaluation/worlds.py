@@ -10,7 +10,8 @@ from evaluation.generate_settings import Model
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.params import AnyParams, Params
 from evaluation.reading import load_sections
-from evaluation.records import RESOLVED_DIRECTORY, ResolvedModel, Run, read_record
+from evaluation.resolved import ResolvedModel, resolved_model
+from evaluation.rows import Run
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 EMBEDDED_QUESTIONS_FILE = EMBEDDED_DIRECTORY / "questions.jsonl"
@@ -96,11 +97,6 @@ def demonstration_note(params: Params, run: Run) -> str | None:
     if run != "embedded":
         return None
     return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
-
-
-def resolved_model(key: str) -> ResolvedModel:
-    """What validate made of a model. Raises a UserError when it was not validated."""
-    return read_record(RESOLVED_DIRECTORY / f"{key}.json", ResolvedModel, made_by="validate.py")
 
 
 def model_settings(key: str, kind: type[AnyParams]) -> tuple[ResolvedModel, AnyParams]:

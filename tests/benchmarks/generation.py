@@ -133,7 +133,7 @@ def job_for(chosen: argparse.Namespace) -> Any:
     from evaluation.execution_settings import ModelExecution
     from evaluation.generate_settings import Generate, Model
     from evaluation.generation import Job
-    from evaluation.records import ResolvedModel
+    from evaluation.resolved import ResolvedModel
 
     model = str(chosen.model)
     settings = Generate.model_validate({
@@ -150,7 +150,7 @@ def job_for(chosen: argparse.Namespace) -> Any:
 
 def questions_for(count: int) -> list[Any]:
     """Made-up questions of 5 to 60 words."""
-    from evaluation.records import Question
+    from evaluation.rows import Question
 
     source = random.Random(1)
     return [
@@ -164,7 +164,9 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
     import generate
     from evaluation.engines import vllm
     from evaluation.ledger import Ledger
-    from evaluation.records import ANSWERS_DIRECTORY, Answer, read_rows
+    from evaluation.paths import ANSWERS_DIRECTORY
+    from evaluation.records import read_rows
+    from evaluation.rows import Answer
 
     with contextlib.redirect_stderr(io.StringIO()):
         started = time.perf_counter()

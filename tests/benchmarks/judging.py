@@ -33,8 +33,10 @@ from evaluation.judge_settings import Judge
 from evaluation.judging import settle
 from evaluation.ledger import Ledger
 from evaluation.params import Params
+from evaluation.paths import QUESTIONS_FILE
 from evaluation.reading import load_params
-from evaluation.records import QUESTIONS_FILE, Answer, Question, read_rows, write_rows
+from evaluation.records import read_rows, write_rows
+from evaluation.rows import Answer, Question
 from tests.own_settings import own_settings
 from tests.servers.openai_server import OpenAIServer
 

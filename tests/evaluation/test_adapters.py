@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from evaluation.adapters import check_adapter_fits, lora_rank, read_header
+from evaluation.adapters import check_adapter_fits, lora_rank
 from evaluation.errors import UserError
+from evaluation.safetensors_headers import read_header
 
 LAYER = "model.layers.0.self_attn.q_proj"
 

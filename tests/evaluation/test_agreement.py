@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 
-from evaluation.agreement import PanelScores, chains, panel_details, weighted_kappa
-from evaluation.records import Judgement, Reply
+from evaluation.agreement import PanelScores, chains, panel_details
+from evaluation.kappa import weighted_kappa
+from evaluation.rows import Judgement, Reply
 
 JUDGES = [{"model": "small", "endpoint": "openai"}, {"model": "large", "endpoint": "openai"}]
 

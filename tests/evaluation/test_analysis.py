@@ -4,16 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata, spearmanr
 
-from evaluation.analysis import (
-    MOST_LENGTH_BINS,
-    QUESTIONS_PER_LENGTH_BIN,
-    distribution,
-    length_bins,
-    missing_scores,
-    rank_correlation,
-    ranks,
-)
+from evaluation.analysis import MOST_LENGTH_BINS, QUESTIONS_PER_LENGTH_BIN, distribution, length_bins, missing_scores
 from evaluation.details import RubricCriterion
+from evaluation.kappa import rank_correlation, ranks
 
 RUBRIC = RubricCriterion(question="Is it good?", scale={"1": "no", "2": "partly", "3": "yes"})
 

@@ -9,7 +9,8 @@ import pytest
 from evaluation.answer_browser import Browser, answer_browser, script_json, shortened, visible
 from evaluation.details import Details, read_details
 from evaluation.reading import load_params
-from evaluation.records import Question, read_rows
+from evaluation.records import read_rows
+from evaluation.rows import Question
 from tests.hostile_texts import HOSTILE_TEXTS
 from tests.synthetic_run import Shape, run_script, write_run
 

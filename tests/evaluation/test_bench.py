@@ -13,7 +13,7 @@ from evaluation.judge_prompts import NONCE_IN_KEYS, Material
 from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.keys import content_key
 from evaluation.ledger import Ledger
-from evaluation.records import Answer, Reply
+from evaluation.rows import Answer, Reply
 from tests.conftest import Project
 from tests.judging import rows_of, with_answers
 from tests.own_settings import own_params

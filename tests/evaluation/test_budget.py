@@ -6,7 +6,7 @@ from evaluation.budget import Budget
 from evaluation.errors import UserError
 from evaluation.execution_settings import JudgeExecution, Price
 from evaluation.quotes import Quote, Tally
-from evaluation.records import Reply
+from evaluation.rows import Reply
 from tests.own_settings import own_params
 
 PRICE = Price(prompt=1_000, reply=1_000)  # a token is 0.001 USD

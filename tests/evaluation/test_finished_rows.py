@@ -6,7 +6,7 @@ import pytest
 from evaluation import finished_rows
 from evaluation.errors import UserError
 from evaluation.finished_rows import FinishedRow, handed_over
-from evaluation.records import Result
+from evaluation.rows import Result
 from tests.evaluation.engines.workspaces import make_workspace
 
 RESULT = Result(answer="Ja, \u2713\n", finish_reason="stop")

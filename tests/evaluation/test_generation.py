@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evaluation.generation import answer_key, over_long, row_seed
-from evaluation.records import EngineDescription, Result
+from evaluation.rows import EngineDescription, Result
 from tests.conftest import ROOT
 from tests.evaluation.engines.workspaces import Workspace, make_workspace
 

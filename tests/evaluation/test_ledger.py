@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.ledger import Kind, Ledger, export_ledger, import_ledger, ledger_path
+from evaluation.exchange import export_ledger, import_ledger
+from evaluation.ledger import Kind, Ledger, ledger_path
 
 
 def answer(text: str) -> dict[str, Any]:

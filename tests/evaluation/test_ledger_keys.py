@@ -14,7 +14,7 @@ from evaluation.generation import Engine
 from evaluation.judge_prompts import Material
 from evaluation.judge_settings import Criterion, Judge
 from evaluation.ledger import Ledger
-from evaluation.records import Answer, Question
+from evaluation.rows import Answer, Question
 from tests.evaluation.engines.workspaces import make_workspace
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.9, "min_p": 0.05, "max_tokens": 16, "seed": 7, "samples": 1}

@@ -12,7 +12,7 @@ import pytest
 from evaluation.details import RubricCriterion, RunDetails, WinRateDetails
 from evaluation.errors import UserError
 from evaluation.preferences import FEWEST_FOR_REGRESSION, read_preferences, six_decimals, win_rate_details
-from evaluation.records import ResolvedJudge, ResolvedQuestions
+from evaluation.resolved import ResolvedJudge, ResolvedQuestions
 from evaluation.usage import ReplyUsage
 from evaluation.win_rates import Row, both_orders, question_preferences, win_rate_interval
 

@@ -11,7 +11,7 @@ from evaluation.judge_prompts import Material
 from evaluation.judge_settings import FurtherJudge, Judge
 from evaluation.ledger import Ledger
 from evaluation.quotes import Quote, in_usd, reply_cost_usd, shown
-from evaluation.records import Answer, Reply
+from evaluation.rows import Answer, Reply
 from evaluation.worklist import Worklist
 from tests.own_settings import own_params
 

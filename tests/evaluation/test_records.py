@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from evaluation.errors import UserError
-from evaluation.records import Answer, Question, ResolvedModel, iterate_rows, read_record, read_rows, write_rows
+from evaluation.records import iterate_rows, read_record, read_rows, write_rows
+from evaluation.resolved import ResolvedModel
+from evaluation.rows import Answer, Question
 
 ROWS = [
     Question(id="1", instruction="a\u2028b \U0001f600", reference=None, tags={}),

@@ -8,7 +8,9 @@ from evaluation.errors import UserError
 from evaluation.generation import Job, Request
 from evaluation.params import GenerationParams
 from evaluation.reading import load_params, load_sections
-from evaluation.records import Question, ResolvedAdapter, ResolvedModel, rows_text
+from evaluation.records import rows_text
+from evaluation.resolved import ResolvedAdapter, ResolvedModel
+from evaluation.rows import Question
 from evaluation.sagemaker_package import container_id, in_container, local_folders, project_files
 from evaluation.worlds import embedded_params
 from tests.evaluation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace

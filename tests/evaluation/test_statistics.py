@@ -18,12 +18,12 @@ from evaluation.statistics import (
     paired_differences,
     question_means,
     questions_needed,
-    shown_decimals,
     simultaneous_differences,
     simultaneous_level,
     smallest_detectable,
     verdict,
 )
+from evaluation.summaries import shown_decimals
 from tests.benchmarks.decisions import SCORES, family_rates, paired_worlds
 
 SCALE = (1.0, 3.0)

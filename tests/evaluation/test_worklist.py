@@ -9,7 +9,7 @@ from evaluation.cases import AnswerCase, Stage
 from evaluation.execution_settings import JudgeExecution
 from evaluation.judge_prompts import Material
 from evaluation.ledger import Ledger
-from evaluation.records import Answer, Reply
+from evaluation.rows import Answer, Reply
 from evaluation.worklist import Worklist
 from tests.own_settings import own_params
 

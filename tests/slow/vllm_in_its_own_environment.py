@@ -12,10 +12,12 @@ from pathlib import Path
 from evaluation.engines import vllm
 from evaluation.errors import UserError
 from evaluation.generation import Job, Request
+from evaluation.paths import QUESTIONS_FILE
 from evaluation.reading import load_params
-from evaluation.records import QUESTIONS_FILE, Question, Result, read_rows
+from evaluation.records import read_rows
+from evaluation.resolved import resolved_model
+from evaluation.rows import Question, Result
 from evaluation.weights import weights_folder
-from evaluation.worlds import resolved_model
 
 Saved = dict[str, list[str | int | None]]
 

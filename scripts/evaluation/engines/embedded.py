@@ -13,7 +13,7 @@ from evaluation.errors import UserError, shortened
 from evaluation.generate_settings import Sampling
 from evaluation.generation import Ask, Job, Request, Save
 from evaluation.prompts import alpaca_prompt
-from evaluation.records import EngineDescription, Question
+from evaluation.rows import EngineDescription, Question
 from evaluation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from evaluation.tokens import eos_ids, keyed_requests
 from evaluation.weights import tokenizer_folder, weights_folder

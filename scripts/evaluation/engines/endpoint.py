@@ -7,14 +7,14 @@ from typing import Any
 
 from evaluation.endpoint import Client
 from evaluation.endpoint_errors import RequestRejected, TransportFailure
-from evaluation.environment import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, secret
+from evaluation.environment import secret
 from evaluation.errors import UserError, warn
 from evaluation.generation import Ask, Job, Request, Save, answer_key, row_seed
 from evaluation.keys import content_key
-from evaluation.panel import is_openai
+from evaluation.panel import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, is_openai
 from evaluation.prompts import chat_messages
-from evaluation.records import EngineDescription, Question, Result
 from evaluation.replies import Completion, is_about_one_prompt
+from evaluation.rows import EngineDescription, Question, Result
 from evaluation.sliding_window import work_through
 
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not

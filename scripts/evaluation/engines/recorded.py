@@ -11,9 +11,8 @@ from typing import Any
 from evaluation.errors import UserError, say
 from evaluation.generation import Ask, Job, Request, Save
 from evaluation.keys import content_key
-from evaluation.places import local_path
-from evaluation.records import EngineDescription, FinishReason, Question, Result
-from evaluation.tables import load_local_table
+from evaluation.recorded_rows import read_rows
+from evaluation.rows import EngineDescription, FinishReason, Question, Result
 
 SHOWN_MISSING = 3
 LONGEST_SAMPLE_DIGITS = 9
@@ -67,15 +66,6 @@ def start(job: Job) -> Iterator[Ask]:
             save(request, by_key[request.key])
 
     yield ask
-
-
-def read_rows(path: str) -> list[dict[str, Any]]:
-    """The rows of a file of answers. Raises a UserError where it cannot be read or lacks a column."""
-    rows = load_local_table(local_path(path), None)
-    if "answer" not in rows[0] or not rows[0].keys() & {"id", "instruction"}:
-        found = f"its columns are {', '.join(str(name)[:40] for name in rows[0])}"
-        raise UserError(path, found, "give it the columns `answer`, and `id` or `instruction`")
-    return rows
 
 
 def where(job: Job, number: int) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 from evaluation.errors import UserError, shortened
 from evaluation.generation import Ask, Job, Request, Save, missing_package
-from evaluation.records import EngineDescription, Question
+from evaluation.rows import EngineDescription, Question
 from evaluation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from evaluation.tokens import load_tokenizer, render_requests, stop_token_ids
 from evaluation.weights import tokenizer_folder, weights_folder

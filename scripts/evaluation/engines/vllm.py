@@ -20,7 +20,7 @@ from evaluation.errors import UserError, say, shortened, warn
 from evaluation.generation import Ask, Job, Request, Save, missing_package, over_long
 from evaluation.places import project_root
 from evaluation.processes import end_orphans, no_survivors
-from evaluation.records import EngineDescription, FinishReason, Question, Result
+from evaluation.rows import EngineDescription, FinishReason, Question, Result
 from evaluation.sliding_window import work_through
 from evaluation.tokens import load_tokenizer, render_requests, stop_token_ids
 from evaluation.weights import tokenizer_folder, weights_folder

@@ -13,7 +13,9 @@ from evaluation.generation import Engine, Job, Request
 from evaluation.keys import sha256_hex
 from evaluation.params import Params
 from evaluation.reading import load_params, settings_text
-from evaluation.records import Answer, Question, ResolvedAdapter, ResolvedModel, Result, read_rows, write_rows
+from evaluation.records import read_rows, write_rows
+from evaluation.resolved import ResolvedAdapter, ResolvedModel
+from evaluation.rows import Answer, Question, Result
 from evaluation.whole_files import write_json
 from tests.conftest import ROOT, Project
 
