@@ -17,10 +17,10 @@ unexport PYTHONDONTWRITEBYTECODE
 TEST_PROCESSES := $(shell expr $$(nproc) + 2)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
-BENCHMARKS := startup aggregate report gate decisions generation judging
+MEASUREMENTS := startup aggregate report gate decisions generation judging
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo compare test test-quick browser lint benchmarks embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo compare test test-quick browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ demo: $(BASE)  ## run the whole pipeline on the embedded models, without GPU, ke
 	@echo "Every answer side by side:  report/index.html     The scores:  metrics/     Everything else:  data/"
 
 compare: $(BASE)  ## print the comparison of the last run
-	@PYTHONPATH=scripts python -m evaluation.terminal
+	@PYTHONPATH=scripts python -m tuneproof.results.report.terminal
 
 test: browser  ## check and test everything, the real engine and browser included (about 17 minutes)
 	@$(MAKE) --no-print-directory $(VLLM) lint
@@ -55,11 +55,11 @@ lint: $(DEV)  ## ruff and mypy
 	ruff format --check .
 	mypy
 
-benchmarks: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about two hours)
-	@for benchmark in $(BENCHMARKS); do \
-		echo "== $$benchmark"; \
+measurements: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about two hours)
+	@for measurement in $(MEASUREMENTS); do \
+		echo "== $$measurement"; \
 		PYTHONPATH=scripts:. TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
-			python tests/benchmarks/$$benchmark.py || exit 1; \
+			python tests/measurements/$$measurement.py || exit 1; \
 	done
 
 embedded-models: $(TRAINING)  ## train the three small embedded models anew
@@ -69,10 +69,10 @@ embedded-judge: $(TRAINING)  ## train the embedded judge anew
 	PYTHONPATH=scripts python data/embedded/training/judge.py
 
 ledger-export: $(BASE)  ## write everything that was paid for to FILE=ledger.jsonl
-	@PYTHONPATH=scripts python -m evaluation.exchange export $(or $(FILE),ledger.jsonl)
+	@PYTHONPATH=scripts python -m tuneproof.records.exchange export $(or $(FILE),ledger.jsonl)
 
 ledger-import: $(BASE)  ## add an export to this clone's ledger, FILE=ledger.jsonl
-	@PYTHONPATH=scripts python -m evaluation.exchange import $(or $(FILE),ledger.jsonl)
+	@PYTHONPATH=scripts python -m tuneproof.records.exchange import $(or $(FILE),ledger.jsonl)
 
 clean:  ## remove the environments (the ledger and all data stay)
 	rm -rf $(VENV) $(VENV_VLLM)

@@ -11,20 +11,20 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from evaluation.details import Details, RubricCriterion, RunDetails
-from evaluation.errors import UserError, run, say, warn
-from evaluation.model_details import all_details
-from evaluation.model_scores import read_scores
-from evaluation.params import Params
-from evaluation.paths import DETAILS_DIRECTORY, METRICS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
-from evaluation.plot_data import PLOTS_DIRECTORY, write_plots
-from evaluation.reading import load_params
-from evaluation.records import iterate_rows, read_record, record_text
-from evaluation.resolved import ResolvedJudge, ResolvedQuestions
-from evaluation.rows import Question
-from evaluation.summaries import run_note
-from evaluation.whole_files import write_json, write_text
-from evaluation.worlds import world_params
+from tuneproof.common.errors import UserError, run, say, warn
+from tuneproof.common.files import write_json, write_text
+from tuneproof.records.files import iterate_rows, read_record, record_text
+from tuneproof.records.paths import DETAILS_DIRECTORY, METRICS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedJudge, ResolvedQuestions
+from tuneproof.records.rows import Question
+from tuneproof.results.analysis.assembling import all_details
+from tuneproof.results.analysis.plots import PLOTS_DIRECTORY, write_plots
+from tuneproof.results.analysis.scores import read_scores
+from tuneproof.results.details import Details, RubricCriterion, RunDetails
+from tuneproof.results.words import run_note
+from tuneproof.settings.params import Params
+from tuneproof.settings.reading import load_params
+from tuneproof.settings.worlds import world_params
 
 JUDGE_SETTINGS = {"temperature", "max_tokens", "samples", "logprobs", "score_first", "format", "max_answer_characters"}
 

@@ -10,18 +10,18 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from evaluation.cases import Questions, compare_stage, stages_of_run
-from evaluation.embedded_backend import embedded_comparisons
-from evaluation.environment import load_secrets
-from evaluation.errors import run, say
-from evaluation.judging import counted, counts_in_words, settle
-from evaluation.ledger import Ledger
-from evaluation.params import Params
-from evaluation.paths import COMPARISONS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
-from evaluation.records import read_record, read_rows, write_rows
-from evaluation.resolved import ResolvedJudge
-from evaluation.rows import Comparison, Question
-from evaluation.worlds import model_settings
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import run, say
+from tuneproof.records.files import read_record, read_rows, write_rows
+from tuneproof.records.ledger import Ledger
+from tuneproof.records.paths import COMPARISONS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedJudge
+from tuneproof.records.rows import Comparison, Question
+from tuneproof.scoring.embedded.backend import embedded_comparisons
+from tuneproof.scoring.judging.cases import Questions, compare_stage, stages_of_run
+from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
+from tuneproof.settings.params import Params
+from tuneproof.settings.worlds import model_settings
 
 
 def main() -> None:

@@ -15,15 +15,15 @@ from typing import Any
 
 import yaml
 
-from evaluation.details import Details, read_details
-from evaluation.environment import load_secrets
-from evaluation.errors import UserError, run, say
-from evaluation.hub_answers import usable_token
-from evaluation.hub_writing import TOKEN_REMEDY
-from evaluation.model_index import model_index, push_model_index
-from evaluation.paths import REPORT_DIRECTORY
-from evaluation.reading import load_params
-from evaluation.whole_files import write_text
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import UserError, run, say
+from tuneproof.common.files import write_text
+from tuneproof.records.paths import REPORT_DIRECTORY
+from tuneproof.results.details import Details, read_details
+from tuneproof.results.publishing.model_index import model_index, push_model_index
+from tuneproof.settings.reading import load_params
+from tuneproof.sources.hub.calls import usable_token
+from tuneproof.sources.hub.writing import TOKEN_REMEDY
 
 MODEL_INDEX_DIRECTORY = REPORT_DIRECTORY / "model-index"
 PUBLISHED_FILE = Path("data/published.json")

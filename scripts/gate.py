@@ -14,15 +14,15 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from evaluation.errors import UserError, run, say, say_error
-from evaluation.gating import Outcome
-from evaluation.gating_findings import compare_runs, model_files, naming
-from evaluation.gating_text import gate_text
-from evaluation.params import Params
-from evaluation.paths import ANSWERS_DIRECTORY, QUESTIONS_FILE
-from evaluation.reading import load_params
-from evaluation.revisions import Revision
-from evaluation.summaries import markdown_text
+from tuneproof.common.errors import UserError, run, say, say_error
+from tuneproof.records.paths import ANSWERS_DIRECTORY, QUESTIONS_FILE
+from tuneproof.results.gate.decision import Outcome
+from tuneproof.results.gate.findings import compare_runs, model_files, naming
+from tuneproof.results.gate.revisions import Revision
+from tuneproof.results.gate.text import gate_text
+from tuneproof.results.words import markdown_text
+from tuneproof.settings.params import Params
+from tuneproof.settings.reading import load_params
 
 EXIT_CODES: dict[Outcome, int] = {"no regression": 0, "regression": 1, "cannot tell": 2}
 CANNOT_TELL = EXIT_CODES["cannot tell"]

@@ -15,19 +15,19 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 
-from evaluation.environment import load_secrets
-from evaluation.errors import UserError, run, say
-from evaluation.finished_rows import OpenRow, handed_over
-from evaluation.generation import Ask, Engine, Job, Request
-from evaluation.ledger import KEYS_PER_QUERY, Ledger
-from evaluation.panel import require_keys
-from evaluation.params import GenerationParams, Params
-from evaluation.paths import ANSWERS_DIRECTORY, ENGINES_DIRECTORY, QUESTIONS_FILE
-from evaluation.progress import Progress
-from evaluation.records import read_rows, write_rows
-from evaluation.rows import Answer, EngineDescription, Question, Result
-from evaluation.whole_files import write_json
-from evaluation.worlds import model_settings
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import UserError, run, say
+from tuneproof.common.files import write_json
+from tuneproof.common.progress import Progress
+from tuneproof.endpoint.access import require_keys
+from tuneproof.generation.handing_over import OpenRow, handed_over
+from tuneproof.generation.jobs import Ask, Engine, Job, Request
+from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.ledger import KEYS_PER_QUERY, Ledger
+from tuneproof.records.paths import ANSWERS_DIRECTORY, ENGINES_DIRECTORY, QUESTIONS_FILE
+from tuneproof.records.rows import Answer, EngineDescription, Question, Result
+from tuneproof.settings.params import GenerationParams, Params
+from tuneproof.settings.worlds import model_settings
 
 ENGINES_WITH_WEIGHTS = ("vllm", "transformers", "embedded")
 
@@ -76,7 +76,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def load_engine(name: str) -> Engine:
     """The engine module of that name; importing it loads no heavy library."""
-    engine: Engine = importlib.import_module(f"evaluation.engines.{name}")
+    engine: Engine = importlib.import_module(f"tuneproof.generation.engines.{name}")
     return engine
 
 
@@ -100,7 +100,7 @@ def start(
     if job.resolved.engine not in ENGINES_WITH_WEIGHTS:
         say(f"generate {job.resolved.model}: engine {job.resolved.engine} needs no machine of its own and runs here")
         return engine.start(job)
-    from evaluation.sagemaker_run import start_on_sagemaker
+    from tuneproof.generation.sagemaker.run import start_on_sagemaker
 
     return start_on_sagemaker(job, params, questions, requests)
 

@@ -9,19 +9,19 @@ import argparse
 from collections import Counter
 from collections.abc import Iterator
 
-from evaluation.cases import Questions, judge_stage, stages_of_run
-from evaluation.embedded_backend import embedded_judgements
-from evaluation.environment import load_secrets
-from evaluation.errors import UserError, run, say
-from evaluation.judge_settings import Judge
-from evaluation.judging import counted, counts_in_words, settle
-from evaluation.ledger import Ledger
-from evaluation.params import Params
-from evaluation.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
-from evaluation.records import read_record, read_rows, write_rows
-from evaluation.resolved import ResolvedJudge
-from evaluation.rows import Judgement, Question
-from evaluation.worlds import model_settings
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import UserError, run, say
+from tuneproof.records.files import read_record, read_rows, write_rows
+from tuneproof.records.ledger import Ledger
+from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedJudge
+from tuneproof.records.rows import Judgement, Question
+from tuneproof.scoring.embedded.backend import embedded_judgements
+from tuneproof.scoring.judging.cases import Questions, judge_stage, stages_of_run
+from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
+from tuneproof.settings.judging import Judge
+from tuneproof.settings.params import Params
+from tuneproof.settings.worlds import model_settings
 
 
 def main() -> None:

@@ -14,29 +14,29 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from evaluation.dataset_card import card_text, revision_text, shown_id
-from evaluation.details import read_one
-from evaluation.environment import load_secrets
-from evaluation.errors import UserError, run, say
-from evaluation.hub_answers import usable_token
-from evaluation.hub_writing import TOKEN_REMEDY, check_writer
-from evaluation.keys import content_key
-from evaluation.params import Params
-from evaluation.paths import (
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import UserError, run, say
+from tuneproof.common.files import write_json
+from tuneproof.records.files import read_record, read_rows
+from tuneproof.records.keys import content_key
+from tuneproof.records.paths import (
     ANSWERS_DIRECTORY,
     DETAILS_DIRECTORY,
     JUDGEMENTS_DIRECTORY,
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
 )
-from evaluation.published_rows import parquet_files, result_rows
-from evaluation.publishing import Card, publish_dataset, repository_name
-from evaluation.reading import load_params
-from evaluation.records import read_record, read_rows
-from evaluation.resolved import ResolvedJudge, ResolvedModel, resolved_model
-from evaluation.rows import Answer, Judgement, Question
-from evaluation.whole_files import write_json
-from evaluation.worlds import demonstration_note
+from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, resolved_model
+from tuneproof.records.rows import Answer, Judgement, Question
+from tuneproof.results.details import read_one
+from tuneproof.results.publishing.card import card_text, revision_text, shown_id
+from tuneproof.results.publishing.dataset import Card, publish_dataset, repository_name
+from tuneproof.results.publishing.rows import parquet_files, result_rows
+from tuneproof.settings.params import Params
+from tuneproof.settings.reading import load_params
+from tuneproof.settings.worlds import demonstration_note
+from tuneproof.sources.hub.calls import usable_token
+from tuneproof.sources.hub.writing import TOKEN_REMEDY, check_writer
 
 PUBLISHED_FILE = Path("data/published.json")
 

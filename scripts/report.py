@@ -8,17 +8,17 @@ Run     python scripts/report.py
 
 import argparse
 
-from evaluation import summaries
-from evaluation.answer_browser import answer_browser
-from evaluation.details import read_details
-from evaluation.errors import run, say
-from evaluation.paths import QUESTIONS_FILE, REPORT_DIRECTORY
-from evaluation.reading import load_params
-from evaluation.records import read_rows
-from evaluation.report_page import left_out, render
-from evaluation.rows import Question
-from evaluation.whole_files import write_text
-from evaluation.worlds import demonstration_note, world_params
+from tuneproof.common.errors import run, say
+from tuneproof.common.files import write_text
+from tuneproof.records.files import read_rows
+from tuneproof.records.paths import QUESTIONS_FILE, REPORT_DIRECTORY
+from tuneproof.records.rows import Question
+from tuneproof.results import words
+from tuneproof.results.details import read_details
+from tuneproof.results.report.browser import answer_browser
+from tuneproof.results.report.page import left_out, render
+from tuneproof.settings.reading import load_params
+from tuneproof.settings.worlds import demonstration_note, world_params
 
 PAGE_FILE = REPORT_DIRECTORY / "index.html"
 SUMMARY_FILE = REPORT_DIRECTORY / "summary.md"
@@ -34,7 +34,7 @@ def main() -> None:
     browser = answer_browser(models, questions)
     page = render(models, world_params(params, models[0].run.run), browser)
     write_text(PAGE_FILE, page)
-    write_text(SUMMARY_FILE, summaries.summary_markdown(models))
+    write_text(SUMMARY_FILE, words.summary_markdown(models))
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")
     if left_out(browser):
         say(f"report: {left_out(browser)}")

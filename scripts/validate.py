@@ -12,14 +12,18 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from evaluation.adoption import adopt
-from evaluation.environment import load_secrets
-from evaluation.errors import OutOfReachError, run, say, warn
-from evaluation.ledger import Ledger
-from evaluation.needs import missing_engines
-from evaluation.panel import missing_judge_keys
-from evaluation.params import Params
-from evaluation.paths import (
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import OutOfReachError, run, say, warn
+from tuneproof.common.files import write_all
+from tuneproof.endpoint.access import missing_judge_keys
+from tuneproof.generation.needs import missing_engines
+from tuneproof.inputs.judge import resolve_judge
+from tuneproof.inputs.models import resolve_model
+from tuneproof.inputs.questions import resolve_questions
+from tuneproof.records.adoption import adopt
+from tuneproof.records.files import record_text, rows_text
+from tuneproof.records.ledger import Ledger
+from tuneproof.records.paths import (
     ANSWERS_DIRECTORY,
     COMPARISONS_DIRECTORY,
     DETAILS_DIRECTORY,
@@ -29,15 +33,11 @@ from evaluation.paths import (
     QUESTIONS_FILE,
     RESOLVED_DIRECTORY,
 )
-from evaluation.pins import Pins
-from evaluation.questions import resolve_questions
-from evaluation.reading import load_params, require_tracked_sections
-from evaluation.records import record_text, rows_text
-from evaluation.resolving import resolve_model
-from evaluation.resolving_judge import resolve_judge
-from evaluation.rows import Run
-from evaluation.whole_files import write_all
-from evaluation.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_params
+from tuneproof.records.rows import Run
+from tuneproof.settings.params import Params
+from tuneproof.settings.reading import load_params, require_tracked_sections
+from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_params
+from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
     ANSWERS_DIRECTORY, ENGINES_DIRECTORY, JUDGEMENTS_DIRECTORY, COMPARISONS_DIRECTORY, DETAILS_DIRECTORY,

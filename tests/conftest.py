@@ -168,8 +168,8 @@ def in_project(project: Project, monkeypatch: pytest.MonkeyPatch) -> Project:
 @pytest.fixture(scope="session")
 def aggregated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A made-up run after aggregate."""
-    from tests.aggregated_run import SHAPE, aggregate
-    from tests.synthetic_run import write_run
+    from tests.made_up.aggregated_run import SHAPE, aggregate
+    from tests.made_up.run import write_run
 
     directory = tmp_path_factory.mktemp("aggregate") / "run"
     write_run(directory, SHAPE)

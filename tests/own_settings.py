@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from evaluation.params import Params
+from tuneproof.settings.params import Params
 
 ROOT = Path(__file__).parent.parent
 OWN: dict[str, Any] = {

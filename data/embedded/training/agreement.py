@@ -14,9 +14,9 @@ import numpy as np
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 
-from evaluation.embedded_judge import EmbeddedJudge, Scored
-from evaluation.embedded_words import words
-from evaluation.errors import say
+from tuneproof.common.errors import say
+from tuneproof.scoring.embedded.judge import EmbeddedJudge, Scored
+from tuneproof.scoring.embedded.words import words
 
 CRITERIA = ("accuracy", "style")
 STEPS = (1, 2, 3)

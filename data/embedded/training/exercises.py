@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from evaluation.errors import UserError
+from tuneproof.common.errors import UserError
 
 SEED = 20
 PASSAGE_TEXTS = 3

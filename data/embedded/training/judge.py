@@ -21,10 +21,10 @@ from distractors import Graded, distractors
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]  # it ships no types
 
-from evaluation import embedded_words as lexicon
-from evaluation.embedded_features import Corpus, reference_features, text_features
-from evaluation.embedded_judge import FORMAT, MAX_DEVIATIONS, Rater, Scored, load_judge
-from evaluation.errors import run, say
+from tuneproof.common.errors import run, say
+from tuneproof.scoring.embedded import words as lexicon
+from tuneproof.scoring.embedded.features import Corpus, reference_features, text_features
+from tuneproof.scoring.embedded.judge import FORMAT, MAX_DEVIATIONS, Rater, Scored, load_judge
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 JUDGE_FILE = EMBEDDED_DIRECTORY / "judge.json"

@@ -7,7 +7,7 @@ from typing import Any
 
 from exercises import SEED, Exercise
 
-from evaluation.prompts import alpaca_prompt
+from tuneproof.generation.prompts import alpaca_prompt
 
 ANSWER_TOKENS = 128
 SAMPLES = 5  # answers to each question

@@ -19,8 +19,8 @@ from typing import Any
 from exercises import SEED, Exercise, passages, plain_texts, read_exercises
 from measurement import ANSWER_TOKENS, load_model, measurement_table
 
-from evaluation.errors import UserError, run, say
-from evaluation.prompts import ALPACA_PREAMBLE, alpaca_prompt
+from tuneproof.common.errors import UserError, run, say
+from tuneproof.generation.prompts import ALPACA_PREAMBLE, alpaca_prompt
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 MODELS_DIRECTORY = EMBEDDED_DIRECTORY / "models"

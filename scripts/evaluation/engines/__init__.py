@@ -1,1 +1,0 @@
-"""Engines that answer questions; each module is named as its value in params.yaml."""

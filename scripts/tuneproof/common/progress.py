@@ -1,0 +1,55 @@
+"""Progress of long work on standard error: a bar on a terminal, a plain line now and then in a pipe."""
+
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, Self
+
+from tuneproof.common.errors import say
+
+SECONDS_BETWEEN_LINES = 15
+
+
+class Progress:
+    """Counts finished units. `facts` is asked for the words beside the count, such as tokens per second."""
+
+    def __init__(self, what: str, total: int, unit: str, facts: Callable[[], str] = lambda: "") -> None:
+        """Takes what is done, how many units in all, the unit's name, and further facts to show."""
+        self._what, self._total, self._unit, self._facts = what, total, unit, facts
+        self._done, self._started = 0, time.monotonic()
+        self._last_line = self._started
+        self._bar: Any = None
+        if sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.close()
+
+    def advance(self, units: int = 1) -> None:
+        """Counts finished units and shows them when it is time to."""
+        self._done += units
+        if self._bar is not None:
+            self._bar.set_postfix_str(self._facts(), refresh=False)
+            self._bar.update(units)
+            return
+        now = time.monotonic()
+        if now - self._last_line >= SECONDS_BETWEEN_LINES and self._done < self._total:
+            self._last_line = now
+            rate = self._done / (now - self._started)
+            left = (self._total - self._done) / rate if rate else 0
+            facts = self._facts()
+            say(
+                f"{self._what}: {self._done} of {self._total} {self._unit}, {rate:.1f} a second, "
+                f"about {left:.0f} s left{', ' + facts if facts else ''}"
+            )
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the work began."""
+        return time.monotonic() - self._started

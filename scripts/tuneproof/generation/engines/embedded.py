@@ -1,0 +1,124 @@
+"""The embedded engine: plays the small models of the embedded world in numpy, without PyTorch or transformers.
+
+It gives the answers that the transformers engine gives: the same tokens, drawn at the same numbers.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tuneproof.common.errors import UserError, shortened
+from tuneproof.generation.jobs import Ask, Job, Request, Save
+from tuneproof.generation.prompts import alpaca_prompt
+from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
+from tuneproof.generation.tokens import eos_ids, keyed_requests
+from tuneproof.records.rows import EngineDescription, Question
+from tuneproof.settings.generation import Sampling
+from tuneproof.sources.folders import tokenizer_folder, weights_folder
+
+if TYPE_CHECKING:
+    from tuneproof.generation.llama import Floats, Integers, Llama
+
+BATCH_SIZE = 64
+
+
+def render(job: Job, questions: Sequence[Question]) -> list[Request]:
+    """The requests in the Alpaca format, which the small models were trained on."""
+    folder = tokenizer_folder(job.resolved)
+    texts = [alpaca_prompt(question.instruction, job.model.system) for question in questions]
+    token_ids = [encoded.ids for encoded in load_tokenizer(folder).encode_batch(texts)]
+    prompts = zip(questions, texts, token_ids, strict=True)
+    return list(keyed_requests(job, prompts, stop_token_ids=stop_token_ids(folder)))
+
+
+@contextmanager
+def start(job: Job) -> Iterator[Ask]:
+    """Loads the model and gives what answers requests in batches, saving each batch as it ends."""
+    # Before numpy is loaded. Measured: more threads make so small a model slower, many times so on a busy machine.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    import numpy
+
+    folder = weights_folder(job.resolved)
+    model, tokenizer, stops = load_model(folder), load_tokenizer(folder), stop_token_ids(folder)
+    description = EngineDescription(
+        engine="embedded", version=f"numpy {numpy.__version__}", device="cpu", dtype="float64"
+    )
+
+    def ask(requests: Sequence[Request], save: Save) -> None:
+        asked = fitting(requests, save, model.context_tokens, description)
+        for batch in batches(job, asked, model.context_tokens, BATCH_SIZE):
+            for request, token_ids in zip(batch, sample_batch(job, model, batch, stops), strict=True):
+                save(request, read_result(job, tokenizer, request, token_ids, stops, description))
+
+    yield ask
+
+
+def load_model(folder: Path) -> "Llama":
+    """The model of a folder. Raises a UserError when it does not load."""
+    from tuneproof.generation.llama import Llama
+
+    try:
+        return Llama(folder)
+    except Exception as error:  # whatever a broken file makes safetensors raise
+        found = f"the model does not load ({shortened(error)})"
+        raise UserError(str(folder), found, "restore it from Git") from None
+
+
+def load_tokenizer(folder: Path) -> Any:
+    """The tokenizer of a folder: the library that transformers calls, without transformers, whose import takes 2 s."""
+    from tokenizers import Tokenizer
+
+    try:
+        return Tokenizer.from_file(str(folder / "tokenizer.json"))
+    except Exception as error:  # the library raises plain exceptions
+        found = f"its tokenizer does not load ({shortened(error)})"
+        raise UserError(str(folder), found, "restore it from Git") from None
+
+
+def stop_token_ids(folder: Path) -> tuple[int, ...]:
+    """Every token that ends an answer."""
+    return tuple(sorted(eos_ids(folder / "config.json") | eos_ids(folder / "generation_config.json")))
+
+
+def sample_batch(job: Job, model: "Llama", batch: Sequence[Request], stops: Sequence[int]) -> list[list[int]]:
+    """The answer tokens of one left-padded batch, each cut after its first stop token."""
+    import numpy as np
+
+    longest = max(len(request.token_ids) for request in batch)
+    steps = allowed_tokens(job, batch[0], model.context_tokens)
+    first = np.array([longest - len(request.token_ids) for request in batch])
+    read = np.array([[0] * padding + list(request.token_ids) for padding, request in zip(first, batch, strict=True)])
+    drawn = np.stack([uniforms(request.seed, steps) for request in batch])
+    cache = model.empty_cache(first, longest + steps)
+    answers, ended = np.zeros((len(batch), steps), dtype=np.int64), np.zeros(len(batch), dtype=bool)
+    for step in range(steps):
+        chosen = choose(model.next_logits(read, cache), drawn[:, step], job.settings.sampling)
+        answers[:, step], read = chosen, chosen[:, None]
+        ended |= np.isin(chosen, stops)
+        if ended.all():
+            break
+    return [cut_after_stop(row, stops) for row in answers[:, : step + 1].tolist()]
+
+
+def choose(logits: "Floats", drawn: "Floats", sampling: Sampling) -> "Integers":
+    """Each row's next token: the likeliest, or the one at which the row's number in [0, 1) inverts the distribution."""
+    import numpy as np
+
+    from tuneproof.generation.llama import softmax
+
+    if sampling.temperature == 0:
+        likeliest: Integers = logits.argmax(axis=-1)
+        return likeliest
+    shares = softmax(logits / sampling.temperature)
+    shares[shares < sampling.min_p * shares.max(axis=-1, keepdims=True)] = 0
+    order = np.argsort(-shares, axis=-1, kind="stable")
+    ordered = np.take_along_axis(shares, order, axis=-1)
+    ordered /= ordered.sum(axis=-1, keepdims=True)
+    ordered[ordered.cumsum(axis=-1) - ordered >= sampling.top_p] = 0
+    cumulative = ordered.cumsum(axis=-1)
+    picked = (cumulative <= drawn[:, None] * cumulative[:, -1:]).sum(axis=-1)
+    picked = np.minimum(picked, (ordered > 0).sum(axis=-1) - 1)
+    tokens: Integers = np.take_along_axis(order, picked[:, None], axis=-1)[:, 0]
+    return tokens

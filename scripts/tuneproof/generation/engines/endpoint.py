@@ -1,0 +1,156 @@
+"""The endpoint engine: a model that is served elsewhere, by any server that speaks OpenAI's chat completions."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tuneproof.common.environment import secret
+from tuneproof.common.errors import UserError, warn
+from tuneproof.common.windows import work_through
+from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, is_openai
+from tuneproof.endpoint.client import Client
+from tuneproof.endpoint.errors import RequestRejected, TransportFailure
+from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
+from tuneproof.generation.jobs import Ask, Job, Request, Save, answer_key, row_seed
+from tuneproof.generation.prompts import chat_messages
+from tuneproof.records.keys import content_key
+from tuneproof.records.rows import EngineDescription, Question, Result
+
+MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
+
+
+def render(job: Job, questions: Sequence[Question]) -> list[Request]:
+    """The requests, keyed by the endpoint's label and the model's name (both in the model's content) and the messages.
+
+    Raises a UserError for a prompt format that a chat endpoint cannot be asked in.
+    """
+    if job.resolved.prompt != "chat":
+        found = f"an endpoint is asked in chat messages, and the prompt format is {job.resolved.prompt}"
+        remedy = "set `prompt: chat`, or run the model's weights with engine vllm"
+        raise UserError(f"model {job.resolved.model}", found, remedy)
+    fixed = answer_key(job)
+    requests = []
+    for question in questions:
+        messages = chat_messages(question.instruction, job.model.system)
+        prompt = "\n\n".join(message["content"] for message in messages)
+        for sample in range(job.samples):
+            seed = row_seed(job.settings.sampling.seed, question.id, sample)
+            key = content_key({**fixed, "messages": messages, "seed": seed, "sample": sample})
+            requests.append(Request(question.id, sample, prompt, key, seed, messages=tuple(messages)))
+    return requests
+
+
+@contextmanager
+def start(job: Job) -> Iterator[Ask]:
+    """Gives what asks the endpoint, `concurrency` requests at a time. Raises a UserError when its key is missing."""
+    address, variable = endpoint_address(job.model.base_url), key_variable(job)
+    label = endpoint_label(job.model.base_url, job.model.served_as)
+    key = secret(variable) if variable else None
+    if variable and not key:
+        found = f"there is no {variable} for {label}"
+        raise UserError(f"model {job.resolved.model}", found, f"set {variable} in the environment or in .env")
+
+    def ask(requests: Sequence[Request], save: Save) -> None:
+        asyncio.run(ask_all(requests, save))
+
+    async def ask_all(requests: Sequence[Request], save: Save) -> None:
+        execution = job.execution.endpoint
+        async with Client(
+            address,
+            key,
+            label=label,
+            key_variable=variable,
+            concurrency=execution.concurrency,
+            timeout_seconds=execution.timeout_seconds,
+        ) as client:
+            await Questioner(job, client).ask_all(requests, save)
+
+    yield ask
+
+
+def key_variable(job: Job) -> str | None:
+    """The variable with the endpoint's key. OpenAI's key goes to OpenAI and nowhere else unless it is named."""
+    if job.execution.key_variable or not is_openai(endpoint_address(job.model.base_url)):
+        return job.execution.key_variable
+    return OPENAI_KEY_VARIABLE
+
+
+class Questioner:
+    """Asks one endpoint, and learns on the way whether it knows min_p."""
+
+    def __init__(self, job: Job, client: Client) -> None:
+        self.job, self.client = job, client
+        self.sends_min_p = bool(job.settings.sampling.min_p)
+        self.failures: list[str] = []
+        if is_openai(endpoint_address(job.model.base_url)):
+            self.leave_out_min_p()
+
+    async def ask_all(self, requests: Sequence[Request], save: Save) -> None:
+        """Saves each answer as it arrives. Raises a UserError when the endpoint stops, or left some unanswered."""
+
+        async def answer(request: Request) -> None:
+            try:
+                save(request, await self.answer(request))
+            except TransportFailure as failure:
+                self.failures.append(str(failure))
+
+        await work_through(requests, answer, self.job.execution.endpoint.concurrency)
+        if self.failures:
+            found = f"{len(self.failures)} of {len(requests)} got no answer, the last because {self.failures[-1]}"
+            raise UserError(f"model {self.job.resolved.model}", found, "run again: what arrived is kept")
+
+    async def answer(self, request: Request) -> Result:
+        """One answer, or an error for a prompt that the endpoint will never take."""
+        sent_min_p = self.sends_min_p
+        try:
+            return self.read(await self.client.complete(self.body(request)))
+        except RequestRejected as rejection:
+            if is_about_one_prompt(rejection.message, rejection.code):
+                description = self.description(self.job.resolved.id)
+                return Result(answer="", finish_reason="error", error=rejection.message, engine=description)
+            if not sent_min_p or MIN_P not in rejection.message:
+                remedy = f"correct generate.sampling or models.{self.job.resolved.model}"
+                raise UserError(self.client.label, f"it rejects the request: {rejection.message}", remedy) from None
+        self.leave_out_min_p()
+        return await self.answer(request)
+
+    def leave_out_min_p(self) -> None:
+        """Sends min_p no more, and tells of it where it is set."""
+        if self.sends_min_p:
+            warn(f"{self.client.label} does not know min_p: {self.job.resolved.model} is sampled without it")
+        self.sends_min_p = False
+
+    def body(self, request: Request) -> dict[str, Any]:
+        """The request as it is sent."""
+        sampling = self.job.settings.sampling
+        body: dict[str, Any] = {
+            "model": self.job.resolved.id,
+            "messages": list(request.messages),
+            "temperature": sampling.temperature,
+            "top_p": sampling.top_p,
+            "max_tokens": sampling.max_tokens,
+            "seed": request.seed,
+        }
+        if self.sends_min_p:
+            body[MIN_P] = sampling.min_p
+        if self.job.model.stop:
+            body["stop"] = list(self.job.model.stop)
+        return body
+
+    def read(self, reply: Completion) -> Result:
+        """A reply as a result; an answer that a filter withheld is an error, since no attempt would show it."""
+        withheld = reply.finish_reason == "content_filter"
+        return Result(
+            answer="" if withheld else reply.text or reply.refusal or "",
+            finish_reason="error" if withheld else "length" if reply.finish_reason == "length" else "stop",
+            error="the endpoint's filter withheld the answer" if withheld else None,
+            prompt_tokens=reply.prompt_tokens,
+            answer_tokens=reply.reply_tokens,
+            engine=self.description(reply.model or self.job.resolved.id),
+        )
+
+    def description(self, model: str) -> EngineDescription:
+        """What answered: the model as the endpoint names it, and the endpoint by its label."""
+        lost = (MIN_P,) if self.job.settings.sampling.min_p and not self.sends_min_p else ()
+        return EngineDescription(engine="endpoint", version=model, device=self.client.label, not_sent=lost)

@@ -1,0 +1,126 @@
+"""The recorded engine: answers that were made elsewhere, read from a .jsonl, .csv or .parquet file.
+
+Columns: `answer`; `id` or `instruction` to match a question by; where wanted `sample` (from 0), `finish_reason` and
+`error`, what went wrong where the reason is `error`. A row whose answer is null has none.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from tuneproof.common.errors import UserError, say
+from tuneproof.generation.jobs import Ask, Job, Request, Save
+from tuneproof.records.keys import content_key
+from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result
+from tuneproof.sources.recorded import read_rows
+
+SHOWN_MISSING = 3
+LONGEST_SAMPLE_DIGITS = 9
+FINISH_REASONS: dict[str, FinishReason] = {  # as servers call them
+    "stop": "stop", "length": "length", "error": "error", "content_filter": "error",
+}  # fmt: skip
+DESCRIPTION = EngineDescription(engine="recorded", version="1")
+
+Place = tuple[str, int]  # what a question is matched by, and the sample
+
+
+def render(job: Job, questions: Sequence[Question]) -> list[Request]:
+    """A request for every question and sample, keyed by the recorded answer itself; the prompt is the instruction.
+
+    Raises a UserError that names questions without an answer, and rows that cannot be read.
+    """
+    rows = read_rows(str(job.model.path))
+    column = matching_column(job, rows, questions)
+    answers = by_place(job, rows, column)
+    wanted = [
+        (question, sample, (getattr(question, column), sample))
+        for question in questions
+        for sample in range(job.samples)
+    ]
+    missing = [question.instruction for question, _, place in wanted if place not in answers]
+    if missing:
+        shown = "; ".join(repr(instruction[:60]) for instruction in list(dict.fromkeys(missing))[:SHOWN_MISSING])
+        found = f"{len(missing)} of {len(wanted)} answers are missing, such as those to {shown}"
+        remedy = f"add rows with their {column} and answer"
+        if any(row["answer"] is None for row in rows):
+            remedy += ' (an answer that is null is none; an empty one is "" in a .jsonl file)'
+        if job.samples > 1:
+            remedy += f", and a column `sample` from 0 to {job.samples - 1}, or set generate.sampling.samples to 1"
+        raise UserError(str(job.model.path), found, remedy)
+    return [
+        Request(id=question.id, sample=sample, prompt=question.instruction, key=key_of(answers[place]), seed=0)
+        for question, sample, place in wanted
+    ]
+
+
+@contextmanager
+def start(job: Job) -> Iterator[Ask]:
+    """Takes the answers over from the file."""
+    results = [
+        read_answer(where(job, number), row) for number, row in enumerate(read_rows(str(job.model.path)), start=1)
+    ]
+    by_key = {key_of(result): result for result in results if result}
+
+    def ask(requests: Sequence[Request], save: Save) -> None:
+        for request in requests:
+            save(request, by_key[request.key])
+
+    yield ask
+
+
+def where(job: Job, number: int) -> str:
+    """The place of a row in a message."""
+    return f"{job.model.path}, row {number}"
+
+
+def matching_column(job: Job, rows: Sequence[Mapping[str, Any]], questions: Sequence[Question]) -> str:
+    """The column that questions are matched by: `id`, unless the ids are others than the questions' own."""
+    ids = {question.id for question in questions}
+    if "instruction" in rows[0] and not any(str(row.get("id")) in ids for row in rows):
+        if "id" in rows[0]:
+            say(f"generate {job.resolved.model}: no id of {job.model.path} is a question's; matched by instruction")
+        return "instruction"
+    return "id"
+
+
+def by_place(job: Job, rows: Sequence[Mapping[str, Any]], column: str) -> dict[Place, Result]:
+    """Every recorded answer by the text that its question is matched by and the sample."""
+    answers: dict[Place, Result] = {}
+    for number, row in enumerate(rows, start=1):
+        place, result = read_place(where(job, number), row, column), read_answer(where(job, number), row)
+        if place in answers:
+            raise UserError(where(job, number), f"this {column} was answered above", "remove one of them")
+        if result:
+            answers[place] = result
+    return answers
+
+
+def read_place(where: str, row: Mapping[str, Any], column: str) -> Place:
+    """What a row is matched by, and its sample. Raises a UserError where it has none."""
+    if row[column] is None:
+        raise UserError(where, f"its {column} is empty", "fill it in or remove the row")
+    sample = str(row.get("sample") or 0)
+    if not sample.isdecimal() or len(sample) > LONGEST_SAMPLE_DIGITS:
+        raise UserError(where, f"its sample is {sample[:40]!r}", "count samples from 0")
+    return str(row[column]), int(sample)
+
+
+def read_answer(where: str, row: Mapping[str, Any]) -> Result | None:
+    """A row's answer, None where it is null. Raises a UserError for one that is no text or ended in no known way."""
+    answer, given = row["answer"], row.get("finish_reason") or "stop"
+    if not isinstance(answer, str | None):
+        raise UserError(where, "its answer is no text", "mend or remove the row")
+    if not isinstance(given, str) or given not in FINISH_REASONS:
+        remedy = f"write one of {', '.join(FINISH_REASONS)}, or leave it empty"
+        raise UserError(where, f"its finish_reason is {str(given)[:40]!r}", remedy)
+    reason = FINISH_REASONS[given]
+    if reason == "error":
+        error = str(row.get("error") or f"the row's finish_reason is {given}")
+        return Result(answer="", finish_reason="error", error=error, engine=DESCRIPTION)
+    return None if answer is None else Result(answer=answer, finish_reason=reason, engine=DESCRIPTION)
+
+
+def key_of(result: Result) -> str:
+    """What determines a recorded answer: its text and how it ended."""
+    determines = result.model_dump(include={"answer", "finish_reason", "engine"})
+    return content_key({"kind": "answer", **determines} | ({"error": result.error} if result.error else {}))

@@ -1,0 +1,106 @@
+"""What the generate stage and its engines agree on: a request, a result, and the protocol of an engine."""
+
+import hashlib
+from array import array
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.resolved import ResolvedModel
+from tuneproof.records.rows import EngineDescription, Question, Result
+from tuneproof.settings.execution import ModelExecution
+from tuneproof.settings.generation import Generate, Model
+
+
+@dataclass(frozen=True)
+class Job:
+    """One model's share of the generate stage. No key holds anything of `execution`."""
+
+    resolved: ResolvedModel
+    model: Model
+    settings: Generate
+    execution: ModelExecution
+
+    @property
+    def samples(self) -> int:
+        """Answers per question."""
+        return self.settings.sampling.samples
+
+    def description(self) -> dict[str, Any]:
+        """What was asked of the engine, for the side record: weights, prompt format, sampling and stop strings."""
+        return {
+            "weights": self.resolved.content,
+            "adapter": self.resolved.adapter.content if self.resolved.adapter else None,
+            "prompt": self.resolved.prompt,
+            "system": self.model.system,
+            "stop": list(self.model.stop),
+            "sampling": self.settings.sampling.model_dump(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One answer to be had. `key` is the hash of everything that determines it.
+
+    Token ids are packed: ten thousand prompts as tuples of numbers would take ten times the memory.
+    """
+
+    id: str
+    sample: int
+    prompt: str
+    key: str
+    seed: int
+    token_ids: "array[int]" = field(default_factory=lambda: array("i"))
+    messages: tuple[dict[str, str], ...] = ()
+
+
+Save = Callable[[Request, Result], None]
+Ask = Callable[[Sequence[Request], Save], None]
+
+
+class Engine(Protocol):
+    """A module in `tuneproof.generation.engines`, named as its value in params.yaml."""
+
+    def render(self, job: Job, questions: Sequence[Question]) -> list[Request]:
+        """The requests of all questions and samples, in order. Cheap: loads no weights."""
+
+    def start(self, job: Job) -> AbstractContextManager[Ask]:
+        """Loads what answers, and ends it afterwards.
+
+        What it gives answers requests, in any order, and calls `save` for each as it finishes; it raises a UserError
+        when it cannot go on.
+        """
+
+
+def row_seed(run_seed: int, question_id: str, sample: int) -> int:
+    """An answer's own seed (31 bits), so that no answer depends on its neighbours, their order or the batch."""
+    digest = hashlib.sha256(f"{run_seed}\n{question_id}\n{sample}".encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def answer_key(job: Job, **determines: Any) -> dict[str, Any]:
+    """What determines an answer of any engine that samples from weights, besides the prompt and the seed."""
+    sampling = job.settings.sampling
+    return {
+        "kind": "answer",
+        "engine": job.resolved.engine,
+        "model": job.resolved.content,
+        "adapter": job.resolved.adapter.content if job.resolved.adapter else None,
+        "sampling": sampling.model_dump(include={"temperature", "top_p", "min_p", "max_tokens"}),
+        "stop": list(job.model.stop),
+        **determines,
+    }
+
+
+def over_long(prompt_tokens: int, context_tokens: int, engine: EngineDescription) -> Result:
+    """The result of a prompt that leaves the model no room to answer; no attempt can mend it."""
+    error = f"the prompt has {prompt_tokens} tokens and the model takes {context_tokens}, prompt and answer together"
+    return Result(answer="", finish_reason="error", error=error, prompt_tokens=prompt_tokens, engine=engine)
+
+
+def missing_package(engine: str, package: str, requirements: str) -> UserError:
+    """The error of an engine whose library is not installed."""
+    remedy = f"install it with `pip install -r requirements/{requirements}.txt` or choose another engine"
+    return UserError(f"engine {engine}", f"the package {package} is not installed", remedy)

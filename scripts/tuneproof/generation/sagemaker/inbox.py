@@ -1,0 +1,49 @@
+"""Rows that jobs have put into S3, taken over into the ledger as they arrive."""
+
+from collections.abc import Sequence
+
+from pydantic import ValidationError
+
+from tuneproof.common.errors import UserError
+from tuneproof.generation.handing_over import PART_PREFIX, FinishedRow
+from tuneproof.generation.jobs import Request, Save
+from tuneproof.generation.sagemaker.storage import Storage
+
+OUTPUT = "output"
+
+
+class Inbox:
+    """The rows of one piece of work, whichever attempt made them. `open` holds the requests without a row, by key."""
+
+    def __init__(self, storage: Storage, asked: Sequence[Request], missing: Sequence[Request], save: Save) -> None:
+        """Takes where rows arrive, all that was ever asked for, what is missing of it, and what saves a row."""
+        self.storage, self.save = storage, save
+        self.asked = {request.key for request in asked}
+        self.open = {request.key: request for request in missing}
+        self.seen: dict[str, str] = {}
+
+    def collect(self) -> None:
+        """Takes what is new. May raise boto3's errors; a UserError for a row that is none or was not asked for."""
+        for name, version, _ in list(self.storage.listed(f"{OUTPUT}/")):
+            if self.seen.get(name) != version and name.rpartition("/")[2].startswith(PART_PREFIX):
+                self._take(name, self.storage.read(name))
+                self.seen[name] = version
+
+    def _take(self, name: str, content: bytes) -> None:
+        """Takes the whole lines of a part; one that is cut off comes with the part's next version."""
+        for number, line in enumerate(content.split(b"\n")[:-1], start=1):
+            row = read_row(f"{self.storage.place(name)}, line {number}", line)
+            if row.key not in self.asked:
+                found = f"a row with the key {row.key[:16]} was not asked for"
+                raise UserError(self.storage.place(name), found, "delete this file from S3, then run again")
+            if row.key in self.open:
+                self.save(self.open.pop(row.key), row.result)
+
+
+def read_row(where: str, line: bytes) -> FinishedRow:
+    """A row as a job wrote it. Raises a UserError for anything else."""
+    try:
+        return FinishedRow.model_validate_json(line)
+    except ValidationError as error:
+        found = f"this is no finished row ({error.errors(include_url=False, include_input=False)[0]['msg']})"
+        raise UserError(where, found, "delete this file from S3, then run again") from None

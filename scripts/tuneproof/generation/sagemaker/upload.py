@@ -1,0 +1,85 @@
+"""What a job on SageMaker is given: this code, the settings of one model, and the questions that are still open.
+
+Nothing else of the project goes up: no other model, no reference answer, no judge, no secret.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from tuneproof.common.places import SCRIPTS, local_path
+from tuneproof.generation.handing_over import OpenRow
+from tuneproof.generation.jobs import Job, Request
+from tuneproof.generation.sagemaker.container import OPEN_ROWS_FILE
+from tuneproof.records.files import record_text, rows_text
+from tuneproof.records.paths import QUESTIONS_FILE, RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
+from tuneproof.records.rows import Question
+from tuneproof.settings.params import GenerationParams
+from tuneproof.settings.reading import PARAMS_FILE, settings_text
+from tuneproof.sources.weights.files import model_files
+
+
+def project_files(
+    job: Job, params: GenerationParams, questions: Sequence[Question], missing: Sequence[Request]
+) -> dict[str, str | Path]:
+    """The project folder of the job by name: texts, and files of this machine."""
+    wanted = {request.id for request in missing}
+    asked = [question.model_copy(update={"reference": None, "tags": {}}) for question in questions]
+    return {
+        **scripts(),
+        str(PARAMS_FILE): job_params(job, params),
+        str(RESOLVED_DIRECTORY / f"{job.resolved.model}.json"): record_text(in_container(job.resolved)),
+        str(QUESTIONS_FILE): rows_text(question for question in asked if question.id in wanted),
+        str(OPEN_ROWS_FILE): rows_text(OpenRow(key=request.key) for request in missing),
+    }
+
+
+def scripts() -> dict[str, str | Path]:
+    """The whole of generate.py and `evaluation`: a few hundred kilobytes, and none can be forgotten."""
+    paths = [SCRIPTS / "generate.py", *sorted((SCRIPTS / "tuneproof").rglob("*.py"))]
+    return {f"scripts/{path.relative_to(SCRIPTS)}": path for path in paths}
+
+
+def job_params(job: Job, params: GenerationParams) -> str:
+    """params.yaml of the job: this model alone, run where the job runs."""
+    model = job.resolved.model
+    # Where the weights lie is in the resolved file; here it would be a path of this machine.
+    elsewhere = {"fallback", "revision", "adapter", "adapter_revision"}
+    own = params.models[model].model_dump(mode="json", exclude_defaults=True, exclude=elsewhere)
+    settings = {
+        "embedded": job.resolved.run == "embedded",
+        "baseline": model,
+        "questions": {"dataset": str(QUESTIONS_FILE)},
+        "models": {model: own | {"id": "as resolved"}},
+        "generate": params.generate.model_dump(mode="json"),
+        "execution": {"generate": params.execution.generate.of_model(model).model_dump(exclude={"key_variable"})},
+    }
+    return settings_text(settings)
+
+
+def in_container(resolved: ResolvedModel) -> ResolvedModel:
+    """The resolved model with local folders where the job finds them; its content, and so every key, stays.
+
+    What was asked for is not sent: it may be a path of this machine.
+    """
+    adapter = resolved.adapter
+    if adapter:
+        adapter = adapter.model_copy(update={"id": container_id("adapter", adapter)})
+    own_id = container_id("model", resolved)
+    return resolved.model_copy(update={"id": own_id, "requested": own_id, "adapter": adapter})
+
+
+def container_id(folder: str, resolved: ResolvedModel | ResolvedAdapter) -> str:
+    """The Hub's id, or where an uploaded folder lies beside the job's project folder."""
+    return resolved.id if resolved.sha else f"../{folder}"
+
+
+def local_folders(resolved: ResolvedModel) -> dict[str, dict[str, Path]]:
+    """The files of a model and adapter that are local folders, by `model` and `adapter`; empty for the Hub's."""
+    parts = {"model": resolved, "adapter": resolved.adapter}
+    return {name: folder_files(local_path(part.id)) for name, part in parts.items() if part and not part.sha}
+
+
+def folder_files(folder: Path) -> dict[str, Path]:
+    """The files of a local model folder that matter, by name."""
+    return {name: folder / name for name in model_files(path.name for path in folder.iterdir() if path.is_file())}

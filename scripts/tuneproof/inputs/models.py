@@ -1,0 +1,121 @@
+"""From settings to what is really meant: a model's weights, the judge, the questions, each identified by content."""
+
+from pathlib import Path
+from typing import Any
+
+from tuneproof.common.errors import OutOfReachError, UserError, warn
+from tuneproof.common.files import file_sha256
+from tuneproof.common.places import local_path, project_root
+from tuneproof.endpoint.access import endpoint_label
+from tuneproof.inputs.found import Found, is_pinned, say_kept
+from tuneproof.records.files import read_record
+from tuneproof.records.keys import content_key
+from tuneproof.records.paths import RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
+from tuneproof.records.rows import Run
+from tuneproof.settings.generation import Model
+from tuneproof.settings.params import Params
+from tuneproof.sources import recorded
+from tuneproof.sources.hub import repositories
+from tuneproof.sources.hub.downloads import Resolved, download_small_files, file_names
+from tuneproof.sources.hub.pins import Pins
+from tuneproof.sources.weights.checks import check_adapter, check_headers, check_model, check_weights
+from tuneproof.sources.weights.files import identify_local_folder
+
+
+def resolve_model(key: str, params: Params, requested: str, run: Run, pins: Pins) -> ResolvedModel:
+    """One model in the world whose settings are given. `requested` is what the user's own settings name.
+
+    Where the Hub is out of reach, what an earlier validate made of the same settings and pins is kept. Raises a
+    UserError for a model that is not there, cannot be had, or would fail later.
+    """
+    model, engine = params.models[key], params.generation(key).engine
+    asked: dict[str, Any] = {
+        "model": key, "run": run, "dummy": params.dummy, "embedded": run == "embedded", "engine": engine,
+        "prompt": model.prompt, "requested": requested,
+    }  # fmt: skip
+    try:
+        found, adapter = find_model(key, model, engine, pins)
+    except OutOfReachError as error:
+        kept = kept_model(model, asked, pins)
+        if kept is None:
+            raise
+        say_kept(error)
+        return kept
+    return ResolvedModel(
+        **asked, id=found.id, sha=found.sha, content=found.content, fallback_reason=found.fallback_reason,
+        adapter=adapter,
+    )  # fmt: skip
+
+
+def find_model(key: str, model: Model, engine: str, pins: Pins) -> tuple[Found, ResolvedAdapter | None]:
+    """A model as it is found, checked, and its adapter where it has one."""
+    if engine == "endpoint":
+        return endpoint_model(key, model), None
+    if engine == "recorded":
+        return recorded_file(f"models.{key}.path", model.path or ""), None
+    found = find_weights(f"model {key}", model.id or "", model.revision, model.fallback, pins)
+    for warning in check_model(f"model {key} ({found.id})", small_files(found), model.prompt):
+        warn(warning)
+    if not model.adapter:
+        return found, None
+    lora = find_weights(f"adapter of {key}", model.adapter, model.adapter_revision, None, pins)
+    check_adapter(f"adapter of {key} ({lora.id})", small_files(lora))
+    return found, ResolvedAdapter(id=lora.id, sha=lora.sha, content=lora.content)
+
+
+def endpoint_model(key: str, model: Model) -> Found:
+    """A served model: its content cannot be seen, so its place and name stand for it."""
+    if model.prompt != "chat":
+        found = f"an endpoint is asked in chat messages, and the prompt format is {model.prompt}"
+        raise UserError(f"model {key}", found, "set `prompt: chat`, or run the model's weights with engine vllm")
+    label = endpoint_label(model.base_url, model.served_as)
+    return Found(model.id or "", None, content_key({"endpoint": label, "model": model.id}))
+
+
+def recorded_file(where: str, path: str) -> Found:
+    """A file of answers that were made elsewhere."""
+    file = local_path(path)
+    if not file.is_file():
+        raise UserError(where, f"there is no file {path}", "correct the path (it is relative to the project's root)")
+    recorded.read_rows(path)  # a broken file is told now, not when the models before it have been generated
+    return Found(path, None, file_sha256(file))
+
+
+def find_weights(where: str, identity: str, revision: str, fallback: str | None, pins: Pins) -> Found:
+    """A model or adapter: a local folder where there is one of that name, else the Hub's repository at its pin."""
+    folder = local_path(identity)
+    if folder.exists() or identity.startswith((".", "/", "~")):
+        content = identify_local_folder(folder, project_root() / ".cache" / "files.json")
+        check_weights(f"{where} ({identity})", [file.name for file in folder.iterdir()])
+        check_headers(f"{where} ({identity})", folder)
+        return Found(identity, None, content)
+    if identity.count("/") != 1:
+        remedy = "give `organisation/name` of the Hub or the path of a folder"
+        raise UserError(where, f"'{identity[:80]}' is neither a folder here nor a Hub id", remedy)
+    resolved = repositories.resolve_model(identity, revision, fallback, pins)
+    return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason)
+
+
+def small_files(found: Found) -> Path:
+    """The folder with a found model's configuration and tokenizer."""
+    if found.sha is None:
+        return local_path(found.id)
+    resolved = Resolved("model", found.id, found.id, found.sha, found.sha, found.content)
+    folder = download_small_files(resolved)
+    check_weights(f"model {found.id}", file_names(resolved))
+    return folder
+
+
+def kept_model(model: Model, asked: dict[str, Any], pins: Pins) -> ResolvedModel | None:
+    """What the workspace has of a model, where it was made from the same settings and the pins still say the same."""
+    try:
+        kept = read_record(RESOLVED_DIRECTORY / f"{asked['model']}.json", ResolvedModel, made_by="validate.py")
+    except UserError:
+        return None
+    lora = kept.adapter
+    same = kept == kept.model_copy(update=asked) and (lora.id if lora else None) == model.adapter
+    pinned = is_pinned("model", kept, model.id, model.revision, model.fallback, pins)
+    if lora:
+        pinned = pinned and is_pinned("model", lora, model.adapter, model.adapter_revision, None, pins)
+    return kept if same and pinned else None

@@ -1,0 +1,144 @@
+"""Test questions from a table: ids, references, tags, and the faults that rows can have."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tuneproof.common.errors import OutOfReachError, UserError, warn
+from tuneproof.common.files import file_sha256
+from tuneproof.common.places import local_path
+from tuneproof.inputs.found import Found, is_pinned, say_kept
+from tuneproof.records.files import read_record, read_rows, rows_text
+from tuneproof.records.keys import content_key, sha256_hex
+from tuneproof.records.paths import QUESTIONS_FILE, RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedQuestions
+from tuneproof.records.rows import Question, Run
+from tuneproof.settings.inputs import Questions
+from tuneproof.settings.params import Params
+from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_PART, EMBEDDED_QUESTIONS_FILE
+from tuneproof.sources.hub import repositories
+from tuneproof.sources.hub.pins import Pins
+from tuneproof.sources.tables import is_local_table, load_hub_table, load_local_table
+
+ID_DIGITS = 12
+SHOWN_REPEATS = 5
+
+
+def needed_columns(settings: Questions) -> list[str]:
+    """The columns that the settings name."""
+    named = [settings.instruction_column, settings.reference_column, settings.id_column, *settings.tag_columns]
+    return [column for column in named if column is not None]
+
+
+def read_questions(where: str, rows: Sequence[Mapping[str, Any]], settings: Questions) -> list[Question]:
+    """The rows as questions, in order. Raises a UserError that names the row for a fault in it.
+
+    A row with the instruction and reference of an earlier one is left out, and that is said: the verdicts take
+    questions to be independent, and one that counts twice makes everything look surer than it is.
+    """
+    questions, texts, repeats = dict[str, Question](), set[tuple[str, str | None]](), list[int]()
+    for number, row in enumerate(rows, start=1):
+        question = read_question(f"{where}, row {number}", row, settings)
+        if question.id in questions and settings.id_column:
+            place, found = f"{where}, row {number}", f"the id {question.id[:40]!r} stands there twice"
+            raise UserError(place, found, "give every row its own id")
+        if (question.instruction, question.reference) in texts:
+            repeats.append(number)
+            continue
+        texts.add((question.instruction, question.reference))
+        # The hash does not tell where the instruction ends: another pair may have the same one.
+        identity = f"{question.id}-2" if question.id in questions else question.id
+        questions[identity] = question.model_copy(update={"id": identity})
+        if len(questions) == settings.limit:
+            break
+    if repeats:
+        shown = ", ".join(map(str, repeats[:SHOWN_REPEATS])) + (", ..." if len(repeats) > SHOWN_REPEATS else "")
+        warn(
+            f"{where}: left out {len(repeats)} rows that repeat an earlier question and its reference (rows {shown}): "
+            "a question counts once"
+        )
+    return list(questions.values())
+
+
+def read_question(place: str, row: Mapping[str, Any], settings: Questions) -> Question:
+    """One row as a question. Raises a UserError for a fault in it."""
+    instruction = text_of(place, settings.instruction_column, row, required=True) or ""
+    reference = text_of(place, settings.reference_column, row) if settings.reference_column else None
+    if settings.id_column:
+        identity = text_of(place, settings.id_column, row, required=True) or ""
+    else:
+        identity = sha256_hex(f"{instruction}\n{reference or ''}")[:ID_DIGITS]
+    tags = {column: text_of(place, column, row) or "" for column in settings.tag_columns}
+    return Question(id=identity, instruction=instruction, reference=reference, tags=tags)
+
+
+def text_of(place: str, column: str, row: Mapping[str, Any], required: bool = False) -> str | None:
+    """A field as text; an empty one is null. Numbers and booleans are written out, lists and objects refused."""
+    value = row.get(column)
+    if isinstance(value, (list, dict, bytes)):
+        remedy = "name a column of texts"
+        raise UserError(place, f"the field {column!r} is a {type(value).__name__}, not a text", remedy)
+    text = "" if value is None else str(value)
+    if not text.strip():
+        if required:
+            raise UserError(place, f"the field {column!r} is empty", "fill it in or remove the row")
+        return None
+    return text
+
+
+def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> tuple[ResolvedQuestions, list[Question]]:
+    """The test questions and where they came from.
+
+    Where the Hub is out of reach, those that an earlier validate wrote from the same settings and pin are kept. Raises
+    a UserError for a missing dataset, column or faulty row.
+    """
+    settings = params.questions
+    if params.dummy:
+        settings = settings.model_copy(update={"limit": min(settings.limit or DUMMY_QUESTIONS, DUMMY_QUESTIONS)})
+    asked = {"run": run, "requested": requested, "settings": content_key(settings.model_dump())}
+    try:
+        found, rows = find_questions(settings, run, pins)
+    except OutOfReachError as error:
+        kept = kept_questions(settings, asked, pins)
+        if kept is None:
+            raise
+        say_kept(error)
+        return kept, read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
+    questions = read_questions(found.id, rows, settings)
+    record = ResolvedQuestions.model_validate(
+        asked | vars(found) | {"rows": len(questions), "rows_sha256": sha256_hex(rows_text(questions))}
+    )
+    return record, questions
+
+
+def find_questions(settings: Questions, run: Run, pins: Pins) -> tuple[Found, list[dict[str, Any]]]:
+    """The rows of the dataset, and what it is."""
+    if is_local_table(settings.dataset) or local_path(settings.dataset).exists():
+        return local_questions(settings, run)
+    resolved = repositories.resolve_dataset(settings.dataset, settings.revision, settings.fallback, pins)
+    rows = load_hub_table(resolved, settings.split, needed_columns(settings))
+    return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason), rows
+
+
+def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str, Any]]]:
+    """The rows of a local file; in the embedded world only those that its judge was not trained on."""
+    path = EMBEDDED_QUESTIONS_FILE if run == "embedded" else local_path(settings.dataset)
+    if run != "embedded" and settings.split != Questions.model_fields["split"].default:
+        found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
+        raise UserError("questions.split", found, "set it to test, and name a file with the rows that you mean")
+    columns = needed_columns(settings) + (["part"] if run == "embedded" else [])
+    rows = load_local_table(path, columns)
+    if run == "embedded":
+        rows = [row for row in rows if row["part"] == EMBEDDED_PART]
+    return Found(settings.dataset, None, file_sha256(path)), rows
+
+
+def kept_questions(settings: Questions, asked: dict[str, str], pins: Pins) -> ResolvedQuestions | None:
+    """What the workspace says of the questions, where it holds them as they were and the pin still says the same."""
+    try:
+        kept = read_record(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions, made_by="validate.py")
+    except UserError:
+        return None
+    same = kept == kept.model_copy(update=asked)
+    pinned = is_pinned("dataset", kept, settings.dataset, settings.revision, settings.fallback, pins)
+    whole = QUESTIONS_FILE.is_file() and file_sha256(QUESTIONS_FILE) == kept.rows_sha256
+    return kept if same and pinned and whole else None

@@ -1,0 +1,58 @@
+"""What validate made of models, judge and questions."""
+
+from tuneproof.records.files import read_record
+from tuneproof.records.paths import RESOLVED_DIRECTORY
+from tuneproof.records.rows import Record, Run
+
+
+class ResolvedAdapter(Record):
+    """A LoRA adapter as found."""
+
+    id: str
+    sha: str | None
+    content: str
+
+
+class ResolvedModel(Record):
+    """What validate made of one model: which weights, in which world, asked in which format."""
+
+    model: str
+    run: Run
+    dummy: bool
+    embedded: bool
+    engine: str
+    prompt: str
+    requested: str
+    id: str
+    sha: str | None
+    content: str
+    fallback_reason: str | None = None
+    adapter: ResolvedAdapter | None = None
+
+
+class ResolvedJudge(Record):
+    """What validate made of the judge. `content` identifies the embedded judge's weights."""
+
+    run: Run
+    backend: str
+    judges: list[dict[str, str]]
+    content: str | None = None
+
+
+class ResolvedQuestions(Record):
+    """Where the questions came from. `settings` is the hash of the settings that chose them."""
+
+    run: Run
+    requested: str
+    id: str
+    sha: str | None
+    content: str
+    fallback_reason: str | None = None
+    rows: int
+    rows_sha256: str
+    settings: str | None = None
+
+
+def resolved_model(key: str) -> ResolvedModel:
+    """What validate made of a model. Raises a UserError when it was not validated."""
+    return read_record(RESOLVED_DIRECTORY / f"{key}.json", ResolvedModel, made_by="validate.py")

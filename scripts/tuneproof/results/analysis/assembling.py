@@ -1,0 +1,190 @@
+"""Puts a model's details together from its scores, what it was compared with, and what validate made of it."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.paths import ENGINES_DIRECTORY, RESOLVED_DIRECTORY
+from tuneproof.records.resolved import ResolvedModel, resolved_model
+from tuneproof.results.analysis.criteria import Scored, criterion_details, gains, slices
+from tuneproof.results.analysis.preferences import read_preferences, win_rate_details
+from tuneproof.results.analysis.scores import ModelScores
+from tuneproof.results.analysis.usage import judge_cost
+from tuneproof.results.details import AnswerLengths, Details, RunDetails, Usage, WinRateDetails
+from tuneproof.settings.execution import Price
+from tuneproof.settings.params import Params
+from tuneproof.statistics.differences import Difference, overall_verdict
+from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.intervals import wilson_interval
+from tuneproof.statistics.win_rates import question_preferences
+
+
+def all_details(
+    params: Params,
+    run: RunDetails,
+    scores: Mapping[str, ModelScores],
+    ids: Mapping[str, int],
+    tags: Sequence[Mapping[str, str]],
+) -> list[Details]:
+    """Every model's details, in the order of params.yaml.
+
+    Args:
+        params: The settings of the world that runs.
+        run: What the models share.
+        scores: Every model's scores.
+        ids: Every question's id with its place.
+        tags: The questions' tags, in the same order.
+    """
+    scored = {model: Scored.of(one, len(ids)) for model, one in scores.items()}
+    win_rates = all_win_rates(params, run, scores, scored, ids)  # first: it adds the comparisons' replies to the usage
+    analysis = Analysis(run, tags, scored, gains(run, scored), win_rates, params.execution.judge.prices)
+    return [rounded(analysis.details(model, one)) for model, one in scores.items()]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What is known of all models at once."""
+
+    run: RunDetails
+    tags: Sequence[Mapping[str, str]]
+    scored: dict[str, Scored]
+    differences: dict[tuple[str, str], Difference]
+    win_rates: dict[str, WinRateDetails | None]
+    prices: dict[str, Price]
+
+    def details(self, model: str, scores: ModelScores) -> Details:
+        """One model's details."""
+        run, scored, baseline = self.run, self.scored[model], self.scored[self.run.baseline]
+        compared = {name: self.differences.get((model, name)) for name in run.rubric}
+        criteria = {
+            name: criterion_details(run, name, scores, scored, baseline, difference)
+            for name, difference in compared.items()
+        }
+        verdicts = [difference.verdict for difference in compared.values() if difference]
+        paired = min(criterion.paired or 0 for criterion in criteria.values())
+        answers, ok = scores.statuses.total(), scores.statuses["ok"]
+        low, high = wilson_interval(ok, answers, run.alpha)
+        return Details(
+            model=model,
+            run=run,
+            resolved=resolved_in_this_world(model, run),
+            engines=read_engines(model),
+            judge_models=sorted(scores.usage.models),
+            questions=run.questions,
+            samples=scores.samples,
+            answers=answers,
+            scored=ok,
+            coverage=ok / answers,
+            coverage_low=low,
+            coverage_high=high,
+            statuses=dict(sorted(scores.statuses.items())),
+            finish_reasons=dict(sorted(scores.finish_reasons.items())),
+            answers_cut=scores.cut,
+            verdict=None if model == run.baseline else overall_verdict(verdicts, paired, run.min_questions),
+            criteria=criteria,
+            win_rate=self.win_rates.get(model),
+            slices=slices(run, self.tags, scored, baseline),
+            lengths=answer_lengths(scores),
+            usage=usage(scores, self.prices),
+            panel=scores.panel,
+        )
+
+
+def resolved_in_this_world(model: str, run: RunDetails) -> ResolvedModel:
+    """What validate made of a model. Raises a UserError when that belongs to another world than the judge."""
+    resolved = resolved_model(model)
+    if resolved.run != run.run:
+        found = f"this model was validated for the {resolved.run} run, and the judge for the {run.run} run"
+        raise UserError(f"{RESOLVED_DIRECTORY / model}.json", found, "run `dvc repro`")
+    return resolved
+
+
+def all_win_rates(
+    params: Params,
+    run: RunDetails,
+    scores: Mapping[str, ModelScores],
+    scored: Mapping[str, Scored],
+    ids: Mapping[str, int],
+) -> dict[str, WinRateDetails | None]:
+    """The win rate of every model that was compared with the baseline. Adds the comparisons' replies to the usage."""
+    if not params.compare.enabled:
+        return {}
+    others = [model for model in run.models if model != run.baseline]
+    read = {model: read_preferences(model, run.baseline, ids, scores[model].usage) for model in others}
+    preferences = {model: question_preferences(orders) for model, (orders, _) in read.items()}
+    found = {}
+    for model, (orders, statuses) in read.items():
+        lengths = scored[model].characters - scored[run.baseline].characters
+        differences = {question: float(lengths[ids[question]]) for question in preferences[model]}
+        rivals = [mean_scores(run, scored[other], ids) for other in others if other != model]
+        found[model] = win_rate_details(run, orders, preferences[model], statuses, differences, rivals)
+    return found
+
+
+def mean_scores(run: RunDetails, scored: Scored, ids: Mapping[str, int]) -> dict[str, float]:
+    """One model's scores by question as shares of their scales, over the criteria; NaN where there is none."""
+    shares = []
+    for name, criterion in run.rubric.items():
+        low, high = criterion.ends
+        shares.append((scored.scores[name] - low) / (high - low))
+    return dict(zip(ids, np.mean(shares, axis=0).tolist(), strict=True))
+
+
+def read_engines(model: str) -> list[dict[str, Any]]:
+    """The side record of generate; nothing where there is none."""
+    path = ENGINES_DIRECTORY / f"{model}.json"
+    try:
+        engines = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        raise UserError(str(path), "this is not JSON", f"run `python scripts/generate.py {model}` again") from None
+    if not isinstance(engines, list) or not all(isinstance(engine, dict) for engine in engines):
+        raise UserError(str(path), "this is no list of engines", f"run `python scripts/generate.py {model}` again")
+    return engines
+
+
+def answer_lengths(model: ModelScores) -> AnswerLengths:
+    """How long one model's answers are."""
+    characters, tokens = (values[~np.isnan(values)] for values in (model.characters, model.answer_tokens))
+    return AnswerLengths(
+        characters_mean=float(characters.mean()) if characters.size else None,
+        characters_median=float(np.median(characters)) if characters.size else None,
+        tokens_mean=float(tokens.mean()) if tokens.size else None,
+    )
+
+
+def usage(model: ModelScores, prices: Mapping[str, Price]) -> Usage:
+    """Tokens and what the judge cost."""
+    judges = model.usage.tokens
+    return Usage(
+        prompt_tokens=total(model.prompt_tokens),
+        answer_tokens=total(model.answer_tokens),
+        judge_prompt_tokens=sum(prompt for prompt, _ in judges.values()) if judges else None,
+        judge_reply_tokens=sum(reply for _, reply in judges.values()) if judges else None,
+        judge_replies=model.usage.replies,
+        judge_cost_usd=judge_cost(model.usage, prices),
+    )
+
+
+def total(counts: Array) -> int | None:
+    """The sum of what is known, None where nothing is."""
+    known = counts[~np.isnan(counts)]
+    return int(known.sum()) if known.size else None
+
+
+def rounded(details: Details) -> Details:
+    """Numbers to six significant digits: the last bits differ between machines, and no sign is lost by it."""
+
+    def six_digits(value: Any) -> Any:
+        if isinstance(value, float):
+            return float(f"{value:.6g}")
+        if isinstance(value, dict):
+            return {key: six_digits(one) for key, one in value.items()}
+        return [six_digits(one) for one in value] if isinstance(value, list) else value
+
+    return Details.model_validate(six_digits(details.model_dump()))

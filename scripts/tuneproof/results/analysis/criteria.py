@@ -1,0 +1,180 @@
+"""From scores to details: means, gains with simultaneous intervals and verdicts, by criterion, length and slice."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tuneproof.results.analysis.scores import ModelScores, Places
+from tuneproof.results.details import (
+    CriterionDetails,
+    LengthBin,
+    MissingScores,
+    RubricCriterion,
+    RunDetails,
+    Slice,
+    SliceScore,
+)
+from tuneproof.statistics.agreement import rank_correlation
+from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds, simultaneous_differences
+from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.intervals import difference_interval, mean_interval
+
+MOST_LENGTH_BINS = 6
+QUESTIONS_PER_LENGTH_BIN = 12
+MOST_SLICES = 20  # values of one tag, the most frequent ones
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One model's scores and lengths by question, NaN where there is none."""
+
+    scores: dict[str, Array]
+    characters: Array
+
+    @classmethod
+    def of(cls, model: ModelScores, questions: int) -> "Scored":
+        """Averages samples: the question is the sampling unit."""
+        means = {criterion: model.by_question(values, questions) for criterion, values in model.scores.items()}
+        return cls(means, model.by_question(model.characters, questions))
+
+
+def gains(run: RunDetails, scored: Mapping[str, Scored]) -> dict[tuple[str, str], Difference]:
+    """Every model against the baseline on every criterion, as one family; without what no question was scored for."""
+    baseline = scored[run.baseline]
+    family = {
+        (model, criterion): scored[model].scores[criterion] - baseline.scores[criterion]
+        for model in run.models
+        if model != run.baseline
+        for criterion in run.rubric
+    }
+    scales = {(model, criterion): run.rubric[criterion].ends for model, criterion in family}
+    return simultaneous_differences(family, run.alpha, scales)
+
+
+def criterion_details(
+    run: RunDetails, criterion: str, model: ModelScores, scored: Scored, baseline: Scored, gain: Difference | None
+) -> CriterionDetails:
+    """One model on one criterion; `gain` is None for the baseline and where nothing was scored in both."""
+    rubric, by_question = run.rubric[criterion], scored.scores[criterion]
+    values = by_question[~np.isnan(by_question)]
+    interval = mean_interval(values, run.alpha, rubric.ends) if values.size else None
+    bounds = mean_bounds(interval.mean if interval else 0.0, len(values), run.questions, rubric.ends)
+    details = CriterionDetails(
+        mean=interval.mean if interval else None,
+        low=interval.low if interval else None,
+        high=interval.high if interval else None,
+        method=interval.method if interval else None,
+        caution=interval.caution if interval else None,
+        scored=len(values),
+        mean_if_missing_worst=bounds[0],
+        mean_if_missing_best=bounds[1],
+        distribution=distribution(model.scores[criterion], rubric),
+        length_correlation=rank_correlation(scored.characters, by_question),
+        lengths=length_bins(scored.characters, by_question, run.alpha, rubric),
+    )
+    if scored is baseline:
+        return details
+    return details.model_copy(update=gain_fields(run, by_question, baseline.scores[criterion], gain, rubric))
+
+
+def gain_fields(
+    run: RunDetails, model: Array, baseline: Array, gain: Difference | None, rubric: RubricCriterion
+) -> dict[str, object]:
+    """The fields of CriterionDetails that compare with the baseline."""
+    if gain is None:
+        return {"paired": 0, "verdict": "too few"}
+    too_few = gain.questions < run.min_questions
+    return {
+        "gain": gain.interval.mean,
+        "gain_low": gain.interval.low,
+        "gain_high": gain.interval.high,
+        "gain_method": gain.interval.method,
+        "gain_caution": gain.interval.caution,
+        "level": gain.level,
+        "paired": gain.questions,
+        "verdict": "too few" if too_few else gain.verdict,
+        "smallest_detectable": gain.smallest_detectable,
+        "questions_needed": gain.questions_needed,
+        "missing": missing_scores(model, baseline, gain.level, rubric) if gain.questions < run.questions else None,
+    }
+
+
+def missing_scores(model: Array, baseline: Array, level: float, rubric: RubricCriterion) -> MissingScores:
+    """What the missing scores could have made of the gain."""
+    questions = [str(place) for place in range(len(model))]
+    maps = [
+        {questions[place]: float(values[place]) for place in np.flatnonzero(~np.isnan(values))}
+        for values in (model, baseline)
+    ]
+    bounds = missing_bounds(maps[0], maps[1], questions, level, rubric.ends)
+    return MissingScores(
+        missing=bounds.missing,
+        worst=bounds.worst,
+        best=bounds.best,
+        verdict_if_worst=bounds.verdict_if_worst,
+        verdict_if_best=bounds.verdict_if_best,
+        could_change_verdict=bounds.could_change_verdict,
+    )
+
+
+def distribution(scores: Array, rubric: RubricCriterion) -> dict[str, int]:
+    """How many answers lie nearest to each step of the scale; halfway counts for the lower one."""
+    steps = np.array([float(step) for step in rubric.scale])
+    known = scores[~np.isnan(scores)]
+    nearest = np.abs(known[:, None] - steps).argmin(axis=1) if known.size else np.zeros(0, dtype=np.int64)
+    return {step: int(np.sum(nearest == place)) for place, step in enumerate(rubric.scale)}
+
+
+def length_bins(characters: Array, scores: Array, alpha: float, rubric: RubricCriterion) -> list[LengthBin]:
+    """Mean scores of questions grouped by the length of their answers, in a few groups of equal size."""
+    known = np.flatnonzero(~np.isnan(characters) & ~np.isnan(scores))
+    if known.size == 0:
+        return []
+    ordered = known[np.argsort(characters[known], kind="stable")]
+    groups = np.array_split(ordered, max(1, min(MOST_LENGTH_BINS, len(ordered) // QUESTIONS_PER_LENGTH_BIN)))
+    bins = []
+    for group in groups:
+        interval = mean_interval(scores[group], alpha, rubric.ends)
+        bins.append(
+            LengthBin(
+                characters=float(characters[group].mean()),
+                mean=interval.mean,
+                low=interval.low,
+                high=interval.high,
+                questions=len(group),
+            )
+        )
+    return bins
+
+
+def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, baseline: Scored) -> list[Slice]:
+    """One model's scores by slice; `tags` are the questions', in order."""
+    found = []
+    for tag in sorted({name for one in tags for name in one}):
+        values = [one.get(tag) for one in tags]
+        counts = Counter(value for value in values if value is not None)
+        for value, count in sorted(counts.most_common(MOST_SLICES), key=lambda pair: (-pair[1], pair[0])):
+            places = np.array([place for place, other in enumerate(values) if other == value])
+            scores = {name: slice_score(run, name, places, scored, baseline) for name in run.rubric}
+            known = {name: score for name, score in scores.items() if score}
+            found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
+    return found
+
+
+def slice_score(run: RunDetails, criterion: str, places: Places, scored: Scored, baseline: Scored) -> SliceScore | None:
+    """One criterion over some of the questions; None where none of them has a score."""
+    scale = run.rubric[criterion].ends
+    model, other = scored.scores[criterion][places], baseline.scores[criterion][places]
+    known = model[~np.isnan(model)]
+    if known.size == 0:
+        return None
+    mean = mean_interval(known, run.alpha, scale)
+    score = SliceScore(mean=mean.mean, low=mean.low, high=mean.high, scored=len(known))
+    differences = (model - other)[~np.isnan(model - other)]
+    if scored is baseline or differences.size == 0:
+        return score
+    gain = difference_interval(differences, run.alpha, scale)
+    changes = {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high, "paired": len(differences)}
+    return score.model_copy(update=changes)

@@ -1,0 +1,150 @@
+"""One model's answers and judgements as arrays: an entry per answer, in the files' order.
+
+The rows are read one at a time, so that 100,000 questions fit into memory.
+"""
+
+import math
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.files import iterate_rows
+from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.records.rows import Answer, Judgement
+from tuneproof.results.analysis.panel import PanelScores
+from tuneproof.results.analysis.usage import ReplyUsage
+from tuneproof.results.details import PanelDetails, RubricCriterion, RunDetails
+from tuneproof.statistics.distributions import Array
+
+Places = NDArray[np.int64]  # places of questions
+
+RERUN = "run `dvc repro`: one of the two files is older than the other"
+
+
+@dataclass(frozen=True)
+class ModelScores:
+    """What one model's rows hold. NaN stands for an unscored answer, no answer, or tokens that nobody counted."""
+
+    questions: Places  # which question each answer belongs to
+    samples: int
+    scores: dict[str, Array]
+    characters: Array
+    prompt_tokens: Array
+    answer_tokens: Array
+    statuses: Counter[str]
+    finish_reasons: Counter[str]
+    cut: int
+    usage: ReplyUsage
+    panel: dict[str, PanelDetails] | None  # None for a single judge
+
+    def by_question(self, values: Array, questions: int) -> Array:
+        """Averages values, one per answer, into one per question; NaN where there is none."""
+        known = ~np.isnan(values)
+        counts = np.bincount(self.questions[known], minlength=questions)
+        sums = np.bincount(self.questions[known], weights=values[known], minlength=questions)
+        return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+
+
+def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelScores:
+    """Reads a model's answers and judgements.
+
+    Args:
+        model: Its key in params.yaml.
+        ids: Every question's id with its place.
+        run: The criteria that the judgements must hold, and the judges.
+
+    Raises:
+        UserError: A file is missing or broken, or the files do not belong together.
+    """
+    places, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(4))
+    rubric, judges = run.rubric, run.judge.judges
+    scores = {criterion: array("d") for criterion in rubric}
+    panel = PanelScores(judges, run.judge_settings["samples"], list(rubric)) if len(judges) > 1 else None
+    statuses, finish_reasons, usage = Counter[str](), Counter[str](), ReplyUsage()
+    cut = samples = 0
+    for answer, judgement in judged_answers(model):
+        if answer.id not in ids:
+            raise UserError(f"{ANSWERS_DIRECTORY / model}.jsonl", f"no question has the id {answer.id[:40]}", RERUN)
+        places.append(ids[answer.id])
+        samples = max(samples, answer.sample + 1)
+        characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
+        prompt_tokens.append(known(answer.prompt_tokens))
+        answer_tokens.append(known(answer.answer_tokens))
+        finish_reasons[answer.finish_reason] += 1
+        statuses[judgement.status] += 1
+        cut += judgement.answer_cut
+        usage.add(judgement.replies)
+        if panel:
+            panel.add(judgement)
+        for criterion, column in scores.items():
+            column.append(score_of(judgement, criterion, model))
+    check_complete(model, places, ids)
+    columns = {criterion: np.array(column) for criterion, column in scores.items()}
+    check_scale(model, columns, rubric)
+    return ModelScores(
+        questions=np.array(places).astype(np.int64),
+        samples=samples,
+        scores=columns,
+        characters=np.array(characters),
+        prompt_tokens=np.array(prompt_tokens),
+        answer_tokens=np.array(answer_tokens),
+        statuses=statuses,
+        finish_reasons=finish_reasons,
+        cut=cut,
+        usage=usage,
+        panel=panel.details() if panel else None,
+    )
+
+
+def judged_answers(model: str) -> Iterator[tuple[Answer, Judgement]]:
+    """Every answer with its judgement. Raises a UserError where the two files do not hold the same answers."""
+    judgements_path = JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
+    answers = iterate_rows(ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}")
+    judgements = iterate_rows(judgements_path, Judgement, made_by=f"judge.py {model}")
+    for answer in answers:
+        judgement = next(judgements, None)
+        if judgement is None or (judgement.id, judgement.sample) != (answer.id, answer.sample):
+            found = f"there is no judgement where answer {answer.id[:40]}, sample {answer.sample}, has its place"
+            raise UserError(str(judgements_path), found, RERUN)
+        yield answer, judgement
+    if next(judgements, None) is not None:
+        raise UserError(str(judgements_path), "it holds more judgements than there are answers", RERUN)
+
+
+def score_of(judgement: Judgement, criterion: str, model: str) -> float:
+    """One score, NaN where there is none. Raises a UserError when the judgement is by another rubric."""
+    if judgement.scores is None:
+        return math.nan
+    try:
+        return judgement.scores[criterion]
+    except KeyError:
+        found = f"answer {judgement.id[:40]} has no score for {criterion}, so it was judged by another rubric"
+        raise UserError(f"{JUDGEMENTS_DIRECTORY / model}.jsonl", found, "run `dvc repro`") from None
+
+
+def check_complete(model: str, places: Sequence[float], ids: Mapping[str, int]) -> None:
+    """Raises a UserError unless every question was answered."""
+    missing = len(ids) - len(set(places))
+    if missing:
+        found = f"{missing} of {len(ids)} questions have no answer"
+        raise UserError(f"{ANSWERS_DIRECTORY / model}.jsonl", found, f"run `python scripts/generate.py {model}`")
+
+
+def check_scale(model: str, scores: Mapping[str, Array], rubric: Mapping[str, RubricCriterion]) -> None:
+    """Raises a UserError for a score that the rubric does not know."""
+    for criterion, values in scores.items():
+        low, high = rubric[criterion].ends
+        off = values[(values < low) | (values > high)]
+        if off.size:
+            found = f"a score of {off[0]:g} for {criterion}, whose scale is {low:g} to {high:g}"
+            raise UserError(f"{JUDGEMENTS_DIRECTORY / model}.jsonl", found, "run `dvc repro`")
+
+
+def known(count: int | None) -> float:
+    """A count as a number, NaN where nobody counted."""
+    return math.nan if count is None else count

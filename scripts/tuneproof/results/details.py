@@ -1,0 +1,220 @@
+"""What aggregate finds out about each model: `data/details/<model>.json`, which the report and the terminal show.
+
+Numbers are unrounded but for six significant digits; a `None` is a number that the scores cannot give.
+Every interval holds at `1 - run.alpha`, except those of gains, which hold together at it, and those of win rates, which
+do likewise (`level`).
+"""
+
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tuneproof.records.files import read_record
+from tuneproof.records.paths import DETAILS_DIRECTORY
+from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
+from tuneproof.records.rows import Record, Run
+from tuneproof.settings.params import Params
+
+CriterionVerdict = Literal["better", "worse", "undecided", "too few"]
+OverallVerdict = Literal["better", "worse", "mixed", "undecided", "too few"]
+
+
+class RubricCriterion(Record):
+    """A criterion as it was judged. The steps of `scale` ascend; their keys are numbers written as text."""
+
+    question: str
+    scale: dict[str, str]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest possible score."""
+        steps = [float(step) for step in self.scale]
+        return min(steps), max(steps)
+
+
+class RunDetails(Record):
+    """What all models of a run share; the same in each model's file."""
+
+    run: Run
+    baseline: str
+    models: list[str]
+    questions: int
+    alpha: float
+    min_questions: int
+    rubric: dict[str, RubricCriterion]
+    judge: ResolvedJudge
+    judge_settings: dict[str, Any]  # those of params.yaml that determine a score
+    source: ResolvedQuestions
+
+
+class MissingScores(Record):
+    """The mean gain over all questions, and its verdict, if every missing score were the model's worst or best."""
+
+    missing: int
+    worst: float
+    best: float
+    verdict_if_worst: CriterionVerdict
+    verdict_if_best: CriterionVerdict
+    could_change_verdict: bool
+
+
+class LengthBin(Record):
+    """Questions with answers of similar length: their mean length in characters and their mean score."""
+
+    characters: float
+    mean: float
+    low: float
+    high: float
+    questions: int
+
+
+class CriterionDetails(Record):
+    """One model on one criterion. The gain's fields are None for the baseline itself."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    method: str | None
+    caution: str | None  # what to know before trusting the interval
+    scored: int  # questions with a score
+    mean_if_missing_worst: float | None
+    mean_if_missing_best: float | None
+    distribution: dict[str, int]  # answers by the step of the scale that their score is nearest to
+    length_correlation: float | None  # Spearman's, between answer length and score, over questions
+    lengths: list[LengthBin]
+
+    gain: float | None = None  # the mean paired difference to the baseline
+    gain_low: float | None = None
+    gain_high: float | None = None
+    gain_method: str | None = None
+    gain_caution: str | None = None
+    level: float | None = None  # each gain's own level, at which all of the run's hold together at alpha
+    paired: int | None = None  # questions scored in both
+    verdict: CriterionVerdict | None = None
+    smallest_detectable: float | None = None  # the true gain that `paired` questions show in 80 % of repeats
+    questions_needed: int | None = None  # to show the observed gain as often
+    missing: MissingScores | None = None  # only where scores are missing
+
+
+class SliceScore(Record):
+    """One criterion within a slice: exploratory, so its intervals are not corrected for looking at many."""
+
+    mean: float
+    low: float
+    high: float
+    scored: int
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    paired: int | None = None
+
+
+class Slice(Record):
+    """The questions whose tag has this value. Tags with many values keep the most frequent ones."""
+
+    tag: str
+    value: str
+    questions: int
+    criteria: dict[str, SliceScore]  # without the criteria that have no score here
+
+
+class AnswerLengths(Record):
+    """How long the answers are. Tokens are the model's own, so not comparable across models."""
+
+    characters_mean: float | None
+    characters_median: float | None
+    tokens_mean: float | None
+
+
+class Usage(Record):
+    """Tokens, over all samples and replies, usable or not; None where no row tells. USD by execution.judge.prices."""
+
+    prompt_tokens: int | None
+    answer_tokens: int | None
+    judge_prompt_tokens: int | None
+    judge_reply_tokens: int | None
+    judge_replies: int
+    judge_cost_usd: float | None
+
+
+class WinRateDetails(Record):
+    """Pairwise preferences against the baseline, both orders averaged; 0.5 is a tie. None where no pair is scored."""
+
+    win_rate: float | None
+    low: float | None
+    high: float | None
+    level: float  # each interval's own level, at which those of all models hold together at alpha (Bonferroni)
+    verdict: CriterionVerdict
+    caution: str | None
+    questions: int  # with a pair scored in both orders; the others are no loss and no win
+    consistency: float | None  # the share of pairs with the same outcome in both orders
+    position_bias: float | None  # above 0: being shown first helps
+    incomplete_pairs: int  # pairs that are not scored in both orders
+    statuses: dict[str, int]  # of the comparisons, two for each pair
+    length_controlled: float | None
+    length_controlled_low: float | None
+    length_controlled_high: float | None
+    length_controlled_caution: str | None
+
+
+class JudgeScores(Record):
+    """One judge of a panel on one criterion: its mean over the answers that it scored."""
+
+    mean: float | None
+    scored: int
+
+
+class PanelDetails(Record):
+    """The judges of a panel on one criterion. Agreement is the mean over pairs of judges, each on its shared answers.
+
+    None where no answer was scored by two judges, and for kappa where no pair's scores vary.
+    """
+
+    judges: dict[str, JudgeScores]
+    shared: int  # answers scored by two judges or more
+    spread: float | None  # the mean over them of the highest less the lowest score
+    exact_agreement: float | None  # the share with the same score
+    weighted_kappa: float | None  # Cohen's, with quadratic weights
+
+
+class Details(Record):
+    """Everything about one model."""
+
+    model: str
+    run: RunDetails
+    resolved: ResolvedModel
+    engines: list[dict[str, Any]]  # the side record of generate: which engines made the answers
+    judge_models: list[str]  # as the replies name them; more than one per judge means that an alias moved
+    questions: int
+    samples: int  # answers per question
+    answers: int
+    scored: int  # answers with a score
+    coverage: float
+    coverage_low: float
+    coverage_high: float
+    statuses: dict[str, int]  # of the judgements
+    finish_reasons: dict[str, int]
+    answers_cut: int  # cut by max_tokens, or for the judge
+    verdict: OverallVerdict | None  # None for the baseline
+    criteria: dict[str, CriterionDetails]
+    win_rate: WinRateDetails | None
+    slices: list[Slice]
+    lengths: AnswerLengths
+    usage: Usage
+    panel: dict[str, PanelDetails] | None = Field(default=None, exclude_if=lambda panel: panel is None)  # by criterion
+
+    @property
+    def is_baseline(self) -> bool:
+        """Whether this is the model that the others are compared with."""
+        return self.model == self.run.baseline
+
+
+def read_details(params: Params) -> list[Details]:
+    """Every model's details in the order of params.yaml; raises a UserError where aggregate has not run."""
+    return [read_one(DETAILS_DIRECTORY / f"{model}.json") for model in params.models]
+
+
+def read_one(path: Path) -> Details:
+    """One model's details."""
+    return read_record(path, Details, made_by="aggregate.py")

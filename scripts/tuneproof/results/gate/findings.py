@@ -1,0 +1,56 @@
+"""What the gate finds between this run and another revision's."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.paths import ANSWERS_DIRECTORY, DETAILS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.results.details import read_one
+from tuneproof.results.gate.changes import changed_most
+from tuneproof.results.gate.decision import Findings, compare
+from tuneproof.results.gate.revisions import Revision
+from tuneproof.results.gate.sides import Side, pair, refuse_incomparable
+
+ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"
+
+
+@contextmanager
+def naming(revision: Revision, folder: Path) -> Iterator[None]:
+    """Lets an error in a copy of the revision's files name the revision: the copy is gone when somebody looks."""
+    try:
+        yield
+    except UserError as error:
+        place = error.where.removeprefix(f"{folder}/")
+        if place == error.where:
+            raise
+        raise UserError(f"{revision.where}, {place}", error.found, ANOTHER_VERSION) from None
+
+
+def model_files(model: str) -> list[Path]:
+    """The files of one model that are compared."""
+    rows = [directory / f"{model}.jsonl" for directory in (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY)]
+    return [*rows, DETAILS_DIRECTORY / f"{model}.json"]
+
+
+def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
+    """Compares this run with the one whose files lie in `other`; `new` models have none there."""
+    now, before = (read_one(root / DETAILS_DIRECTORY / f"{models[0]}.json").run for root in (Path(), other))
+    refuse_incomparable(now, before)
+    here, there = Side.read(Path(), models), Side.read(other, models)
+    pairing = pair(here, there)
+    if len(pairing.questions) < now.min_questions:
+        found = f"only {len(pairing.questions)} questions are the same in both runs ({pairing.unpaired} are not)"
+        raise UserError(f"revision {against[:60]}", found, f"decision.min_questions asks for {now.min_questions}")
+    decisions = compare(here, there, pairing, now, max_drop)
+    return Findings(
+        against=against,
+        run=now,
+        max_drop=max_drop,
+        questions=len(pairing.questions),
+        unpaired=pairing.unpaired,
+        new=list(new),
+        gone=[model for model in before.models if model not in now.models],
+        decisions=decisions,
+        changes=changed_most(here, there, pairing),
+    )

@@ -1,0 +1,106 @@
+"""The two runs that the gate compares: what is read of each, whether they measure the same, and what they share."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.files import iterate_rows
+from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
+from tuneproof.records.rows import Answer, Judgement, Question
+from tuneproof.results.details import RunDetails
+from tuneproof.statistics.differences import question_means
+
+Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
+
+
+@dataclass(frozen=True)
+class Side:
+    """One run: its questions by id, and every model's scores and answers."""
+
+    questions: dict[str, Question]
+    scores: dict[str, Scores]
+    answers: dict[str, dict[str, list[str]]]  # model -> question id -> its samples
+
+    @classmethod
+    def read(cls, root: Path, models: Sequence[str]) -> "Side":
+        """Reads a run from a project's folder, or from a folder with copies of its files."""
+        questions = iterate_rows(root / QUESTIONS_FILE, Question, made_by="validate.py")
+        scores: dict[str, Scores] = {}
+        answers: dict[str, dict[str, list[str]]] = {}
+        for model in models:
+            path = root / JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
+            scores[model] = scores_by_criterion(iterate_rows(path, Judgement, made_by=f"judge.py {model}"))
+            texts = answers.setdefault(model, {})
+            for row in iterate_rows(
+                root / ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}"
+            ):
+                texts.setdefault(row.id, []).append(row.answer)
+        return cls({question.id: question for question in questions}, scores, answers)
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """The questions that are the same in both runs, and how many of either are not."""
+
+    questions: list[str]
+    unpaired: int
+
+
+def scores_by_criterion(judgements: Iterable[Judgement]) -> Scores:
+    """The mean score of every question, by criterion."""
+    rows: dict[str, list[tuple[str, float | None]]] = {}
+    for judgement in judgements:
+        for criterion, score in (judgement.scores or {}).items():
+            rows.setdefault(criterion, []).append((judgement.id, score))
+    return {criterion: question_means(scores) for criterion, scores in rows.items()}
+
+
+def refuse_incomparable(now: RunDetails, before: RunDetails) -> None:
+    """Raises a UserError that says why two runs' scores do not measure the same."""
+    reasons = []
+    if now.run != before.run:
+        reasons.append(f"this is a {now.run} run, that a {before.run} one")
+    if (now.judge.backend, now.judge.judges, now.judge.content) != (
+        before.judge.backend, before.judge.judges, before.judge.content,
+    ):  # fmt: skip
+        reasons.append("the judge differs")
+    changed = sorted(
+        name
+        for name in now.judge_settings.keys() | before.judge_settings.keys()
+        if now.judge_settings.get(name) != before.judge_settings.get(name)
+    )
+    if changed:
+        reasons.append(f"the judge's settings differ ({', '.join(changed)})")
+    reasons += rubric_changes(now, before)
+    if reasons:
+        remedy = "judge that revision's answers by today's judge and rubric (judging alone costs no generation)"
+        raise UserError("not comparable", "; ".join(reasons), remedy)
+
+
+def rubric_changes(now: RunDetails, before: RunDetails) -> list[str]:
+    """How the rubrics differ, criterion by criterion."""
+    changes = []
+    for name in [*now.rubric, *(name for name in before.rubric if name not in now.rubric)]:
+        if name not in now.rubric or name not in before.rubric:
+            changes.append(f"the criterion {name} is only in {'this' if name in now.rubric else 'that'} run")
+        elif now.rubric[name].ends != before.rubric[name].ends:
+            changes.append(f"the scale of {name} differs")
+        elif now.rubric[name] != before.rubric[name]:
+            changes.append(f"the wording of {name} differs")
+    return changes
+
+
+def pair(here: Side, there: Side) -> Pairing:
+    """Finds the questions with the same id, instruction and reference in both runs, in this run's order."""
+    same = [
+        key
+        for key, question in here.questions.items()
+        if key in there.questions and content(there.questions[key]) == content(question)
+    ]
+    return Pairing(same, len(here.questions.keys() | there.questions.keys()) - len(same))
+
+
+def content(question: Question) -> tuple[str, str | None]:
+    """What a question asks, whatever its id and tags."""
+    return question.instruction, question.reference

@@ -1,0 +1,100 @@
+"""The gate's findings as text: plain for a terminal or log, Markdown for a pull request."""
+
+from collections.abc import Mapping, Sequence
+
+from tuneproof.results.gate.changes import Change
+from tuneproof.results.gate.decision import ALPHA_SHARE, Decision, Findings
+from tuneproof.results.words import NOTHING, aligned, interval_text, markdown_table, markdown_text, plain_name, run_note
+
+SHOWN_CHARACTERS = 60  # of a question
+OPENINGS = {
+    "no regression": "no regression",
+    "regression": "REGRESSION",
+    "cannot tell": "cannot tell whether this is a regression",
+}
+HEADER = ["model", "criterion", "change", "paired", "outcome"]
+CHANGES_HEADER = ["model", "question", "scores", "same words", "instruction"]
+
+
+def gate_text(findings: Findings, markdown: bool) -> str:
+    """The whole comparison."""
+    rows = [decision_row(decision) for decision in findings.decisions]
+    changes = [change_row(change) for change in findings.changes]
+    opening = f"Gate: {OPENINGS[findings.outcome]}, against {plain_name(findings.against)}."
+    notes = [how_to_read(findings), *models_notes(findings), *lost_notes(findings.decisions), run_note(findings.run)]
+    notes = [note for note in notes if note]
+    if markdown:
+        opening, notes = f"**{markdown_text(opening)}**", [f"- {markdown_text(note)}" for note in notes]
+    table = markdown_table if markdown else aligned
+    lines = [opening, "", *table(HEADER, rows), "", *notes]
+    if changes:
+        lines += ["", "The answers that changed most:", "", *table(CHANGES_HEADER, changes)]
+    return "\n".join(lines)
+
+
+def decision_row(decision: Decision) -> list[str]:
+    """One model on one criterion."""
+    difference = decision.difference
+    names = [plain_name(decision.model), plain_name(decision.criterion)]
+    if not decision.changed:
+        return [*names, "nothing changed", NOTHING, decision.outcome]
+    if difference is None:
+        return [*names, NOTHING, "0", decision.outcome]
+    interval = difference.interval
+    change = interval_text(interval.mean, interval.low, interval.high, signed=True)
+    return [*names, change, str(difference.questions), decision.outcome]
+
+
+def how_to_read(findings: Findings) -> str:
+    """The rule and what was compared."""
+    confidence = f"{100 * (1 - findings.run.alpha * ALPHA_SHARE):.4g}%"
+    drop, left_out = f"{findings.max_drop:g}", findings.unpaired
+    others = f" ({left_out} others are new, gone or changed)" if left_out else ""
+    return (
+        f"A change is this run less the other, over {findings.questions} questions that are the same in both{others}. "
+        f"No regression: the interval lies above -{drop} (gate.max_drop). Regression: it lies below 0, and the change "
+        f"below -{drop}. All intervals hold together at {confidence}."
+    )
+
+
+def models_notes(findings: Findings) -> list[str]:
+    """Which models are in one of the two runs only."""
+    against = plain_name(findings.against)
+    new, gone = (", ".join(plain_name(model) for model in models) for models in (findings.new, findings.gone))
+    return [
+        *([f"Not compared: {new} (not in {against})."] if new else []),
+        *([f"No longer here: {gone} (in {against})."] if gone else []),
+    ]
+
+
+def lost_notes(decisions: Sequence[Decision]) -> list[str]:
+    """A warning for scores that the other run has and this one lacks: what is not scored cannot drop."""
+    return [
+        f"Warning: {decision.lost} questions had a score for {plain_name(decision.criterion)} there and have none here "
+        f"({plain_name(decision.model)})."
+        for decision in decisions
+        if decision.lost
+    ]
+
+
+def change_row(change: Change) -> list[str]:
+    """One answer that changed."""
+    instruction = " ".join(change.question.instruction.split())
+    return [
+        plain_name(change.model),
+        plain_name(change.question.id),
+        scores_text(change.before, change.now),
+        f"{change.likeness:.0%}",
+        "".join(one if one.isprintable() else "?" for one in instruction[:SHOWN_CHARACTERS]),
+    ]
+
+
+def scores_text(before: Mapping[str, float], now: Mapping[str, float]) -> str:
+    """Scores before and after: `accuracy 3 to 1, style 2 to 2`."""
+    names = [*before, *(name for name in now if name not in before)]
+    return ", ".join(f"{plain_name(name)} {score_text(before, name)} to {score_text(now, name)}" for name in names)
+
+
+def score_text(scores: Mapping[str, float], name: str) -> str:
+    """One score, `-` where there is none."""
+    return f"{scores[name]:.3g}" if name in scores else NOTHING

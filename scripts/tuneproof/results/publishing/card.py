@@ -1,0 +1,155 @@
+"""The card of a published dataset: enough to trust its numbers, or to doubt them for good reasons."""
+
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from tuneproof.common.files import file_sha256
+from tuneproof.common.places import project_root
+from tuneproof.results.details import Details
+from tuneproof.results.publishing.rows import COLUMNS, SPLIT
+from tuneproof.results.words import (
+    family_note,
+    gain_text,
+    markdown_row,
+    markdown_text,
+    mean_text,
+    model_sentence,
+    share_text,
+)
+from tuneproof.settings.params import Params
+
+GIT_TIMEOUT_SECONDS = 30
+
+
+def card_text(dataset: str, details: Details, params: Params) -> str:
+    """The card in Markdown with the Hub's front matter; without dates, so that an unchanged run gives the same text."""
+    name, source = shown_id(details.resolved.id), details.run.source
+    sections = [
+        front_matter(name),
+        f"# Answers of {markdown_text(name)}, judged",
+        f"{details.answers} answers of {place(details.resolved.id, details.resolved.sha)} to the {details.questions} "
+        f"questions of {place(source.id, source.sha)}, each scored by an LLM judge against the rubric below. "
+        "Made with Tuneproof.",
+        "## Scores",
+        markdown_text(model_sentence(details)),
+        scores_table(details),
+        f"Coverage {share_text(details.coverage)} is the share of answers that got a score. An answer without one is "
+        "null here and left out of means. " + markdown_text(family_note(details.run)),
+        "## Rubric",
+        rubric(details),
+        "## How it was made",
+        made_of(details, params),
+        "## Columns",
+        columns(details.criteria),
+        "## Licence",
+        f"Questions and references come from {place(source.id, None)}, answers from {place(details.resolved.id, None)} "
+        "and analyses from the judge. Each keeps the terms of its source; look there before you use them for more "
+        "than reading and checking.",
+        "## Reproduce",
+        reproduce(dataset),
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def revision_text() -> str:
+    """Which code and data made the dataset: the Git commit and the hash of dvc.lock, where there are such."""
+    lock = project_root() / "dvc.lock"
+    data = f"; `dvc.lock` {file_sha256(lock)[:12]}" if lock.is_file() else ""
+    return f"Project at Git commit `{git_revision()}`{data}."
+
+
+def git_revision() -> str:
+    """The commit of the project, marked where the work tree differs from it."""
+    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(
+            command, cwd=project_root(), capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return done.stdout.strip()
+
+
+def shown_id(identity: str) -> str:
+    """A repository's id, or of a local path only its last part: where it lay on a disk is nobody's business."""
+    local = identity.startswith((".", "/", "~")) or identity.count("/") > 1 or (project_root() / identity).exists()
+    return Path(identity).name if local else identity
+
+
+def place(identity: str, sha: str | None) -> str:
+    """An id, with its commit where it has one."""
+    name = f"`{markdown_text(shown_id(identity))}`"
+    return f"{name} at commit `{sha}`" if sha else name
+
+
+def front_matter(name: str) -> str:
+    """What the Hub reads: where the rows are, and what kind of data they are."""
+    fields = {
+        "pretty_name": f"Answers of {name}, judged",
+        "license": "other",
+        "license_name": "see-sources",
+        "tags": ["evaluation", "llm-as-a-judge", "tuneproof"],
+        "configs": [{"config_name": "default", "data_files": [{"split": SPLIT, "path": f"data/{SPLIT}-*"}]}],
+    }
+    return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---"
+
+
+def scores_table(details: Details) -> str:
+    """Mean with interval per criterion and, but for the baseline, the gain with its interval and verdict."""
+    header = ["criterion", "scale", "mean"]
+    if not details.is_baseline:
+        header += [f"gain over {details.run.baseline}", "verdict"]
+    rows = []
+    for name, criterion in details.criteria.items():
+        lowest, highest = details.run.rubric[name].ends
+        row = [name, f"{lowest:g} to {highest:g}", mean_text(criterion)]
+        rows.append(row if details.is_baseline else [*row, gain_text(criterion), criterion.verdict or ""])
+    return "\n".join([markdown_row(header), markdown_row(["---"] * len(header)), *map(markdown_row, rows)])
+
+
+def rubric(details: Details) -> str:
+    """Every criterion with every step of its scale."""
+    parts = []
+    for name, criterion in details.run.rubric.items():
+        steps = "\n".join(f"- {step}: {markdown_text(meaning)}" for step, meaning in criterion.scale.items())
+        parts.append(f"**{name}**: {markdown_text(criterion.question)}\n\n{steps}")
+    return "\n\n".join(parts)
+
+
+def made_of(details: Details, params: Params) -> str:
+    """Ids, commits and settings that determine the answers and their scores."""
+    model, source, judge = details.resolved, details.run.source, details.run.judge
+    split = f", split `{params.questions.split}`" if source.sha else ""
+    judges = ", ".join(f"`{markdown_text(each['model'])}`" for each in judge.judges)
+    named = [f"`{markdown_text(name)}`" for name in details.judge_models]
+    lines = [
+        f"Model: {place(model.id, model.sha)}, content `{model.content[:12]}`",
+        f"Adapter: {place(model.adapter.id, model.adapter.sha)}" if model.adapter else "",
+        f"Fallback: {markdown_text(model.fallback_reason)}" if model.fallback_reason else "",
+        f"Questions: {place(source.id, source.sha)}{split}, content `{source.content[:12]}`",
+        f"Fallback for the questions: {markdown_text(source.fallback_reason)}" if source.fallback_reason else "",
+        f"Asked as `{model.prompt}` with engine `{model.engine}`",
+        "Sampling: " + ", ".join(f"{name} {value}" for name, value in params.generation(model.model).sampling),
+        f"Judge: {judges}, temperature {params.judge.temperature:g}, {params.judge.samples} replies per answer",
+        f"The judge's replies name their model as {', '.join(named)}" if named else "",
+    ]
+    return "\n".join(f"- {line}" for line in lines if line)
+
+
+def columns(criteria: Iterable[str]) -> str:
+    """What each column holds."""
+    known = COLUMNS | dict.fromkeys(criteria, "the score, or null")
+    return "\n".join(["| column | holds |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in known.items())])
+
+
+def reproduce(dataset: str) -> str:
+    """How to load the rows, and how to make them again."""
+    load = f'load_dataset("{dataset}", split="{SPLIT}")'
+    return (
+        f"```python\nfrom datasets import load_dataset\n\nrows = {load}\n```\n\n"
+        "With the project at the commit below: `dvc repro` (the commits of models and data are pinned in "
+        "`data/pins.json`)."
+    )

@@ -1,0 +1,109 @@
+"""The rows of a published dataset: everything that the stages know of an answer, typed so that anyone can load it."""
+
+import io
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.rows import Answer, Judgement, Question
+
+SPLIT = "test"
+ROWS_PER_FILE = 5_000  # a cut upload goes on with the file that it was cut in
+# `answers` and `evaluation` are what the datasets of the LLM Engineer's Handbook call these columns.
+COLUMNS = {
+    "id": "the question's id",
+    "sample": "which of several answers to the question",
+    "instruction": "the question",
+    "reference": "the reference answer",
+    "tags": "the question's tags, as JSON",
+    "prompt": "what the model was given",
+    "answers": "the model's answer",
+    "finish_reason": "`stop`, `length` (cut at the limit) or `error`",
+    "error": "why there is no answer",
+    "prompt_tokens": "length of the prompt",
+    "answer_tokens": "length of the answer",
+    "status": "`ok`, `refused`, `truncated`, `unreadable` (of the judge's reply) or `no_answer`",
+    "answer_cut": "whether the judge saw only the start of a very long answer",
+    "evaluation": "the judge's analysis and score by criterion, as JSON; null unless the status is `ok`",
+    "replies": "every reply of the judge, as JSON",
+    "key": "the hash of everything that determines the answer",
+}
+WHOLE_NUMBERS = ("sample", "prompt_tokens", "answer_tokens")
+
+Row = dict[str, Any]
+
+
+def result_rows(
+    questions: Iterable[Question],
+    answers: Sequence[Answer],
+    judgements: Iterable[Judgement],
+    criteria: Iterable[str],
+    where: str,
+) -> list[Row]:
+    """One row per answer, with one column per criterion: its score, or null where there is none.
+
+    Raises a UserError when the files do not belong together, or a criterion is called like a column.
+    """
+    names = list(criteria)
+    for name in set(names) & set(COLUMNS):
+        remedy = "rename the criterion in params.yaml"
+        raise UserError(where, f"the criterion {name} is called like a column of the dataset", remedy)
+    by_id = {question.id: question for question in questions}
+    judged = {(judgement.id, judgement.sample): judgement for judgement in judgements}
+    if {answer.id for answer in answers} - set(by_id) or {(answer.id, answer.sample) for answer in answers} != set(
+        judged
+    ):
+        raise UserError(where, "its answers, judgements and questions do not belong together", "run `dvc repro` first")
+    return [_row(by_id[answer.id], answer, judged[answer.id, answer.sample], names) for answer in answers]
+
+
+def parquet_files(rows: Sequence[Row], criteria: Iterable[str]) -> dict[str, bytes]:
+    """The rows as parquet files by their path in the repository, with the types that `load_dataset` gives back."""
+    from datasets import Dataset, Features, Value, disable_progress_bars
+
+    disable_progress_bars()  # this takes milliseconds
+    types = dict.fromkeys(COLUMNS, "string") | dict.fromkeys(WHOLE_NUMBERS, "int64") | {"answer_cut": "bool"}
+    for name in criteria:
+        types[name] = "int64" if all(_is_whole(row[name]) for row in rows) else "float64"
+    features = Features({name: Value(kind) for name, kind in types.items()})
+    starts = range(0, max(len(rows), 1), ROWS_PER_FILE)
+    files = {}
+    for number, start in enumerate(starts):
+        buffer = io.BytesIO()
+        part = rows[start : start + ROWS_PER_FILE]
+        Dataset.from_dict({name: [row[name] for row in part] for name in types}, features).to_parquet(buffer)
+        files[f"data/{SPLIT}-{number:05d}-of-{len(starts):05d}.parquet"] = buffer.getvalue()
+    return files
+
+
+def _row(question: Question, answer: Answer, judgement: Judgement, criteria: list[str]) -> Row:
+    scores, analyses = judgement.scores or {}, judgement.analyses or {}
+    evaluation = {name: {"analysis": analyses.get(name), "score": score} for name, score in scores.items()}
+    return {
+        "id": question.id,
+        "sample": answer.sample,
+        "instruction": question.instruction,
+        "reference": question.reference,
+        "tags": _json(question.tags),
+        "prompt": answer.prompt,
+        "answers": answer.answer,
+        "finish_reason": answer.finish_reason,
+        "error": answer.error,
+        "prompt_tokens": answer.prompt_tokens,
+        "answer_tokens": answer.answer_tokens,
+        "status": judgement.status,
+        "answer_cut": judgement.answer_cut,
+        "evaluation": _json(evaluation) if judgement.scores is not None else None,
+        "replies": _json([reply.model_dump() for reply in judgement.replies]),
+        "key": answer.key,
+        **{name: scores.get(name) for name in criteria},
+    }
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def _is_whole(score: float | None) -> bool:
+    return score is None or float(score).is_integer()

@@ -1,0 +1,218 @@
+"""What the report's answer browser shows: questions with every model's answers, scores and analyses, within a size.
+
+The texts come from datasets, models and judges, so they are data to a page and never markup or code.
+"""
+
+import json
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from tuneproof.records.files import iterate_rows
+from tuneproof.records.paths import ANSWERS_DIRECTORY, COMPARISONS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply
+from tuneproof.results.details import Details
+
+DATA_BYTES = 13_000_000  # the page has a cap of 15 MB; the rest is style, script and charts
+BYTES_PER_ANSWER = 1_600  # with less room for an answer and its analyses, questions are left out: 2,000 x 4 still fit
+LONGEST_TEXTS = (100_000, 50_000, 20_000, 10_000, 6_000, 4_000, 3_000, 2_000, 1_500, 1_000, 700, 500, 300)
+
+# Control characters, embeddings and overrides of text direction, invisible fillers, lone surrogates and tags.
+# Left alone: tab, newline, and the joiners and direction marks that scripts and emoji need.
+INVISIBLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+SCRIPT_ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
+
+MADE_BY: dict[type, str] = {Answer: "generate.py", Judgement: "judge.py", Comparison: "compare.py"}
+
+AnyRow = TypeVar("AnyRow", Answer, Judgement, Comparison)
+Scores = dict[str, int | float] | None  # of one answer
+
+
+@dataclass(frozen=True)
+class Browser:
+    """The browser's data as JSON that may stand in a script element, and what of the run is in it."""
+
+    json: str
+    questions: int
+    of_questions: int
+    longest_text: int | None  # characters of a text that are shown; None where none is cut
+
+
+def visible(text: str) -> str:
+    """A text in which no character is invisible or turns the direction of what follows: `⟨U+202E⟩`."""
+    return INVISIBLE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.replace("\r\n", "\n"))
+
+
+def script_json(value: Any) -> str:
+    """JSON that can neither end the script element it stands in nor start anything in it."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(SCRIPT_ESCAPES)
+
+
+def answer_browser(models: Sequence[Details], questions: Sequence[Question], most_bytes: int = DATA_BYTES) -> Browser:
+    """Everything to read, the questions on which the models differ most first; cut and left out as the size demands."""
+    answers_per_question = sum(details.samples for details in models)
+    room = max(most_bytes // (BYTES_PER_ANSWER * max(answers_per_question, 1)), 1)
+    kept = {question.id for question in questions}
+    if len(questions) > room:
+        kept = set(most_disputed(models, room))
+    rows = question_rows(models, questions, kept)
+    head = {
+        "models": [details.model for details in models],
+        "baseline": models[0].run.baseline,
+        "criteria": [
+            {"name": name, "steps": [float(step) for step in criterion.scale]}
+            for name, criterion in models[0].run.rubric.items()
+        ],
+    }
+    return fitted(head, rows, len(questions), most_bytes)
+
+
+def fitted(head: Mapping[str, Any], rows: list[dict[str, Any]], of_questions: int, most_bytes: int) -> Browser:
+    """The data within its size: long texts are cut first, then the least disputed questions are left out."""
+    while True:
+        for longest in (None, *LONGEST_TEXTS):
+            text = script_json({**head, "questions": [shortened(row, longest) for row in rows] if longest else rows})
+            if len(text.encode()) <= most_bytes or len(rows) < 2:
+                return Browser(text, len(rows), of_questions, longest)
+        rows = rows[: len(rows) // 2]
+
+
+def shortened(value: Any, longest: int) -> Any:
+    """The same with every longer text as a pair: its beginning, and how many characters are missing."""
+    if isinstance(value, str):
+        return value if len(value) <= longest else [value[:longest], len(value) - longest]
+    if isinstance(value, list):
+        return [shortened(item, longest) for item in value]
+    if isinstance(value, dict):
+        return {key: item if key == "id" else shortened(item, longest) for key, item in value.items()}
+    return value
+
+
+def most_disputed(models: Sequence[Details], count: int) -> list[str]:
+    """The ids of the questions whose scores differ most between the models."""
+    scores: dict[str, list[list[Scores]]] = {}
+    for place, details in enumerate(models):
+        path = JUDGEMENTS_DIRECTORY / f"{details.model}.jsonl"
+        for judgement in iterate_rows(path, Judgement, made_by=f"judge.py {details.model}"):
+            scores.setdefault(judgement.id, [[] for _ in models])[place].append(judgement.scores)
+    disputes = {question: sum(spreads(models[0], by_model)) for question, by_model in scores.items()}
+    return sorted(disputes, key=lambda question: -disputes[question])[:count]
+
+
+def spreads(details: Details, scores: Sequence[Sequence[Scores]]) -> list[float]:
+    """Per criterion how far apart the models' scores of one question are, as a share of the scale."""
+    found = []
+    for name, criterion in details.run.rubric.items():
+        means = [mean for mean in (question_mean(of_model, name) for of_model in scores) if mean is not None]
+        lowest, highest = criterion.ends
+        found.append(round((max(means) - min(means)) / (highest - lowest), 4) if means else 0.0)
+    return found
+
+
+def question_mean(samples: Iterable[Scores], criterion: str) -> float | None:
+    """The mean score of one question's samples."""
+    scores = [scores[criterion] for scores in samples if scores is not None]
+    return sum(scores) / len(scores) if scores else None
+
+
+def question_rows(models: Sequence[Details], questions: Sequence[Question], kept: set[str]) -> list[dict[str, Any]]:
+    """The kept questions with all that belongs to them, the most disputed first."""
+    names = [details.model for details in models]
+    answers = [by_question(ANSWERS_DIRECTORY, name, Answer, kept) for name in names]
+    judgements = [by_question(JUDGEMENTS_DIRECTORY, name, Judgement, kept) for name in names]
+    comparisons = [by_question(COMPARISONS_DIRECTORY, name, Comparison, kept) for name in names]
+    criteria = list(models[0].run.rubric)
+    rows = []
+    for number, question in enumerate(questions, start=1):
+        if question.id not in kept:
+            continue
+        judged = [rows_of_model.get(question.id, []) for rows_of_model in judgements]
+        rows.append(
+            {
+                "id": visible(question.id),
+                "number": number,
+                "instruction": visible(question.instruction),
+                "reference": None if question.reference is None else visible(question.reference),
+                "tags": [[visible(name), visible(value)] for name, value in question.tags.items()],
+                "spreads": spreads(models[0], [[row.scores for row in of_model] for of_model in judged]),
+                "answers": [
+                    answer_rows(of_model.get(question.id, []), judgements_of_model, criteria)
+                    for of_model, judgements_of_model in zip(answers, judged, strict=True)
+                ],
+                "pairs": [[pair_row(row) for row in of_model.get(question.id, [])] for of_model in comparisons],
+            }
+        )
+    return sorted(rows, key=lambda row: (-sum(row["spreads"]), row["number"]))
+
+
+def by_question(directory: Path, model: str, kind: type[AnyRow], kept: Container[str]) -> dict[str, list[AnyRow]]:
+    """A model's rows of the kept questions. A run without comparisons may have no file of them."""
+    path, found = directory / f"{model}.jsonl", dict[str, list[AnyRow]]()
+    if kind is Comparison and not path.is_file():
+        return found
+    for row in iterate_rows(path, kind, made_by=f"{MADE_BY[kind]} {model}"):
+        if row.id in kept:
+            found.setdefault(row.id, []).append(row)
+    return found
+
+
+def answer_rows(
+    answers: Sequence[Answer], judgements: Sequence[Judgement], criteria: Sequence[str]
+) -> list[dict[str, Any]]:
+    """One model's answers to one question, a row per sample."""
+    judged = {judgement.sample: judgement for judgement in judgements}
+    return [answer_row(answer, judged.get(answer.sample), criteria) for answer in answers]
+
+
+def answer_row(answer: Answer, judgement: Judgement | None, criteria: Sequence[str]) -> dict[str, Any]:
+    """One answer with its scores, what each judge wrote, and why there is no score where there is none."""
+    usable = [reply for reply in judgement.replies if reply.scores is not None] if judgement else []
+    row: dict[str, Any] = {
+        "text": visible(answer.answer),
+        "characters": len(answer.answer),
+        "finish": answer.finish_reason,
+        "status": judgement.status if judgement else "not judged",
+        "cut": bool(judgement and judgement.answer_cut),
+        "scores": in_order(judgement.scores if judgement else None, criteria),
+    }
+    if judgement is None or judgement.status != "ok":
+        row["why"] = reasons(answer, judgement.replies if judgement else [])
+        return row
+    row["judges"] = [
+        {
+            "name": visible(reply.judge),
+            "scores": in_order(reply.scores, criteria),
+            "analyses": [visible((reply.analyses or {}).get(name, "")) for name in criteria],
+        }
+        for reply in usable
+    ]
+    return row
+
+
+def in_order(scores: Mapping[str, float] | None, criteria: Sequence[str]) -> list[float] | None:
+    """The scores in the order of the criteria."""
+    return None if scores is None else [scores[name] for name in criteria]
+
+
+def reasons(answer: Answer, replies: Sequence[Reply]) -> list[str]:
+    """Why an answer has no score: what went wrong in making it, or the judge's last words."""
+    last = replies[-1:]
+    said = [answer.error, *(reply.error for reply in last), *(reply.reply for reply in last)]
+    return [visible(text) for text in said if text]
+
+
+def pair_row(comparison: Comparison) -> dict[str, Any]:
+    """The preference in one order, with what every judge wrote, or the last one's words where there is none."""
+    said = [text for reply in comparison.replies for text in (reply.analyses or {}).values() if text]
+    unusable = [text for reply in comparison.replies[-1:] for text in (reply.error, reply.reply) if text]
+    return {
+        "sample": comparison.sample,
+        "order": comparison.order,
+        "status": comparison.status,
+        "preference": comparison.preference,
+        "text": visible("\n\n".join(said if comparison.status == "ok" else unusable)),
+    }

@@ -1,0 +1,196 @@
+"""The report's page: what its template is given."""
+
+import base64
+import hashlib
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from tuneproof.records.paths import ANSWERS_DIRECTORY
+from tuneproof.results import words
+from tuneproof.results.details import Details
+from tuneproof.results.report.browser import Browser, visible
+from tuneproof.settings.generation import Sampling
+from tuneproof.settings.params import Params
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+OPENINGS = {  # in the order in which a reader wants them
+    "better": "{names} {be} better than {baseline}",
+    "worse": "{names} {be} worse than {baseline}",
+    "mixed": "{names} {be} better than {baseline} in one respect and worse in another",
+    "undecided": "{names} {be} not shown to differ from {baseline}",
+    "too few": "{names}: too few questions to compare with {baseline}",
+}
+
+
+MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
+
+
+LONGEST_NAME = 200
+
+
+NOT_KNOWN = "\N{EN DASH}"
+
+
+NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
+
+
+def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
+    """The whole page. Its style and its script are named by their hashes, so that no other ones can run."""
+    templates = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        finalize=shown,
+    )
+    templates.filters |= {"minus": minus, "short": short, "quoted": quoted}
+    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    return templates.get_template("report.html").render(
+        models=models,
+        compared=[details for details in models if not details.is_baseline],
+        run=models[0].run,
+        params=params,
+        generation={model: params.generation(model) for model in params.models},
+        headline=headline(models),
+        confidence=confidence(models),
+        left_out=left_out(browser),
+        browser=browser,
+        data=Markup(browser.json),  # noqa: S704 (escaped for a script element by script_json)
+        style=Markup(style),  # noqa: S704 (a file of the project)
+        script=Markup(script),  # noqa: S704 (a file of the project)
+        style_hash=content_security_hash(style),
+        script_hash=content_security_hash(script),
+        words=words,
+        position=position,
+        gain_limit=gain_limit,
+        judge_models=sorted({name for details in models for name in details.judge_models}),
+        statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
+        opening=opening,
+        undecided_note=undecided_note,
+        sampling_text=sampling_text,
+    )
+
+
+def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> str:
+    """How answers were sampled; a setting that a served model does not know was not sent."""
+    not_sent = {name for engine in engines for name in engine.get("not_sent") or ()}
+    names = ("temperature", "top_p", "min_p")
+    return ", ".join(f"{name} {'not sent' if name in not_sent else getattr(sampling, name)}" for name in names)
+
+
+def shown(value: object) -> object:
+    """A value as the page prints it: nothing invisible in a text, a dash for what is not known."""
+    if value is None:
+        return NOT_KNOWN
+    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def short(text: str) -> str:
+    """A name or reason from outside, in one line of a bearable length."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
+
+
+def quoted(text: str) -> str:
+    """A text whose ends and line breaks can be seen."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def minus(numbers: str) -> str:
+    """Numbers with real minus signs, and a dash where there is none."""
+    return NOT_KNOWN if numbers == words.NOTHING else numbers.replace("-", "\N{MINUS SIGN}")
+
+
+def content_security_hash(text: str) -> str:
+    """The hash by which a Content-Security-Policy allows one inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def headline(models: Sequence[Details]) -> str:
+    """All verdicts in one sentence."""
+    parts = []
+    for verdict in OPENINGS:
+        names = [details.model for details in models if details.verdict == verdict]
+        if names:
+            parts.append(opening(verdict, names, models[0].run.baseline))
+    return "; ".join(parts) or f"{models[0].run.baseline} stands alone: there is no model to compare it with"
+
+
+def opening(verdict: str, names: Sequence[str], baseline: str) -> str:
+    """The verdict on models that share it."""
+    subject = listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
+    return OPENINGS[verdict].format(names=subject, be="is" if len(names) == 1 else "are", baseline=baseline)
+
+
+def confidence(models: Sequence[Details]) -> str:
+    """How sure the verdicts are, for someone who has read nothing else."""
+    run = models[0].run
+    if all(details.verdict in ("too few", None) for details in models):
+        return f"A verdict needs {run.min_questions} questions that are scored in both; until then none is given."
+    if all(details.verdict in ("too few", "undecided", None) for details in models):
+        return (
+            "Not shown is not the same as equal: these questions do not tell them apart "
+            f"at {1 - run.alpha:.0%} confidence, over all models and criteria together."
+        )
+    return (
+        f"How sure: at {1 - run.alpha:.0%} confidence, over all models and criteria together. If no model truly "
+        f"differed from {run.baseline}, at most {run.alpha:.0%} of such runs would call any of them better or worse."
+    )
+
+
+def undecided_note(details: Details) -> str:
+    """What so many questions could have shown on the criteria that stayed undecided; empty where none did."""
+    open_ones = {
+        name: one
+        for name, one in details.criteria.items()
+        if one.verdict == "undecided" and one.smallest_detectable is not None
+    }
+    if not open_ones:
+        return ""
+    paired = max(one.paired or 0 for one in open_ones.values())
+    sizes = listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in open_ones.items()])
+    note = f"With {paired:,} questions, a true difference under {sizes} often goes unseen."
+    needed = [f"{one.questions_needed:,} ({name})" for name, one in open_ones.items() if one.questions_needed]
+    return f"{note} To show the observed one takes about {listed(needed)} questions." if needed else note
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+
+
+def left_out(browser: Browser) -> str:
+    """What the page does not hold, and where it stands whole; empty where nothing is missing."""
+    parts = []
+    if browser.questions < browser.of_questions:
+        parts.append(
+            f"the page holds the {browser.questions:,} of {browser.of_questions:,} questions on which the models "
+            "differ most"
+        )
+    if browser.longest_text:
+        parts.append(f"texts are cut after {browser.longest_text:,} characters")
+    where = f"everything stands whole in {ANSWERS_DIRECTORY.parent}/ (answers, judgements, comparisons)"
+    return f"To stay under 15 MB, {' and '.join(parts)}; {where}." if parts else ""
+
+
+def position(value: float, low: float, high: float) -> str:
+    """Where a value lies on an axis, in per cent of its length; what lies outside is put at its end."""
+    return f"{100 * min(max((value - low) / (high - low), 0), 1):.2f}%"
+
+
+def gain_limit(models: Sequence[Details], criterion: str) -> float:
+    """Where the axis of gains ends on both sides: a round number just beyond every interval."""
+    found = [details.criteria[criterion] for details in models]
+    limits = [abs(limit) for one in found for limit in (one.gain_low, one.gain_high) if limit is not None]
+    largest = max(limits, default=0) or 1
+    power = 10.0 ** math.floor(math.log10(largest))
+    return next(step * power for step in NICE_STEPS if step * power >= largest)

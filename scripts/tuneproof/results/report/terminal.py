@@ -1,0 +1,65 @@
+"""Prints the comparison of the last run: a table on a terminal, plain aligned text in a pipe.
+
+Reads   params.yaml, data/details/
+Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal   (or: make compare)
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from tuneproof.common.errors import run
+from tuneproof.results.details import Details, read_details
+from tuneproof.results.words import VERDICT_WORDS, aligned, family_note, model_sentence, run_note, table
+from tuneproof.settings.reading import load_params
+
+STYLES = {VERDICT_WORDS["better"]: "bold green", VERDICT_WORDS["worse"]: "bold red"}
+
+
+def main() -> None:
+    """Reads every model's details and prints them."""
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    models = read_details(load_params())
+    if sys.stdout.isatty():
+        print_rich(models)
+    else:
+        print(plain_text(models))
+
+
+def plain_text(models: Sequence[Details]) -> str:
+    """The comparison as aligned columns."""
+    return "\n".join([*aligned(*table(models)), "", *notes(models)])
+
+
+def print_rich(models: Sequence[Details]) -> None:
+    """The comparison as a table that fits the terminal, a model's name said once."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    header, rows = table(models)
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in header:
+        shown.add_column(Text(name), overflow="fold")
+    above = ""
+    for row in rows:
+        first = Text(row[0] if row[0] != above else "", style="bold")
+        if above and row[0] != above:
+            shown.add_section()
+        above = row[0]
+        shown.add_row(first, *map(Text, row[1:-1]), Text(row[-1], style=STYLES.get(row[-1], "")))
+    console = Console(highlight=False)
+    console.print(shown)
+    for note in notes(models):
+        console.print(Text(note))
+
+
+def notes(models: Sequence[Details]) -> list[str]:
+    """What kind of run this is, a sentence per model, and how to read the intervals."""
+    shared = models[0].run
+    return [*filter(None, [run_note(shared)]), *map(model_sentence, models), family_note(shared)]
+
+
+if __name__ == "__main__":
+    run(main)

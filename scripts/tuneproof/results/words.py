@@ -1,0 +1,212 @@
+"""A run's results in words: shared by the terminal, the pull request's table, the report and the gate."""
+
+import math
+from collections.abc import Sequence
+
+from tuneproof.results.details import CriterionDetails, Details, PanelDetails, RunDetails, WinRateDetails
+
+RUN_NOTES = {
+    "real": "",
+    "dummy": "Rehearsal: only the first questions were asked, so this shows that the pipeline runs and nothing more.",
+    "embedded": (
+        "Demonstration: small models and a small judge on demonstration questions; "
+        "this shows the pipeline, not any model's ability."
+    ),
+}
+VERDICT_WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "mixed": "better on some criteria, worse on others",
+    "undecided": "no clear difference",
+    "too few": "too few questions to decide",
+}
+NOTHING = "-"
+LONGEST_NAME = 40
+
+
+def run_note(run: RunDetails) -> str:
+    """What a reader must know of a rehearsal or demonstration first; empty for a real run."""
+    return RUN_NOTES[run.run]
+
+
+def mean_text(criterion: CriterionDetails) -> str:
+    """A mean with its interval: `2.27 [2.10, 2.44]`."""
+    return interval_text(criterion.mean, criterion.low, criterion.high)
+
+
+def gain_text(criterion: CriterionDetails) -> str:
+    """A gain with its interval: `+0.21 [+0.05, +0.37]`."""
+    return interval_text(criterion.gain, criterion.gain_low, criterion.gain_high, signed=True)
+
+
+def interval_text(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
+    """A number with its limits. A gain's limits get as many decimals as they need not to be shown as 0."""
+    if value is None or low is None or high is None:
+        return NOTHING
+    decimals = shown_decimals(low, high) if signed else 2
+    sign = "+" if signed else ""
+    return f"{value:{sign}.{decimals}f} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+
+
+def win_rate_text(rate: WinRateDetails) -> str:
+    """A win rate with its interval: `56% [48%, 64%]`."""
+    if rate.win_rate is None or rate.low is None or rate.high is None:
+        return NOTHING
+    digits = shown_decimals(rate.low - 0.5, rate.high - 0.5) - 2  # of per cent, so that no limit is rounded to one half
+    return f"{rate.win_rate:.{digits}%} [{rate.low:.{digits}%}, {rate.high:.{digits}%}]"
+
+
+def share_text(share: float) -> str:
+    """A share in per cent; only what is complete reads 100%."""
+    return "100%" if share == 1 else f"{min(share, 0.999):.1%}"
+
+
+def plain_name(name: str) -> str:
+    """A name as one short line: files of another revision may hold names that params.yaml would refuse."""
+    return "".join(character if character.isprintable() else "?" for character in name[:LONGEST_NAME])
+
+
+def model_sentence(details: Details) -> str:
+    """The verdict on one model in one sentence (two where missing scores could change it)."""
+    run, subject, baseline = details.run, plain_name(details.model), plain_name(details.run.baseline)
+    if details.verdict is None:
+        means = ", ".join(f"{plain_name(name)} {mean_text(criterion)}" for name, criterion in details.criteria.items())
+        return f"{subject} is the baseline: {means}."
+    if details.verdict == "too few":
+        paired = min(criterion.paired or 0 for criterion in details.criteria.values())
+        return (
+            f"{subject}: too few questions to decide whether it is better than {baseline} "
+            f"({paired} scored in both, {run.min_questions} needed)."
+        )
+    opening = {
+        "better": f"{subject} is better than {baseline}",
+        "worse": f"{subject} is worse than {baseline}",
+        "mixed": f"{subject} is better than {baseline} in one respect and worse in another",
+        "undecided": f"{subject} was not shown to differ from {baseline}",
+    }[details.verdict]
+    facts = "; ".join(criterion_clause(name, criterion) for name, criterion in details.criteria.items())
+    return f"{opening}: {facts}.{missing_clause(details)}"
+
+
+def criterion_clause(name: str, criterion: CriterionDetails) -> str:
+    """What was found on one criterion, and what could have been where nothing was."""
+    found = f"{plain_name(name)} {gain_text(criterion)}"
+    if criterion.verdict != "undecided":
+        return f"{found}, {criterion.verdict}"
+    detectable = criterion.smallest_detectable
+    if detectable is None:
+        return f"{found}, undecided"
+    return (
+        f"{found}, undecided (with {criterion.paired} questions a difference under {detectable:.2f} often goes unseen)"
+    )
+
+
+def missing_clause(details: Details) -> str:
+    """A warning, with a leading space, where the missing scores could turn a verdict; empty otherwise."""
+    named = [
+        plain_name(name) for name, one in details.criteria.items() if one.missing and one.missing.could_change_verdict
+    ]
+    if not named:
+        return ""
+    return f" The missing scores could change the verdict on {' and '.join(named)}."
+
+
+def panel_sentence(details: Details) -> str:
+    """What each judge of a panel gave one model, and how far they agree; empty for a single judge."""
+    if not details.panel:
+        return ""
+    clauses = "; ".join(panel_clause(name, one) for name, one in details.panel.items())
+    return f"The judges on {plain_name(details.model)}: {clauses}."
+
+
+def panel_clause(name: str, panel: PanelDetails) -> str:
+    """The judges' means on one criterion, and their agreement where two of them scored the same answers."""
+    means = ", ".join(f"{plain_name(judge)} {decimals(one.mean)}" for judge, one in panel.judges.items())
+    found = f"{plain_name(name)} {means}"
+    if panel.spread is None or panel.exact_agreement is None:
+        return found
+    return (
+        f"{found} (mean spread {panel.spread:.2f}, the same score on {share_text(panel.exact_agreement)}, "
+        f"weighted kappa {decimals(panel.weighted_kappa)})"
+    )
+
+
+def decimals(value: float | None) -> str:
+    """A number to two decimals."""
+    return NOTHING if value is None else f"{value:.2f}"
+
+
+def family_note(run: RunDetails) -> str:
+    """How to read the intervals."""
+    confidence = f"{100 * (1 - run.alpha):.4g}%"
+    return (
+        f"Intervals of means hold at {confidence} each; those of gains hold together at {confidence}, "
+        f"for all models and criteria. A gain is the mean paired difference to {plain_name(run.baseline)} "
+        "over the questions scored in both, so it is not always the difference of the means."
+    )
+
+
+def summary_markdown(models: Sequence[Details]) -> str:
+    """The results as Markdown for a pull request: what kind of run, a sentence per model, the table."""
+    run = models[0].run
+    note = [f"> **{run_note(run)}**", ""] if run_note(run) else []
+    sentences = [f"- {markdown_text(model_sentence(details))}" for details in models]
+    sentences += [f"- {markdown_text(text)}" for text in map(panel_sentence, models) if text]
+    lines = [*note, *sentences, "", *markdown_table(*table(models)), "", markdown_text(family_note(run)), ""]
+    return "\n".join(lines)
+
+
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A Markdown table's lines."""
+    return [markdown_row(header), markdown_row(["---"] * len(header)), *map(markdown_row, rows)]
+
+
+def aligned(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """A table's lines as plain text in aligned columns, two spaces apart."""
+    lines = [header, *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(header))]
+    padded = ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines)
+    return [line.rstrip() for line in padded]
+
+
+def markdown_row(cells: Sequence[str]) -> str:
+    """One row of a Markdown table."""
+    return "| " + " | ".join(markdown_text(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def markdown_text(text: str) -> str:
+    """Text in which Markdown finds no HTML, link or code; brackets of intervals stay as they are."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'").replace("](", "] (")
+
+
+def table(models: Sequence[Details]) -> tuple[list[str], list[list[str]]]:
+    """The comparison as header and rows of text: a row per model and criterion, and one for its win rate."""
+    run = models[0].run
+    header = ["model", "criterion", "mean", f"gain over {plain_name(run.baseline)}", "coverage", "n", "verdict"]
+    return header, [row for details in models for row in table_rows(details)]
+
+
+def table_rows(details: Details) -> list[list[str]]:
+    """One model's rows."""
+    name, ends = plain_name(details.model), [share_text(details.coverage), str(details.questions)]
+    rows = [
+        [name, plain_name(criterion), mean_text(one), gain_text(one), *ends, criterion_verdict(one)]
+        for criterion, one in details.criteria.items()
+    ]
+    rate = details.win_rate
+    if rate:
+        verdict = VERDICT_WORDS[rate.verdict]
+        compared = share_text(rate.questions / details.questions)
+        rows.append([name, "win rate", win_rate_text(rate), NOTHING, compared, str(details.questions), verdict])
+    return rows
+
+
+def criterion_verdict(criterion: CriterionDetails) -> str:
+    """The verdict on one criterion in words; `baseline` for the baseline's own."""
+    return VERDICT_WORDS[criterion.verdict] if criterion.verdict else "baseline"
+
+
+def shown_decimals(low: float, high: float, at_least: int = 2) -> int:
+    """Returns how many decimals the limits need: none is then shown as 0 that is not, so none contradicts a verdict."""
+    nonzero = [abs(limit) for limit in (low, high) if limit != 0]
+    return max([at_least, *(math.ceil(-math.log10(2 * limit)) for limit in nonzero)])

@@ -1,0 +1,205 @@
+"""What there is to judge, a model's answers or its answers beside the baseline's, and the rows made of the replies."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Generic, Literal, TypeVar
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.files import iterate_rows
+from tuneproof.records.paths import ANSWERS_DIRECTORY
+from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply, Status
+from tuneproof.scoring.judging.rubric.prompts import (
+    Material,
+    cut_answer,
+    judge_messages,
+    nonce_for,
+    pair_messages,
+    preference_criteria,
+    rubric_text,
+)
+from tuneproof.settings.judging import Criterion, Judge
+from tuneproof.settings.params import Params
+
+Questions = Mapping[str, Question]
+Chains = Sequence[Sequence[Reply]]
+Order = Literal["model_first", "baseline_first"]
+ORDERS: tuple[Order, Order] = ("model_first", "baseline_first")
+
+
+@dataclass(frozen=True)
+class AnswerCase:
+    """An answer as the judge gets it. `material` is None where there is nothing to judge."""
+
+    answer: Answer
+    judge: Judge
+    material: Material | None
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is something to judge."""
+        return self.material is not None
+
+    @property
+    def nonce(self) -> str:
+        """The number on the fences: the same each time, unknown to the answer's author."""
+        material = self.material or Material("", None, "")
+        return nonce_for(material.instruction, material.answer, rubric_text(self.judge.criteria))
+
+    def messages(self, nonce: str) -> list[dict[str, str]]:
+        """What the judge is shown."""
+        if self.material is None:
+            raise RuntimeError("an answer with nothing to judge is not sent")
+        return judge_messages(self.material, self.judge.criteria, self.judge.format, self.judge.score_first, nonce)
+
+    def judgement(self, chains: Chains) -> Judgement:
+        """The row for this answer from its replies, a list for every score asked for."""
+        status, scores, analyses = merge(chains) if self.material else ("no_answer", None, None)
+        return Judgement(
+            id=self.answer.id,
+            sample=self.answer.sample,
+            status=status,
+            scores=scores,
+            analyses=analyses,
+            answer_cut=self.answer.finish_reason == "length" or bool(self.material and self.material.cut),
+            replies=[reply for chain in chains for reply in chain],
+        )
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A model's and the baseline's answer to one question, in one order. None stands for an empty answer."""
+
+    id: str
+    sample: int
+    order: Order
+    model: Material | None
+    baseline: Material | None
+    criteria: Mapping[str, Criterion]
+    judge: Judge
+
+    @property
+    def complete(self) -> bool:
+        """Whether there are two answers to compare."""
+        return self.model is not None and self.baseline is not None
+
+    @property
+    def materials(self) -> tuple[Material, Material]:
+        """The two answers in the order in which they are shown."""
+        if self.model is None or self.baseline is None:
+            raise RuntimeError("a pair with an empty answer is not sent")
+        return (self.model, self.baseline) if self.order == "model_first" else (self.baseline, self.model)
+
+    @property
+    def nonce(self) -> str:
+        """The number on the fences: the same each time, unknown to the answers' authors."""
+        first, second = self.materials
+        return nonce_for(first.instruction, first.answer, second.answer, rubric_text(self.criteria))
+
+    def messages(self, nonce: str) -> list[dict[str, str]]:
+        """What the judge is shown."""
+        return pair_messages(*self.materials, self.criteria, self.judge.format, self.judge.score_first, nonce)
+
+    def preference(self, score: float) -> float:
+        """A score from 1 (the first answer is better) to 3 (the second) as the preference for the model, 0 to 1."""
+        share = (score - 1) / 2
+        return round(share if self.order == "baseline_first" else 1 - share, 6)
+
+    def comparison(self, against: str, chains: Chains) -> Comparison:
+        """The row for this pair from its replies, a list for every preference asked for."""
+        status, scores, _ = merge(chains) if self.complete else ("no_answer", None, None)
+        return Comparison(
+            id=self.id,
+            sample=self.sample,
+            against=against,
+            order=self.order,
+            status=status,
+            preference=None if scores is None else self.preference(scores["preference"]),
+            replies=[reply for chain in chains for reply in chain],
+        )
+
+
+Case = AnswerCase | Pair  # the same case always gives the same nonce and messages
+AnyCase = TypeVar("AnyCase", AnswerCase, Pair)
+
+
+@dataclass(frozen=True)
+class Stage(Generic[AnyCase]):
+    """The cases of one stage and their rubric. `cases` gives all anew each time, one by one, in order."""
+
+    name: str  # such as "judge sft"
+    criteria: Mapping[str, Criterion]
+    cases: Callable[[], Iterator[AnyCase]]
+
+
+def judge_stage(model: str, params: Params, questions: Questions) -> Stage[AnswerCase]:
+    """The answers of a model. Its cases raise a UserError for an answer that cannot be read or has no question."""
+    judge = params.judge
+
+    def cases() -> Iterator[AnswerCase]:
+        for answer in answers_of(model):
+            yield AnswerCase(answer, judge, material_of(answer, questions, judge.max_answer_characters))
+
+    return Stage(f"judge {model}", judge.criteria, cases)
+
+
+def compare_stage(model: str, params: Params, questions: Questions) -> Stage[Pair]:
+    """A model's answers beside the baseline's, in both orders. Its cases raise a UserError as `judge_stage`'s do."""
+    criteria = preference_criteria(params.compare.criteria)
+
+    def cases() -> Iterator[Pair]:
+        for one, other in zip_longest(answers_of(model), answers_of(params.baseline)):
+            if one is None or other is None or (one.id, one.sample) != (other.id, other.sample):
+                found = f"the answers of {model} and {params.baseline} are not of the same questions"
+                raise UserError(f"compare {model}", found, "run `dvc repro`")
+            longest = params.judge.max_answer_characters
+            materials = [material_of(answer, questions, longest) for answer in (one, other)]
+            for order in ORDERS:
+                yield Pair(one.id, one.sample, order, materials[0], materials[1], criteria, params.judge)
+
+    return Stage(f"compare {model}", criteria, cases)
+
+
+def stages_of_run(params: Params, questions: Questions) -> list[Stage[AnswerCase] | Stage[Pair]]:
+    """Every stage that asks the judge in a whole run, whether its answers are there yet or not."""
+    judged = [judge_stage(model, params, questions) for model in params.models]
+    others = [model for model in params.models if model != params.baseline] if params.compare.enabled else []
+    return [*judged, *(compare_stage(model, params, questions) for model in others)]
+
+
+def answers_of(model: str) -> Iterator[Answer]:
+    """A model's answers, one by one."""
+    return iterate_rows(ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}")
+
+
+def material_of(answer: Answer, questions: Questions, longest_characters: int) -> Material | None:
+    """An answer with its question as a judge gets it, None where there is nothing to judge.
+
+    Raises a UserError when there is no such question.
+    """
+    question = questions.get(answer.id)
+    if question is None:
+        remedy = "run `dvc repro`: the questions changed after these answers were generated"
+        raise UserError(f"answer {answer.id[:40]}", "its question is not in data/questions.jsonl", remedy)
+    if answer.finish_reason == "error" or not answer.answer.strip():
+        return None
+    text, cut = cut_answer(answer.answer, longest_characters)
+    return Material(question.instruction, question.reference, text, cut)
+
+
+def merge(chains: Chains) -> tuple[Status, dict[str, int | float] | None, dict[str, str] | None]:
+    """Status, scores and analyses of a case from the last reply of each of its chains.
+
+    The scores are the means over the usable ones, when at least half of them are usable.
+    """
+    last = [chain[-1] for chain in chains]
+    usable = [reply for reply in last if reply.status == "ok" and reply.scores is not None]
+    if not usable or 2 * len(usable) < len(last):
+        return next(reply.status for reply in last if reply.status != "ok"), None, None
+    scores = {name: mean_score([(reply.scores or {})[name] for reply in usable]) for name in usable[0].scores or {}}
+    return "ok", scores, usable[0].analyses
+
+
+def mean_score(scores: Sequence[int | float]) -> int | float:
+    """The mean of scores; one score, or several equal ones, stay as they are."""
+    return scores[0] if len(set(scores)) == 1 else round(sum(scores) / len(scores), 6)

@@ -1,0 +1,112 @@
+"""The sections of params.yaml that decide what is asked of which models: questions, models, generate."""
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, field_validator
+
+from tuneproof.records.keys import canonical_json
+from tuneproof.settings.base import Address, NotNegative, Positive, Settings, Share, Texts
+
+ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set
+    "model": "models.<key>.id", "tokenizer": None, "revision": "models.<key>.revision", "tokenizer_revision": None,
+    "code_revision": None, "dtype": "generate.vllm.dtype", "quantization": "generate.vllm.quantization",
+    "max_model_len": "generate.vllm.max_model_len", "max_num_seqs": "execution.generate.vllm.max_num_seqs",
+    "gpu_memory_utilization": "execution.generate.vllm.gpu_memory_utilization", "seed": "generate.sampling.seed",
+    "tensor_parallel_size": "execution.generate.vllm.tensor_parallel_size",
+    "enforce_eager": "execution.generate.vllm.enforce_eager",
+    "trust_remote_code": None, "hf_token": None, "allowed_local_media_path": None,
+}  # fmt: skip
+EngineName = Literal["vllm", "transformers", "endpoint", "recorded", "embedded"]
+PromptFormat = Literal["alpaca", "chat"]
+WITH_WEIGHTS = ("vllm", "transformers")
+ENGINES_OF = {  # a model's setting -> the engines that read it
+    "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",),
+    "adapter": ("vllm",), "fallback": WITH_WEIGHTS, "revision": WITH_WEIGHTS, "system": (*WITH_WEIGHTS, "endpoint"),
+    "prompt": (*WITH_WEIGHTS, "endpoint", "embedded"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
+    "transformers": ("transformers",),
+}  # fmt: skip
+
+
+class Sampling(Settings):
+    """How answers are sampled; everything here determines the answers."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.8
+    top_p: Annotated[float, Field(gt=0, le=1)] = 0.95
+    min_p: Share = 0.05
+    max_tokens: Positive = 2048
+    seed: NotNegative = 42
+    samples: Positive = 1
+
+
+class Vllm(Settings):
+    """What of vLLM's settings may change an answer."""
+
+    max_model_len: Positive = 4096
+    dtype: Literal["auto", "bfloat16", "float16", "float32"] = "auto"
+    quantization: str | None = None
+    batch_invariant: bool = False
+    engine_args: dict[str, Any] = Field(default_factory=dict)
+
+    @field_validator("engine_args")
+    @classmethod
+    def refuse_what_has_a_setting(cls, arguments: dict[str, Any]) -> dict[str, Any]:
+        """Arguments that would run foreign code, leak a secret, contradict a setting or fit in no key are refused."""
+        try:
+            canonical_json(arguments)
+        except (TypeError, ValueError):
+            raise ValueError("its values must be texts, finite numbers, true, false, null, lists or sections") from None
+        for name in arguments:
+            plain = str(name).lstrip("-").replace("-", "_")
+            if plain in ENGINE_ARGS_WITH_A_SETTING:
+                instead = ENGINE_ARGS_WITH_A_SETTING[plain]
+                raise ValueError(f"'{plain}' is not allowed here" + (f"; set {instead}" if instead else ""))
+        return arguments
+
+
+class Transformers(Settings):
+    """What of the transformers engine's settings may change an answer."""
+
+    dtype: Literal["auto", "bfloat16", "float16", "float32", "float64"] = "auto"
+
+
+class Generate(Settings):
+    """How answers are generated; a model may override engine, sampling and an engine's settings."""
+
+    engine: EngineName = "vllm"
+    sampling: Sampling = Sampling()
+    vllm: Vllm = Vllm()
+    transformers: Transformers = Transformers()
+
+
+class Model(Settings):
+    """One model to evaluate, with what it overrides of `generate`."""
+
+    id: str | None = Field(default=None, min_length=1)
+    fallback: str | None = None
+    revision: str = "main"
+    adapter: str | None = None
+    adapter_revision: str = "main"
+    prompt: PromptFormat = "chat"
+    system: str | None = None
+    stop: Texts = ()  # no empty one: every text holds it
+    base_url: Address | None = None
+    served_as: str | None = None
+    path: str | None = None
+    engine: EngineName | None = None
+    sampling: dict[str, Any] = Field(default_factory=dict)
+    vllm: dict[str, Any] = Field(default_factory=dict)
+    transformers: dict[str, Any] = Field(default_factory=dict)
+
+    def check_for_engine(self, engine: EngineName) -> None:
+        """Raises a ValueError where the engine lacks a setting or one is given that it does not read."""
+        needed = "path" if engine == "recorded" else "id"
+        if getattr(self, needed) is None:
+            raise ValueError(f"engine {engine} needs `{needed}`")
+        for name, engines in ENGINES_OF.items():
+            default = type(self).model_fields[name].get_default(call_default_factory=True)
+            if getattr(self, name) != default and engine not in engines:
+                raise ValueError(f"`{name}` is only for engine {' or '.join(engines)}, and this model's is {engine}")
+        for name in self.sampling.keys() - {"samples"} if engine == "recorded" else ():
+            raise ValueError(f"`sampling.{name}` has no effect on answers that were made elsewhere (engine recorded)")
+        if self.adapter is None and self.adapter_revision != "main":
+            raise ValueError("`adapter_revision` has no effect without `adapter`")

@@ -1,0 +1,117 @@
+"""The sections of params.yaml that decide who judges, and by which rubric: judge, compare."""
+
+import math
+import re
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, field_validator, model_validator
+
+from tuneproof.settings.base import Address, NotNegative, Positive, Settings, Share, as_tuple
+
+RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "verdict", "win_rate"}  # columns of the metrics table
+
+ASK_ONCE = "name it once, and set judge.samples to ask every judge several times"
+
+
+def as_number(value: str | float) -> int | float:
+    """A number as it is written in results: 3, not 3.0."""
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("it is not a finite number")
+    return int(number) if number.is_integer() else number
+
+
+class Criterion(Settings):
+    """One criterion of the rubric: a question and what each step of its scale means."""
+
+    question: str = Field(min_length=1)
+    scale: dict[int | float, str]
+
+    @field_validator("scale", mode="before")
+    @classmethod
+    def read_steps(cls, scale: object) -> object:
+        """Steps are numbers; DVC and JSON hand them on as strings."""
+        if not isinstance(scale, dict):
+            return scale
+        try:
+            steps = {as_number(step): text for step, text in scale.items() if not isinstance(step, bool)}
+        except (TypeError, ValueError, OverflowError):
+            found = (
+                "every step of a scale is a number with its meaning, such as `1: Wrong.` (a yes/no criterion: 0 and 1)"
+            )
+            raise ValueError(found) from None
+        if len(steps) != len(scale) or len(steps) < 2:
+            raise ValueError("a scale has at least two different steps (a yes/no criterion: 0 and 1)")
+        return dict(sorted(steps.items()))
+
+    @property
+    def lowest(self) -> float:
+        """The worst score."""
+        return min(self.scale)
+
+    @property
+    def highest(self) -> float:
+        """The best score."""
+        return max(self.scale)
+
+
+class FurtherJudge(Settings):
+    """A further judge."""
+
+    model: str = Field(min_length=1)
+    base_url: Address | None = None
+    served_as: str | None = None
+
+    @property
+    def endpoint(self) -> str:
+        """The name of where it is asked."""
+        return self.served_as or self.base_url or "openai"
+
+
+class Judge(Settings):
+    """Who judges, by which rubric and how."""
+
+    backend: Literal["openai", "embedded"] = "openai"
+    model: str = Field(default="gpt-4o-mini", min_length=1)
+    base_url: Address | None = None
+    served_as: str | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0
+    max_tokens: Positive = 1000
+    attempts: Positive = 3
+    samples: Positive = 1
+    logprobs: bool = False
+    score_first: bool = False
+    format: Literal["json_schema", "json_object", "text"] = "json_schema"
+    panel: Annotated[tuple[FurtherJudge, ...], BeforeValidator(as_tuple)] = ()
+    max_answer_characters: Positive = 20_000
+    min_coverage: Share = 0.95
+    repeat: NotNegative = 0
+    criteria: dict[str, Criterion] = Field(min_length=1)
+
+    @field_validator("criteria")
+    @classmethod
+    def check_names(cls, criteria: dict[str, Criterion]) -> dict[str, Criterion]:
+        """Names become metric columns and JSON keys."""
+        for name in criteria:
+            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_CRITERIA:
+                raise ValueError(
+                    f"'{name[:40]}' cannot name a criterion; use small letters, not a metrics column's name"
+                )
+        return criteria
+
+    @model_validator(mode="after")
+    def check_panel(self) -> Self:
+        """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
+        first = FurtherJudge(model=self.model, base_url=self.base_url, served_as=self.served_as)
+        judges = [(one.model, one.endpoint) for one in (first, *self.panel)]
+        for model, endpoint in judges:
+            if judges.count((model, endpoint)) > 1:
+                raise ValueError(f"panel: {model[:100]} at {endpoint[:100]} is asked twice; {ASK_ONCE}")
+        return self
+
+
+class Compare(Settings):
+    """The pairwise comparison with the baseline."""
+
+    enabled: bool = True
+    criteria: str = Field(min_length=1)

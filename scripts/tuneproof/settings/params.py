@@ -1,0 +1,155 @@
+"""All of params.yaml as typed, frozen settings."""
+
+import difflib
+import re
+from collections.abc import Collection
+from typing import Annotated, Self, TypeVar
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from tuneproof.settings.base import Settings, first_problem
+from tuneproof.settings.execution import Execution
+from tuneproof.settings.generation import Generate, Model
+from tuneproof.settings.inputs import Questions
+from tuneproof.settings.judging import Compare, Judge
+
+# A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
+MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
+MODEL_KEY_RULE = "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not judge or questions"
+RESERVED_MODEL_KEYS = {"judge", "questions"}  # their files lie beside the models' in data/resolved
+
+
+def is_number(text: str) -> bool:
+    """Whether some reader could take a text for a number, such as '1e5' where its quotes are lost."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def require_known(where: str, name: str, known: Collection[str]) -> None:
+    """Raises a ValueError for what is set for something that is not there, with the nearest name that is."""
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
+        raise ValueError(f"{where}: there is no '{name[:100]}'; {hint}")
+
+
+class Decision(Settings):
+    """When a difference counts."""
+
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    min_questions: Annotated[int, Field(ge=2)] = 30
+
+
+class Gate(Settings):
+    """What `scripts/gate.py` lets pass."""
+
+    max_drop: Annotated[float, Field(ge=0)] = 0.1
+
+
+class Publish(Settings):
+    """Whether and where results are published."""
+
+    enabled: bool = False
+    workspace: str | None = None
+    private: bool = True
+
+    @model_validator(mode="after")
+    def check_workspace(self) -> Self:
+        """A place is needed to publish to."""
+        if self.enabled and not self.workspace:
+            raise ValueError("`workspace` is missing: your user or organisation on the Hub")
+        return self
+
+
+class GenerationParams(Settings):
+    """What generate reads of params.yaml: all of it but judge and results."""
+
+    dummy: bool = False
+    embedded: bool = False
+    baseline: str
+    questions: Questions
+    models: dict[str, Model] = Field(min_length=1)
+    generate: Generate = Generate()
+    execution: Execution = Execution()
+
+    @field_validator("models", mode="before")
+    @classmethod
+    def check_keys(cls, models: object) -> object:
+        """YAML reads a bare `true`, `null` or `123` as no text."""
+        if isinstance(models, dict):
+            for key in models:
+                if not isinstance(key, str):
+                    raise ValueError(f"the key {key!r} cannot name a model; {MODEL_KEY_RULE}")
+        return models
+
+    @model_validator(mode="after")
+    def check_models(self) -> Self:
+        """Keys name files; the baseline is one of the models; each model fits its engine."""
+        for key, model in self.models.items():
+            if not MODEL_KEY.fullmatch(key) or key in RESERVED_MODEL_KEYS or is_number(key):
+                raise ValueError(f"'{key[:40]}' cannot name a model; {MODEL_KEY_RULE}")
+            try:
+                model.check_for_engine(self.generation(key).engine)
+            except ValidationError as error:
+                place, problem = first_problem(error)
+                raise ValueError(f"models.{key}.{place}: {problem}") from None
+            except ValueError as error:
+                raise ValueError(f"models.{key}: {error}") from None
+        if self.baseline not in self.models:
+            raise ValueError(f"the baseline '{self.baseline[:40]}' is not one of the models: {', '.join(self.models)}")
+        return self
+
+    @model_validator(mode="after")
+    def check_execution(self) -> Self:
+        """What `execution` holds for some models is for models that there are, and of their engine."""
+        for key, execution in self.execution.generate.models.items():
+            require_known("execution.generate.models", key, self.models)
+            try:
+                execution.check_for_engine(self.generation(key).engine)
+            except ValueError as error:
+                raise ValueError(f"execution.generate.models.{key}: {error}") from None
+        return self
+
+    def generation(self, key: str) -> Generate:
+        """The settings of `generate` for one model, its own overrides applied."""
+        model, values = self.models[key], self.generate.model_dump()
+        if model.engine:
+            values["engine"] = model.engine
+        for section in ("sampling", "vllm", "transformers"):
+            values[section] |= getattr(model, section)
+        return Generate.model_validate(values)
+
+
+class Params(GenerationParams):
+    """All of params.yaml."""
+
+    judge: Judge
+    compare: Compare
+    decision: Decision = Decision()
+    gate: Gate = Gate()
+    publish: Publish = Publish()
+
+    @model_validator(mode="after")
+    def check_judge(self) -> Self:
+        """Judge, engines and world fit together, and keys are named for judges that there are."""
+        if self.dummy or not self.embedded:
+            self.check_own_world()
+        for endpoint in self.execution.judge.key_variables:
+            require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
+        return self
+
+    def check_own_world(self) -> None:
+        """Raises a ValueError where a part of the embedded world is asked of the user's own world or its rehearsal."""
+        if self.judge.backend == "embedded":
+            found = "judge.backend: the embedded judge knows only the embedded demonstration world"
+            raise ValueError(f"{found}; set judge.backend: openai, or embedded: true")
+        for key in self.models:
+            if self.generation(key).engine == "embedded":
+                found = f"models.{key}: the embedded engine plays only the small models of the embedded world"
+                raise ValueError(f"{found}; set engine: vllm or another, or embedded: true")
+
+
+AnyParams = TypeVar("AnyParams", bound=GenerationParams)

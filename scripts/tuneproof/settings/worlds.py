@@ -1,0 +1,115 @@
+"""The two worlds: the user's own, and the embedded one that needs no GPU, key or network.
+
+They are never mixed: questions, models and judge come from the same world, and every resolved file says which.
+"""
+
+from pathlib import Path
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.resolved import ResolvedModel, resolved_model
+from tuneproof.records.rows import Run
+from tuneproof.settings.generation import Model
+from tuneproof.settings.judging import Criterion, Judge
+from tuneproof.settings.params import AnyParams, Params
+from tuneproof.settings.reading import load_sections
+
+EMBEDDED_DIRECTORY = Path("data/embedded")
+EMBEDDED_QUESTIONS_FILE = EMBEDDED_DIRECTORY / "questions.jsonl"
+EMBEDDED_JUDGE_FILE = EMBEDDED_DIRECTORY / "judge.json"
+EMBEDDED_PART = "test"  # the judge was trained on the other part
+EMBEDDED_MAX_TOKENS = 128  # the longest answer that the small models were trained on is shorter
+DUMMY_QUESTIONS = 10
+
+EMBEDDED_NOTE = (  # what every run of the embedded world begins and ends with
+    "this is the embedded world, whose small models and judge show the pipeline and no ability; "
+    "for your own models set `embedded: false` in params.yaml"
+)
+REPLACED_NOTE = (
+    "this rehearsal ran on the embedded small models, which show the pipeline and no ability, because this machine "
+    "lacks what your models need; validate named it"
+)
+
+EMBEDDED_CRITERIA = {
+    "accuracy": Criterion(
+        question="Is the answer factually correct, and does it answer the question?",
+        scale={1: "Wrong, about something else, or empty.", 2: "Partly right.", 3: "Right."},
+    ),
+    "style": Criterion(
+        question="Does it read like a good blog post for practitioners?",
+        scale={1: "Formal, academic or padded.", 2: "Readable but stiff.", 3: "Simple and direct."},
+    ),
+}
+
+
+def checkpoint_for(key: str, baseline: str) -> Path:
+    """Which small checkpoint plays a model: `base` the baseline, `dpo` a key of that name, `sft` every other."""
+    name = "base" if key == baseline else "dpo" if key == "dpo" else "sft"
+    return EMBEDDED_DIRECTORY / "models" / name
+
+
+def embedded_params(params: AnyParams) -> AnyParams:
+    """The user's settings with questions, models and judge replaced by the embedded ones, all together."""
+    sampling = params.generate.sampling
+    short = sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, EMBEDDED_MAX_TOKENS)})
+    questions = params.questions.model_copy(
+        update={
+            "dataset": str(EMBEDDED_QUESTIONS_FILE),
+            "fallback": None,
+            "instruction_column": "instruction",
+            "reference_column": "reference",
+            "id_column": "id",
+            "tag_columns": (),
+        }
+    )
+    models = {
+        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="embedded")
+        for key in params.models
+    }
+    execution = params.execution.model_copy(
+        update={"generate": params.execution.generate.model_copy(update={"models": {}})}  # whatever hers need
+    )
+    changes: dict[str, object] = {
+        "questions": questions, "models": models, "execution": execution,
+        "generate": params.generate.model_copy(update={"sampling": short}),
+    }  # fmt: skip
+    if isinstance(params, Params):
+        changes["judge"] = embedded_judge(params.judge)
+    return params.model_copy(update=changes)
+
+
+def embedded_judge(judge: Judge) -> Judge:
+    """The user's settings with the embedded judge in place of hers."""
+    return judge.model_copy(
+        update={
+            "backend": "embedded", "model": "embedded", "criteria": EMBEDDED_CRITERIA, "panel": (), "samples": 1,
+            "base_url": None, "served_as": None, "logprobs": False,
+        }
+    )  # fmt: skip
+
+
+def world_params(params: AnyParams, run: Run) -> AnyParams:
+    """The settings that hold in the world that validate chose."""
+    return embedded_params(params) if run == "embedded" else params
+
+
+def demonstration_note(params: Params, run: Run) -> str | None:
+    """What a run of the embedded world says of itself and how to leave it; None in any other world."""
+    if run != "embedded":
+        return None
+    return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
+
+
+def model_settings(key: str, kind: type[AnyParams]) -> tuple[ResolvedModel, AnyParams]:
+    """What validate made of a model, and the settings of its world, as many as belong to `kind`.
+
+    Raises a UserError when params.yaml has no such model, or another one than was validated.
+    """
+    params = load_sections(kind)
+    if key not in params.models:
+        raise UserError(f"model {key[:40]}", "params.yaml has no such model", f"name one of {', '.join(params.models)}")
+    resolved = resolved_model(key)
+    settings = world_params(params, resolved.run)
+    if settings.generation(key).engine != resolved.engine:
+        found = f"its engine was {resolved.engine} when it was validated"
+        raise UserError(f"model {key}", found, "run `dvc repro` or `python scripts/validate.py` first")
+    return resolved, settings

@@ -1,0 +1,35 @@
+"""Where a resolved model's files are: its local folder, or the Hub's cache at the pinned commit."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tuneproof.common.places import local_path
+from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
+
+if TYPE_CHECKING:
+    from tuneproof.sources.hub import downloads
+
+
+def tokenizer_folder(resolved: ResolvedModel) -> Path:
+    """A folder with at least the tokenizer and the configurations."""
+    if resolved.sha is None:
+        return local_path(resolved.id)
+    from tuneproof.sources.hub.downloads import download_small_files
+
+    return download_small_files(on_the_hub(resolved, resolved.sha))
+
+
+def weights_folder(resolved: ResolvedModel | ResolvedAdapter) -> Path:
+    """A folder with the whole model or adapter, downloaded at the pinned commit where it is not there yet."""
+    if resolved.sha is None:
+        return local_path(resolved.id)
+    from tuneproof.sources.hub.downloads import download_model
+
+    return download_model(on_the_hub(resolved, resolved.sha))
+
+
+def on_the_hub(resolved: ResolvedModel | ResolvedAdapter, sha: str) -> "downloads.Resolved":
+    """The same model in the words of the Hub's module."""
+    from tuneproof.sources.hub.downloads import Resolved
+
+    return Resolved("model", resolved.id, resolved.id, sha, sha, resolved.content)

@@ -1,0 +1,78 @@
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from tests.conftest import ROOT
+from tests.house.rooms import rooms_reached
+from tuneproof.settings.params import Params
+
+DVC_FILE = ROOT / "dvc.yaml"
+STAGES = yaml.safe_load(DVC_FILE.read_text())["stages"]
+COMMANDS = ("gate", "describe")
+HEAVY = ("torch", "transformers", "vllm", "datasets", "boto3", "openai", "pandas", "scipy", "ray", "sagemaker")
+
+
+def stage(name: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = STAGES[name].get("do", STAGES[name])
+    return found
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_a_stage_depends_on_exactly_the_rooms_that_its_script_reaches(name: str) -> None:
+    listed = [path for path in stage(name)["deps"] if path.startswith("scripts/")]
+    assert listed == [f"scripts/{name}.py", *sorted(rooms_reached(name))]
+
+
+def test_stage_script_and_test_share_a_name() -> None:
+    for name in STAGES:
+        assert f"python scripts/{name}.py" in stage(name)["cmd"]
+        assert (ROOT / "tests" / "stages" / f"test_{name}.py").is_file(), name
+
+
+def test_dvc_yaml_stays_a_table_of_contents() -> None:
+    assert len(DVC_FILE.read_text().splitlines()) <= 210
+
+
+def test_stages_track_whole_sections_and_none_tracks_where_and_how_fast_it_runs() -> None:
+    tracked = {name: stage(name).get("params", []) for name in STAGES}
+    assert {path for paths in tracked.values() for path in paths} <= {*Params.model_fields, "models.${key}"}
+    assert not [name for name, paths in tracked.items() if "execution" in paths]
+    assert tracked["generate"] == ["models.${key}", "generate"]
+    assert tracked["judge"] == ["judge"]
+    assert tracked["compare"] == ["baseline", "compare", "judge"]
+
+
+@pytest.mark.parametrize("name", [*STAGES, *COMMANDS])
+def test_asking_a_script_for_help_loads_no_heavy_library(name: str) -> None:
+    code = (
+        "import runpy, sys\n"
+        f"sys.argv = ['{name}.py', '--help']\n"
+        "try:\n"
+        f"    runpy.run_path('scripts/{name}.py', run_name='__main__')\n"
+        "except SystemExit:\n"
+        "    pass\n"
+        f"print('loaded', [module for module in {HEAVY} if module in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", f"import sys; sys.path.insert(0, 'scripts')\n{code}"],
+        cwd=ROOT, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "loaded []" in done.stdout, done.stdout
+
+
+def test_no_module_imports_a_script_or_loads_a_heavy_library_at_the_top() -> None:
+    names = [
+        ".".join(path.relative_to(ROOT / "scripts").with_suffix("").parts)
+        for path in sorted((ROOT / "scripts" / "tuneproof").rglob("*.py"))
+    ]
+    code = (
+        "import importlib, sys; sys.path.insert(0, 'scripts')\n"
+        f"for name in {names}: importlib.import_module(name)\n"
+        f"print('loaded', [module for module in {HEAVY} if module in sys.modules])\n"
+        f"print('scripts', [module for module in {list(STAGES)} if module in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "loaded []" in done.stdout, done.stdout
+    assert "scripts []" in done.stdout, done.stdout

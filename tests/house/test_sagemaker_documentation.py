@@ -1,0 +1,38 @@
+"""What docs/sagemaker.md says of policies and settings; tests/pipeline/test_sagemaker_pipeline.py runs its command."""
+
+import json
+import re
+from typing import Any
+
+from tests.conftest import ROOT
+from tuneproof.settings.sagemaker import SageMaker
+
+TEXT = (ROOT / "docs" / "sagemaker.md").read_text(encoding="utf-8")
+
+
+def policy(name: str) -> dict[str, Any]:
+    found = re.search(rf"```json {name}\n(.*?)```", TEXT, re.DOTALL)
+    assert found, name
+    document: dict[str, Any] = json.loads(found.group(1))
+    return document
+
+
+def actions(name: str) -> set[str]:
+    listed = [statement["Action"] for statement in policy(name)["Statement"]]
+    return {action for each in listed for action in ([each] if isinstance(each, str) else each)}
+
+
+def test_no_policy_allows_everything_anywhere() -> None:
+    for name in ("caller", "role"):
+        for statement in policy(name)["Statement"]:
+            assert "*" not in "".join(statement["Action"])
+            if statement["Resource"] == "*":
+                assert statement["Action"] == ["ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"]
+
+
+def test_every_setting_is_described_with_its_default() -> None:
+    rows = {name: line for line in TEXT.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line)}
+    for name, field in SageMaker.model_fields.items():
+        assert name in rows, name
+        if isinstance(field.default, int | float) and not isinstance(field.default, bool):
+            assert f"{field.default:g}" in rows[name], name

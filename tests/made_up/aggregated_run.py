@@ -1,0 +1,55 @@
+"""A made-up run for the tests of what aggregate makes of it, read and changed."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.made_up.run import Shape, run_script
+from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.paths import JUDGEMENTS_DIRECTORY
+from tuneproof.records.rows import Judgement
+from tuneproof.results.details import Details, read_one
+
+SHAPE = Shape(questions=60)
+
+
+def aggregate(directory: Path) -> str:
+    """Runs the stage and returns what it said."""
+    done = run_script(directory, "aggregate.py")
+    assert done.returncode == 0, done.stderr
+    return done.stderr
+
+
+def metrics(directory: Path, model: str) -> dict[str, Any]:
+    """The metrics file of a model."""
+    loaded: dict[str, Any] = json.loads((directory / f"metrics/{model}.json").read_text())
+    return loaded
+
+
+def details(directory: Path, model: str) -> Details:
+    """The details file of a model."""
+    return read_one(directory / f"data/details/{model}.json")
+
+
+def change_judgements(directory: Path, model: str, change: Callable[[int, Judgement], Judgement | None]) -> None:
+    """Changes a model's judgements, dropping those for which None comes back."""
+    path = directory / JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
+    changed = [change(place, row) for place, row in enumerate(read_rows(path, Judgement, made_by=""))]
+    write_rows(path, [row for row in changed if row])
+
+
+def change_params(directory: Path, change: Callable[[dict[str, Any]], object]) -> None:
+    """Changes params.yaml."""
+    params = yaml.safe_load((directory / "params.yaml").read_text())
+    change(params)
+    (directory / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def every_file(directory: Path) -> dict[str, bytes]:
+    """What the stage writes, by name."""
+    roots = ("metrics", "data/details", "report/plots")
+    paths = sorted(path for root in roots for path in (directory / root).iterdir())
+    return {str(path.relative_to(directory)): path.read_bytes() for path in paths}

@@ -1,0 +1,98 @@
+"""The commands that README.md and docs/ci.md tell a user to run, run as they stand there with the real DVC."""
+
+import json
+import os
+import re
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.pipeline.pipeline import RECORDED, Clone, run
+from tests.servers.openai.server import OpenAIServer
+
+pytestmark = pytest.mark.slow
+
+ENOUGH_QUESTIONS = 31  # decision.min_questions is 30
+CANNOT_TELL = 2
+
+
+def block_after(page: str, heading: str, language: str) -> str:
+    """The first code block of a language below a heading."""
+    below = (ROOT / page).read_text(encoding="utf-8").split(f"\n## {heading}\n", 1)[1]
+    found = re.search(rf"```{language}\n(.*?)```", below[below.index(f"```{language}\n") :], re.DOTALL)
+    assert found
+    return found.group(1)
+
+
+def shell(script: str, cwd: Path, **environment: str) -> "CompletedProcess[str]":
+    """Runs a script as a step of GitHub's workflows runs: it ends with the first command that fails."""
+    return run("bash", "-e", "-c", script, cwd=cwd, **environment)
+
+
+def test_the_readmes_rehearsal_leaves_the_users_models_as_they_are(tmp_path: Path) -> None:
+    console = block_after("README.md", "Your own models", "console")
+    commands = [line.removeprefix("$ ").partition("  #")[0].strip() for line in console.splitlines()]
+    until_the_real_run = commands[: commands.index("dvc repro")]
+    script = "\n".join(command for command in until_the_real_run if not command.startswith("source "))
+    assert "dvc exp run" in script
+    assert "git checkout params.yaml" in script
+    with OpenAIServer() as judge:
+        clone = Clone.of_this_repository(tmp_path / "clone")
+        clone.use_recorded_models(judge.base_url)
+        edited = clone.params()
+        done = shell(script, clone.root)
+        assert done.returncode == 0, done.stdout + done.stderr
+    resolved = json.loads(clone.read("data/resolved/sft.json"))
+    assert resolved["run"] != "real"
+    assert clone.params() == edited
+    assert set(edited["models"]) == set(RECORDED)
+
+
+def test_the_gate_in_ci_pulls_what_it_compares(tmp_path: Path) -> None:
+    step = block_after("docs/ci.md", "On your own models", "yaml").partition("run: |\n")[2]
+    script = step.replace("${{ github.base_ref }}", "main")
+    with OpenAIServer() as judge:
+        trained = Clone.of_this_repository(tmp_path / "trained")
+        trained.use_recorded_models(judge.base_url, questions=ENOUGH_QUESTIONS)
+        trained.dvc("remote", "add", "--default", "storage", str(tmp_path / "storage"))
+        trained.dvc("repro")
+        trained.commit("A run")
+        trained.dvc("push")
+    checkout = Clone(tmp_path / "checkout")
+    run("git", "clone", "--quiet", str(trained.root), str(checkout.root), cwd=tmp_path)
+    summary = tmp_path / "summary.md"
+    done = shell(script, checkout.root, GITHUB_STEP_SUMMARY=str(summary), GIT_CONFIG_GLOBAL=os.devnull)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert summary.read_text(encoding="utf-8").startswith("**Gate: no regression, against origin/main.**")
+
+
+def test_a_revision_of_another_version_can_be_compared_after_todays_pipeline_ran_on_it(tmp_path: Path) -> None:
+    console = block_after("docs/decision.md", "The gate", "console")
+    script = "\n".join(line.removeprefix("$ ") for line in console.splitlines()).replace("<revision>", "older")
+    with OpenAIServer() as judge:
+        clone = Clone.of_this_repository(tmp_path / "clone")
+        clone.use_recorded_models(judge.base_url, questions=ENOUGH_QUESTIONS)
+        clone.dvc("repro")
+        for path in (clone.root / "data/details").iterdir():
+            details = json.loads(path.read_text(encoding="utf-8"))
+            del details["run"]["judge_settings"]
+            path.write_text(json.dumps(details), encoding="utf-8")
+        clone.dvc("commit", "--force", "--quiet")
+        clone.commit("An older version's run")
+        clone.git("tag", "older")
+        with (clone.root / "scripts/tuneproof/results/details.py").open("a") as script_of_today:
+            script_of_today.write("# Another version.\n")
+        params = clone.params()
+        params["models"]["orpo"] = {"engine": "recorded", "path": "orpo.jsonl"}
+        clone.write_params(params)
+        clone.dvc("repro")
+        clone.commit("Today, with a fourth model")
+        bought = judge.counts.requests.total()
+        assert run("python", "scripts/gate.py", "--against", "older", cwd=clone.root).returncode == CANNOT_TELL
+        done = shell(script, clone.root)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert judge.counts.requests.total() == bought
+    assert "Gate: no regression, against before." in done.stdout
+    assert "Not compared: orpo (not in before)." in done.stdout

@@ -1,0 +1,72 @@
+"""What a newcomer does first: the demonstration, the tests, a rehearsal - one after the other, in any order."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.own_settings import shipped
+from tests.pipeline.pipeline import RECORDED, Clone, copy_files, run
+
+pytestmark = pytest.mark.slow
+
+NO_HUB = {"HF_HUB_OFFLINE": "1"}
+RESULTS = {"dvc.lock", "metrics/", "report/"}  # the README names them
+# Some of each kind: settings, stages within the test's process, the real DVC, results, engines.
+REPRESENTATIVE = (
+    "tests/house/test_dvc_yaml.py",
+    "tests/tuneproof/settings/test_params.py",
+    "tests/tuneproof/scoring/judging/test_chains.py",
+    "tests/stages/test_validate.py::test_the_embedded_world_replaces_questions_models_and_judge_together",
+    "tests/stages/test_validate.py::test_answers_of_a_renamed_model_are_adopted",
+    "tests/stages/test_judge.py::test_the_embedded_judge_scores_without_a_network",
+    "tests/pipeline/test_pipeline.py::test_nothing_changed_runs_nothing",
+)
+
+
+def fresh_clone(root: Path) -> Clone:
+    """The repository as a newcomer gets it: with the settings that it ships."""
+    clone = Clone.of_this_repository(root)
+    (root / "params.yaml").write_text(shipped("params.yaml"), encoding="utf-8")
+    clone.commit("As shipped")
+    return clone
+
+
+def test_the_demonstration_changes_no_tracked_file_and_a_rehearsal_follows_it(tmp_path: Path) -> None:
+    clone = fresh_clone(tmp_path / "clone")
+    said = clone.dvc("repro", **NO_HUB)
+    assert "set `embedded: false` in params.yaml" in said
+    assert set(clone.git("status", "--short").replace("?? ", "").split()) == RESULTS
+    metrics = json.loads(clone.read("metrics/sft.json"))
+    assert (metrics["run"], metrics["n"], metrics["verdict"]) == ("embedded", 40, "better")
+    assert clone.stages_run(**NO_HUB) == set()
+    said = clone.dvc("exp", "run", "-S", "dummy=true", **NO_HUB)
+    assert "this machine cannot rehearse with your models" in said
+    assert "there is no OPENAI_API_KEY for the judge" in said
+    assert {json.loads(clone.read(f"metrics/{model}.json"))["n"] for model in RECORDED} == {10}
+    clone.git("checkout", "params.yaml")
+    clone.dvc("repro", **NO_HUB)
+    assert json.loads(clone.read("metrics/sft.json")) == metrics
+
+
+def test_the_tests_pass_beside_a_dirty_failed_half_finished_workspace(tmp_path: Path) -> None:
+    clone = fresh_clone(tmp_path / "clone")
+    copy_files(clone.root, "tests")
+    clone.commit("With its tests")
+    half = '{"id": "q1", "ans'
+    broken = {
+        "params.yaml": "embedded: [", "dvc.lock": "stages: {validate: nothing}", "data/pins.json": "{",
+        ".cache/ledger.sqlite": "no database", "data/questions.jsonl": half, "data/answers/sft.jsonl": half,
+        "data/resolved/sft.json": "{", "metrics/sft.json": "{", "report/index.html": "", "my-questions.jsonl": half,
+        "report/plots/scores.csv": "model,", "my-model/model.safetensors": "a pointer", ".env": "OPENAI_API_KEY",
+    }  # fmt: skip
+    for name, text in broken.items():
+        (clone.root / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone.root / name).write_text(text)
+    done = run(
+        sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *REPRESENTATIVE,
+        cwd=clone.root, **NO_HUB, OMP_NUM_THREADS="1",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-3000:]
+    assert {name: (clone.root / name).read_text() for name in broken} == broken

@@ -1,0 +1,179 @@
+"""Scores in the form of the Hub's model cards: written to files, sent only when asked."""
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from huggingface_hub import ModelCard, ModelCardData, close_session
+
+import describe
+import publish
+from tests.made_up.finished_run import SHA, FinishedRun, finished_run
+from tests.servers.hub.client import use_hub
+from tests.servers.hub.repositories import Account
+from tests.servers.hub.server import HubServer, running_hub
+from tuneproof.common.errors import UserError
+from tuneproof.results.publishing.model_index import with_model_index
+
+TOKEN = "hf_plantedWriteToken0123456789"
+pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # between the client and httpx2
+
+CARD = b"""---
+license: apache-2.0
+model-index:
+- name: Llama-SFT
+  results:
+  - task: {type: text-generation}
+    dataset: {name: MMLU, type: cais/mmlu}
+    metrics: [{type: accuracy, value: 0.5}]
+---
+# Llama-SFT
+
+Text with a line of its own:
+---
+that stays.
+"""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
+    with running_hub() as running:
+        use_hub(running, monkeypatch, tmp_path / "home")
+        running.hub.accounts[TOKEN] = Account("me")
+        monkeypatch.setenv("HF_TOKEN", TOKEN)
+        yield running
+        close_session()
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedRun:
+    return finished_run(tmp_path / "project", monkeypatch)
+
+
+def model_card(text: str) -> ModelCardData:
+    """A card as the client reads it."""
+    data = ModelCard(text).data
+    assert isinstance(data, ModelCardData)
+    return data
+
+
+def run_describe(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["describe.py", *arguments])
+    describe.main()
+
+
+def index_of(key: str) -> list[dict[str, Any]]:
+    document = yaml.safe_load(Path(f"report/model-index/{key}.yaml").read_text())
+    results: list[dict[str, Any]] = document["model-index"][0]["results"]
+    return results
+
+
+def test_each_models_scores_become_a_file_that_a_card_can_hold(
+    workspace: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_describe(monkeypatch)
+    assert sorted(path.stem for path in Path("report/model-index").iterdir()) == ["baseline", "dpo", "sft"]
+    text = Path("report/model-index/sft.yaml").read_text()
+    loaded = model_card(f"---\n{text}---\n")  # the client's own reading of the format
+    assert loaded.model_name == "lab/Llama-SFT"
+    found = {result.metric_type: result for result in loaded.eval_results or []}
+    assert (found["accuracy"].metric_value, found["style"].metric_value) == (3.0, 1.0)
+    assert (found["accuracy"].dataset_type, found["accuracy"].dataset_revision) == ("lab/data", SHA)
+    assert found["accuracy"].metric_name == "accuracy, 1 to 3, scored by gpt-4o-mini"
+    assert (found["accuracy"].metric_args or {})["questions"] == 3
+    assert (found["accuracy"].metric_args or {})["low"] < 3.0
+
+
+def test_published_results_are_named_as_the_source(
+    server: HubServer,
+    workspace: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_describe(monkeypatch)
+    assert "source" not in index_of("sft")[0]
+    monkeypatch.setattr(sys, "argv", ["publish.py"])
+    publish.main()
+    run_describe(monkeypatch)
+    assert index_of("sft")[0]["source"]["url"] == f"{server.url}/datasets/me/Llama-SFT-results"
+
+
+def test_nothing_is_sent_unless_asked(
+    server: HubServer,
+    workspace: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run_describe(monkeypatch)
+    assert server.requests == []
+
+
+def test_a_card_gets_the_scores_once_and_keeps_all_else(
+    server: HubServer,
+    workspace: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace.ids["sft"] = "me/Llama-SFT"
+    workspace.write()
+    model = server.hub.add("model", "me/Llama-SFT", {"README.md": CARD, "model.safetensors": b"w"})
+    for _ in range(2):
+        run_describe(monkeypatch, "--push", "sft")
+    assert len(model.commits) == 2  # the first one, and one with the scores
+    text = model.commits[-1].files["README.md"].content.decode()
+    card = model_card(text)
+    assert card.license == "apache-2.0"
+    assert ModelCard(text).text == CARD.decode().split("mmlu}\n    metrics: [{type: accuracy, value: 0.5}]\n---\n")[1]
+    assert [result.dataset_type for result in card.eval_results or []] == ["cais/mmlu", "lab/data", "lab/data"]
+
+    workspace.change_a_score("sft", 1)
+    run_describe(monkeypatch, "--push", "sft")
+    changed = model_card(model.commits[-1].files["README.md"].content.decode()).eval_results or []
+    assert [result.metric_value for result in changed] == [0.5, round(7 / 3, 4), 1.0]
+
+
+def test_a_model_without_a_card_gets_one(
+    server: HubServer,
+    workspace: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace.ids["sft"] = "me/Llama-SFT"
+    workspace.write()
+    model = server.hub.add("model", "me/Llama-SFT", {"model.safetensors": b"w"})
+    run_describe(monkeypatch, "--push", "sft")
+    assert model_card(model.commits[-1].files["README.md"].content.decode()).eval_results
+
+
+@pytest.mark.parametrize(
+    ("run", "identity", "pushed", "says"),
+    [
+        ("real", "lab/Llama-SFT", "nobody", "it is not a model of params.yaml; known are sft, dpo, baseline"),
+        ("dummy", "me/Llama-SFT", "sft", "these scores are of a run that is dummy"),
+        ("embedded", "me/Llama-SFT", "sft", "these scores are of a run that is embedded"),
+        ("real", "meta/other", "sft", "the Hub refuses the write: 403"),
+        ("real", "no/where", "sft", "it is not on the Hub"),
+    ],
+)
+def test_what_must_not_stand_on_a_card_is_refused(
+    run: str,
+    identity: str,
+    pushed: str,
+    says: str,
+    server: HubServer,
+    workspace: FinishedRun,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    workspace.ids["sft"], workspace.run = identity, run
+    workspace.write()
+    server.hub.add("model", "me/Llama-SFT", {"README.md": CARD})
+    server.hub.add("model", "meta/other", {"README.md": CARD})
+    with pytest.raises(UserError, match=says):
+        run_describe(monkeypatch, "--push", pushed)
+    assert all(len(repository.commits) == 1 for repository in server.hub.repositories.values())
+
+
+@pytest.mark.parametrize("card", ["---\n: [\n---\n", "---\n- a list\n---\n", "---\nmodel-index: [1]\n---\n"])
+def test_a_card_that_cannot_be_read_is_left_alone(card: str) -> None:
+    with pytest.raises(UserError, match="the front matter of its card is not what the Hub expects"):
+        with_model_index("model x", card, {"model-index": [{"name": "x", "results": []}]})

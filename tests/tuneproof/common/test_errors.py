@@ -1,0 +1,30 @@
+"""How foreign text becomes part of an error line."""
+
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tuneproof.common.errors import one_line, shortened
+
+
+def test_short_text_is_kept_on_one_line_without_control_characters() -> None:
+    assert one_line(" a \n b\x1b[31m ") == "a b [31m"
+
+
+def test_long_text_is_cut() -> None:
+    assert one_line("x" * 500, 10) == "xxxxxxx..."
+
+
+def test_a_secret_is_hidden_before_anything_is_cut() -> None:
+    assert one_line("x" * 98 + "secret", 10, secret="secret") == "xxxxxxx..."
+    assert one_line("Bearer secret", secret="secret") == "Bearer ***"
+
+
+def test_whatever_it_is_it_is_one_printable_line() -> None:
+    for text in HOSTILE_TEXTS:
+        assert one_line(text).isprintable()
+        assert len(one_line(text)) <= 200
+
+
+def test_a_librarys_message_becomes_one_short_printable_line() -> None:
+    line = shortened(ValueError("first\nsecond \x1b[31m" + "x" * 500))
+    assert line.startswith("ValueError: first second [31mxxx")
+    assert len(line) == 160
+    assert line.isprintable()

@@ -1,0 +1,114 @@
+import asyncio
+import tracemalloc
+from collections.abc import Iterator
+
+import pytest
+
+from tuneproof.common.errors import UserError
+from tuneproof.common.windows import work_through
+
+
+def test_work_never_runs_more_at_once_than_allowed_and_does_everything() -> None:
+    running, most, done = 0, 0, set[int]()
+
+    async def worker(item: int) -> None:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)
+        running -= 1
+        done.add(item)
+
+    asyncio.run(work_through(range(1000), worker, 7))
+    assert most == 7
+    assert done == set(range(1000))
+
+
+def test_a_hundred_thousand_items_take_no_memory_to_speak_of() -> None:
+    async def worker(item: int) -> None:
+        await asyncio.sleep(0)
+
+    tracemalloc.start()
+    asyncio.run(work_through(iter(range(100_000)), worker, 64))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2_000_000
+
+
+def test_items_are_taken_only_when_there_is_room() -> None:
+    taken, finished = 0, 0
+
+    def items() -> Iterator[int]:
+        nonlocal taken
+        for number in range(100):
+            taken += 1
+            assert taken - finished <= 5
+            yield number
+
+    async def worker(item: int) -> None:
+        nonlocal finished
+        await asyncio.sleep(0)
+        finished += 1
+
+    asyncio.run(work_through(items(), worker, 5))
+    assert finished == 100
+
+
+def test_a_bug_in_a_worker_cancels_the_others_and_is_raised_as_it_is() -> None:
+    started, cancelled = 0, 0
+
+    async def worker(item: int) -> None:
+        nonlocal started, cancelled
+        started += 1
+        if item == 3:
+            await asyncio.sleep(0)
+            raise ZeroDivisionError("a bug")
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        asyncio.run(work_through(range(1000), worker, 8))
+    assert (started, cancelled) == (8, 7)
+
+
+def test_after_a_user_error_what_is_under_way_is_finished_and_nothing_begun() -> None:
+    started, finished = 0, 0
+
+    async def worker(item: int) -> None:
+        nonlocal started, finished
+        started += 1
+        if item == 3:
+            raise UserError("here", "broken", "mend it")
+        await asyncio.sleep(0.01)
+        finished += 1
+
+    with pytest.raises(UserError, match="here: broken; mend it"):
+        asyncio.run(work_through(range(1000), worker, 8))
+    assert finished == started - 1
+    assert started <= 8
+
+
+def test_being_cancelled_cancels_the_workers() -> None:
+    cancelled = 0
+
+    async def worker(item: int) -> None:
+        nonlocal cancelled
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled += 1
+            raise
+
+    async def run() -> None:
+        work = asyncio.create_task(work_through(range(1000), worker, 8))
+        while not cancelled and not work.done():
+            await asyncio.sleep(0)
+            work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+
+    asyncio.run(run())
+    assert cancelled in (0, 8)

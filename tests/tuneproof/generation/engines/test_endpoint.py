@@ -1,0 +1,190 @@
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from tests.servers.openai.faults import Faults
+from tests.servers.openai.server import OpenAIServer
+from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, texts_of
+from tuneproof.common.errors import UserError
+from tuneproof.generation.engines import endpoint as engine
+from tuneproof.records.keys import canonical_json
+
+
+class Picky(OpenAIServer):
+    """A server that refuses bodies with a certain word, and says so in its own words."""
+
+    def __init__(self, refuses: dict[str, str]) -> None:
+        super().__init__()
+        self.refuses = refuses
+
+    def _refused(
+        self, fault: str | None, body: dict[str, Any], usage: dict[str, int], now: float
+    ) -> web.Response | None:
+        for word, message in self.refuses.items():
+            if word in canonical_json(body):
+                return web.json_response({"error": {"message": message, "code": None}}, status=400)
+        return super()._refused(fault, body, usage, now)
+
+
+class Bodies:
+    """A scorer that answers with the request's own last words, and keeps what it was sent."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, Any]] = []
+
+    def __call__(self, body: dict[str, Any]) -> str:
+        self.seen.append(body)
+        return f"About {body['messages'][-1]['content']} by seed {body['seed']}"
+
+
+@pytest.fixture
+def bodies() -> Bodies:
+    return Bodies()
+
+
+@pytest.fixture
+def server(bodies: Bodies) -> Iterator[OpenAIServer]:
+    with OpenAIServer(scorer=bodies) as running:
+        yield running
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: OpenAIServer) -> Workspace:
+    monkeypatch.chdir(tmp_path)
+    made = make_workspace(tmp_path / "workspace", questions=20)
+    made.change(engine="endpoint", id="hosted", prompt="chat", base_url=server.base_url, served_as="ours")
+    return made
+
+
+def test_every_question_is_asked_once_with_the_settings_and_its_own_seed(workspace: Workspace, bodies: Bodies) -> None:
+    workspace.change(system="Be brief.", stop=["###"], sampling={"min_p": 0.05, "samples": 2})
+    saved = answered(engine, workspace.job(), workspace.questions)
+    assert len(texts_of(saved)) == len(bodies.seen) == 40
+    assert len({body.pop("seed") for body in bodies.seen}) == 40
+    asked = {body["messages"][1].pop("content") for body in bodies.seen}
+    assert asked == {question.instruction for question in workspace.questions}
+    assert {canonical_json(body) for body in bodies.seen} == {
+        canonical_json({
+            "model": "hosted", "messages": [{"role": "system", "content": "Be brief."}, {"role": "user"}],
+            "temperature": 1.3, "top_p": 1.0, "min_p": 0.05, "max_tokens": 24, "stop": ["###"],
+        })
+    }  # fmt: skip
+
+
+def test_an_answer_comes_with_its_tokens_and_the_models_name_as_the_endpoint_gives_it(workspace: Workspace) -> None:
+    request, result = answered(engine, workspace.job(), workspace.questions[:1])[0]
+    assert result.answer == f"About Question 0:  by seed {request.seed}"
+    assert (result.finish_reason, result.error) == ("stop", None)
+    assert (result.prompt_tokens or 0) > 0 < (result.answer_tokens or 0)
+    assert result.engine is not None
+    assert (result.engine.engine, result.engine.version, result.engine.device) == ("endpoint", "hosted-local", "ours")
+
+
+def test_passing_faults_lose_nothing_and_change_nothing(workspace: Workspace, server: OpenAIServer) -> None:
+    expected = texts_of(answered(engine, workspace.job(), workspace.questions))
+    server.faults = Faults({"500": 0.2, "429": 0.1, "cut": 0.1}, wait_seconds=0.01)
+    assert texts_of(answered(engine, workspace.job(), workspace.questions)) == expected
+
+
+def test_a_request_that_gets_no_answer_leaves_the_others_saved(
+    workspace: Workspace, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuneproof.endpoint.client.backoff_seconds", lambda failures: 0.0)
+    server.faults = Faults(stuck={"500": 0.1})
+    saved: list[str] = []
+    with (
+        engine.start(workspace.job()) as ask,
+        pytest.raises(UserError, match=r"of 20 got no answer, the last because .* run again: what arrived is kept"),
+    ):
+        ask(engine.render(workspace.job(), workspace.questions), lambda request, _: saved.append(request.id))
+    assert 0 < len(saved) < 20
+
+
+def test_a_cut_answer_is_marked(workspace: Workspace, server: OpenAIServer) -> None:
+    server.faults = Faults({"truncated": 1.0})
+    assert {result.finish_reason for _, result in answered(engine, workspace.job(), workspace.questions)} == {"length"}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This model's maximum context length is 8 tokens. However, you requested 24 output tokens",
+        "input is too long for this model",
+    ],
+)
+def test_a_prompt_that_the_endpoint_finds_too_long_is_an_error_row(workspace: Workspace, message: str) -> None:
+    with Picky({"Question 3: why": message}) as server:
+        workspace.change(base_url=server.base_url)
+        results = {request.id: result for request, result in answered(engine, workspace.job(), workspace.questions)}
+    over_long = results.pop("Question 3: why ")
+    assert (over_long.finish_reason, over_long.error, over_long.answer) == ("error", message, "")
+    assert {result.finish_reason for result in results.values()} == {"stop"}
+
+
+def test_what_an_endpoint_does_not_know_is_left_out_and_told(
+    workspace: Workspace, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workspace.change(sampling={"min_p": 0.05})
+    refuses = {"min_p": "Unrecognized argument: min_p", '"max_tokens"': "Use max_completion_tokens."}
+    with Picky(refuses) as server:
+        workspace.change(base_url=server.base_url)
+        saved = answered(engine, workspace.job(), workspace.questions)
+    assert len(texts_of(saved)) == 20
+    assert {result.engine.not_sent for _, result in saved if result.engine} == {("min_p",)}
+    assert capsys.readouterr().err.count("warning: ours does not know min_p: sft is sampled without it") == 1
+
+
+def test_any_other_rejection_stops_with_the_endpoints_words(workspace: Workspace) -> None:
+    with Picky({"temperature": "Only the default temperature is supported.\nTry\x1b[31m again."}) as server:
+        workspace.change(base_url=server.base_url)
+        with pytest.raises(UserError) as error:
+            answered(engine, workspace.job(), workspace.questions)
+    assert str(error.value) == (
+        "ours: it rejects the request: Only the default temperature is supported. Try [31m again.; "
+        "correct generate.sampling or models.sft"
+    )
+
+
+def test_alpaca_is_refused_since_an_endpoint_has_a_template_of_its_own(workspace: Workspace) -> None:
+    workspace.change(prompt="alpaca")
+    with pytest.raises(UserError, match=r"model sft: an endpoint is asked in chat messages.*set `prompt: chat`"):
+        engine.render(workspace.job(), workspace.questions)
+
+
+def test_the_address_is_in_no_key_when_the_endpoint_has_a_label(workspace: Workspace) -> None:
+    before = [request.key for request in engine.render(workspace.job(), workspace.questions)]
+    workspace.change(base_url="http://127.0.0.1:9/v1", execution={"endpoint": {"concurrency": 1}})
+    assert [request.key for request in engine.render(workspace.job(), workspace.questions)] == before
+    workspace.change(system="Be brief.")
+    assert not set(before) & {request.key for request in engine.render(workspace.job(), workspace.questions)}
+
+
+def test_the_judges_key_is_not_sent_to_another_endpoint(
+    workspace: Workspace, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-of-the-judge")
+    answered(engine, workspace.job(), workspace.questions[:2])
+    assert not any("sk-of-the-judge" in header for header in server.counts.keys)
+    monkeypatch.setenv("OUR_KEY", "ours-only")
+    workspace.change(execution={"key_variable": "OUR_KEY"})
+    answered(engine, workspace.job(), workspace.questions[:2])
+    assert server.counts.keys["Bearer ours-only"] == 2
+
+
+def test_a_missing_key_is_one_line_before_anything_is_asked(workspace: Workspace, server: OpenAIServer) -> None:
+    workspace.change(execution={"key_variable": "OUR_KEY"})
+    with pytest.raises(UserError, match=r"there is no OUR_KEY for ours; set OUR_KEY in the environment or in .env"):
+        answered(engine, workspace.job(), workspace.questions)
+    workspace.change(execution={"key_variable": None}, base_url=None)
+    with pytest.raises(UserError, match="there is no OPENAI_API_KEY"):
+        answered(engine, workspace.job(), workspace.questions)
+    assert not server.counts.requests
+
+
+def test_an_endpoint_that_refuses_the_key_stops_at_once(workspace: Workspace, server: OpenAIServer) -> None:
+    server.faults = Faults(status=401)
+    with pytest.raises(UserError, match="ours: it refused the key"):
+        answered(engine, workspace.job(), workspace.questions)

@@ -1,0 +1,152 @@
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.made_up.run import Shape, run_script, write_run
+from tuneproof.records.files import read_rows
+from tuneproof.records.rows import Question
+from tuneproof.results.details import Details, read_details
+from tuneproof.results.report.browser import Browser, answer_browser, script_json, shortened, visible
+from tuneproof.settings.reading import load_params
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Path]:
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(here)
+
+
+def run_of(workspace: Path, shape: Shape) -> tuple[list[Details], list[Question]]:
+    write_run(workspace, shape)
+    done = run_script(workspace, "aggregate.py")
+    assert done.returncode == 0, done.stderr
+    return read_details(load_params()), read_rows(Path("data/questions.jsonl"), Question, made_by="validate.py")
+
+
+def rows_in(browser: Browser) -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = json.loads(browser.json)["questions"]
+    return rows
+
+
+def test_every_question_and_answer_is_there_uncut(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=30, samples=2))
+    browser = answer_browser(models, questions)
+    rows = rows_in(browser)
+    assert (browser.questions, browser.of_questions, browser.longest_text) == (30, 30, None)
+    assert {row["id"] for row in rows} == {question.id for question in questions}
+    assert all([len(samples) for samples in row["answers"]] == [2, 2, 2] for row in rows)
+    by_id = {row["id"]: row for row in rows}
+    answers = [json.loads(line) for line in Path("data/answers/dpo.jsonl").read_text().splitlines()]
+    assert all(by_id[row["id"]]["answers"][1][row["sample"]]["text"] == row["answer"] for row in answers)
+
+
+def test_scores_and_analyses_are_those_of_the_judgements(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=20, unusable=0.3))
+    by_id = {row["id"]: row for row in rows_in(answer_browser(models, questions))}
+    for judgement in map(json.loads, Path("data/judgements/sft.jsonl").read_text().splitlines()):
+        shown = by_id[judgement["id"]]["answers"][0][0]
+        assert shown["status"] == judgement["status"]
+        if judgement["status"] == "ok":
+            assert shown["scores"] == [judgement["scores"]["accuracy"], judgement["scores"]["style"]]
+            assert shown["judges"][0]["analyses"] == list(judgement["analyses"].values())
+        else:
+            assert shown["scores"] is None
+            assert shown["why"] or judgement["status"] == "no_answer"
+
+
+def test_questions_on_which_models_differ_most_come_first(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=40, criteria={"accuracy": (0, 1), "style": (1, 5, 9)}))
+    spreads = [sum(row["spreads"]) for row in rows_in(answer_browser(models, questions))]
+    assert spreads == sorted(spreads, reverse=True)
+    assert 0 <= spreads[-1] <= spreads[0] <= 2
+
+
+def test_long_texts_are_cut_to_fit_and_say_by_how_much(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=20, sentences=200))
+    browser = answer_browser(models, questions, most_bytes=300_000)
+    assert browser.questions == 20
+    assert browser.longest_text
+    assert len(browser.json.encode()) <= 300_000
+    texts = [samples[0]["text"] for row in rows_in(browser) for samples in row["answers"]]
+    shown, missing = next(text for text in texts if isinstance(text, list))
+    assert len(shown) == browser.longest_text
+    assert missing > 0
+
+
+def test_questions_are_left_out_when_cutting_is_not_enough(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=60))
+    everything = rows_in(answer_browser(models, questions))
+    browser = answer_browser(models, questions, most_bytes=60_000)
+    assert len(browser.json.encode()) <= 60_000
+    assert 0 < browser.questions < browser.of_questions == 60
+    assert [row["id"] for row in rows_in(browser)] == [row["id"] for row in everything[: browser.questions]]
+
+
+def test_a_run_without_comparisons_has_no_pairs(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=10))
+    assert any(any(row["pairs"]) for row in rows_in(answer_browser(models, questions)))
+    for path in Path("data/comparisons").iterdir():
+        path.unlink()
+    assert not any(any(row["pairs"]) for row in rows_in(answer_browser(models, questions)))
+
+
+def test_an_answer_without_a_judgement_is_shown_as_not_judged(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=5))
+    path = Path("data/judgements/sft.jsonl")
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
+    statuses = [row["answers"][0][0]["status"] for row in rows_in(answer_browser(models, questions))]
+    assert statuses.count("not judged") == 1
+
+
+@pytest.mark.parametrize("text", HOSTILE_TEXTS)
+def test_json_in_a_script_element_holds_no_markup_and_means_the_same(text: str) -> None:
+    embedded = script_json({text: [text]})
+    assert not set("<>&\u2028\u2029") & set(embedded)
+    assert json.loads(embedded) == {text: [text]}
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("plain\ttext\nwith lines", "plain\ttext\nwith lines"),
+        ("a\u202eb", "a⟨U+202E⟩b"),
+        ("\x00\x1b[31m", "⟨U+0000⟩⟨U+001B⟩[31m"),
+        ("broken \ud83d half", "broken ⟨U+D83D⟩ half"),
+        ("\U000e0041", "⟨U+E0041⟩"),
+        ("windows\r\nline", "windows\nline"),
+        ("family 👩‍👩‍👧, नमस्ते क्‍ष", "family 👩‍👩‍👧, नमस्ते क्‍ष"),
+    ],
+)
+def test_invisible_characters_become_visible_and_others_stay(text: str, shown: str) -> None:
+    assert visible(text) == shown
+
+
+def test_ids_are_never_shortened() -> None:
+    assert shortened({"id": "long id", "text": "long text", "n": 1}, 4) == {
+        "id": "long id",
+        "text": ["long", 5],
+        "n": 1,
+    }
+
+
+def test_a_pair_holds_what_every_judge_of_a_panel_said(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=3, samples=2, unusable=0))
+    path = Path("data/comparisons/sft.jsonl")
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    reply = rows[0]["replies"][0]
+    refused = reply | {"status": "refused", "scores": None, "analyses": None, "error": "no"}
+    said = [reply | {"analyses": {"preference": text}} for text in ("The first judge.", "The second.")]
+    rows[0]["replies"] = [said[0], said[1], refused]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    shown = next(row for row in rows_in(answer_browser(models, questions)) if row["id"] == rows[0]["id"])["pairs"][0]
+    assert shown[0]["text"] == "The first judge.\n\nThe second."
+    assert [(pair["sample"], pair["order"]) for pair in shown] == [
+        (0, "model_first"), (0, "baseline_first"), (1, "model_first"), (1, "baseline_first"),
+    ]  # fmt: skip

@@ -1,0 +1,62 @@
+"""Results in words: every verdict has its sentence, and no number is rounded into a contradiction."""
+
+from typing import Any
+
+import pytest
+
+from tuneproof.results.details import CriterionDetails, WinRateDetails
+from tuneproof.results.words import aligned, criterion_clause, gain_text, markdown_row, share_text, win_rate_text
+
+
+def criterion(**values: Any) -> CriterionDetails:
+    """One criterion with a gain."""
+    plain: dict[str, Any] = {
+        "mean": 2.0, "low": 1.9, "high": 2.1, "method": None, "caution": None, "scored": 40,
+        "mean_if_missing_worst": 2.0, "mean_if_missing_best": 2.0, "distribution": {}, "length_correlation": None,
+        "lengths": [],
+    }  # fmt: skip
+    return CriterionDetails(**(plain | values))
+
+
+def test_a_limit_that_is_not_0_is_never_shown_as_0() -> None:
+    better = criterion(gain=0.1, gain_low=0.0004, gain_high=0.2, verdict="better")
+    assert gain_text(better) == "+0.1000 [+0.0004, +0.2000]"
+    worse = criterion(gain=-0.1, gain_low=-0.2, gain_high=-0.003, verdict="worse")
+    assert gain_text(worse) == "-0.100 [-0.200, -0.003]"
+
+
+def test_a_win_rate_above_one_half_is_never_shown_as_one_half() -> None:
+    rate = WinRateDetails(
+        win_rate=0.58, low=0.503, high=0.66, level=0.05, verdict="better", caution=None, questions=60, consistency=None,
+        position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=None, length_controlled_low=None,
+        length_controlled_high=None, length_controlled_caution=None,
+    )  # fmt: skip
+    assert win_rate_text(rate) == "58.0% [50.3%, 66.0%]"
+    assert win_rate_text(rate.model_copy(update={"low": 0.52})) == "58% [52%, 66%]"
+
+
+@pytest.mark.parametrize(("share", "text"), [(1, "100%"), (0.9999, "99.9%"), (0.95, "95.0%"), (0, "0.0%")])
+def test_only_what_is_complete_reads_100_per_cent(share: float, text: str) -> None:
+    assert share_text(share) == text
+
+
+def test_an_undecided_criterion_says_what_could_have_been_shown() -> None:
+    undecided = criterion(
+        gain=0.1, gain_low=-0.1, gain_high=0.3, verdict="undecided", paired=40, smallest_detectable=0.29
+    )
+    assert criterion_clause("style", undecided) == (
+        "style +0.10 [-0.10, +0.30], undecided (with 40 questions a difference under 0.29 often goes unseen)"
+    )
+
+
+def test_a_criterion_that_was_never_scored_has_no_numbers() -> None:
+    assert gain_text(criterion(mean=None, low=None, high=None)) == "-"
+
+
+def test_aligned_columns_stand_two_spaces_apart() -> None:
+    assert aligned(["a", "bb"], [["long", "x"], ["y", ""]]) == ["a     bb", "long  x", "y"]
+
+
+def test_markdown_cells_hold_no_markup() -> None:
+    row = markdown_row(["a|b", "<img src=x>", "[click](javascript:1)", "`code`"])
+    assert row == "| a\\|b | &lt;img src=x> | [click] (javascript:1) | 'code' |"
