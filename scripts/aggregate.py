@@ -13,10 +13,15 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_json, write_text
-from tuneproof.records.files import iterate_rows, read_record, record_text
-from tuneproof.records.paths import DETAILS_DIRECTORY, METRICS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
-from tuneproof.records.resolved import ResolvedJudge, ResolvedQuestions
-from tuneproof.records.rows import Question
+from tuneproof.records.files import record_text
+from tuneproof.records.handovers import (
+    DETAILS_DIRECTORY,
+    JUDGE,
+    METRICS_DIRECTORY,
+    QUESTION_SOURCE,
+    QUESTIONS,
+)
+from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.results.analysis.assembling import all_details
 from tuneproof.results.analysis.plots import PLOTS_DIRECTORY, write_plots
 from tuneproof.results.analysis.scores import read_scores
@@ -32,7 +37,7 @@ JUDGE_SETTINGS = {"temperature", "max_tokens", "samples", "logprobs", "score_fir
 def main() -> None:
     """Reads every model's scores, compares them with the baseline's, and writes the results."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    judge = read_record(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge, made_by="validate.py")
+    judge = JUDGE.read()
     params = world_params(load_params(), judge.run)
     ids, tags = read_questions()
     shared = run_details(params, judge, len(ids))
@@ -55,14 +60,14 @@ def read_questions() -> tuple[dict[str, int], list[dict[str, str]]]:
     """Every question's id with its place, and the tags in the same order. Raises a UserError for none or a repeat."""
     ids: dict[str, int] = {}
     tags: list[dict[str, str]] = []
-    for question in iterate_rows(QUESTIONS_FILE, Question, made_by="validate.py"):
+    for question in QUESTIONS.iterate():
         if question.id in ids:
             remedy = "run `python scripts/validate.py`"
-            raise UserError(str(QUESTIONS_FILE), f"the id {question.id[:40]} occurs twice", remedy)
+            raise UserError(str(QUESTIONS.path), f"the id {question.id[:40]} occurs twice", remedy)
         ids[question.id] = len(tags)
         tags.append(question.tags)
     if not ids:
-        raise UserError(str(QUESTIONS_FILE), "it holds no question", "run `python scripts/validate.py`")
+        raise UserError(str(QUESTIONS.path), "it holds no question", "run `python scripts/validate.py`")
     return ids, tags
 
 
@@ -84,7 +89,7 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int) -> RunDeta
         rubric=rubric,
         judge=judge,
         judge_settings=params.judge.model_dump(mode="json", include=JUDGE_SETTINGS),
-        source=read_record(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions, made_by="validate.py"),
+        source=QUESTION_SOURCE.read(),
     )
 
 

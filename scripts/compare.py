@@ -12,11 +12,10 @@ from collections.abc import Iterator
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import run, say
-from tuneproof.records.files import read_record, read_rows, write_rows
+from tuneproof.records.files import write_rows
+from tuneproof.records.handovers import COMPARISONS, JUDGE, QUESTIONS
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.paths import COMPARISONS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
-from tuneproof.records.resolved import ResolvedJudge
-from tuneproof.records.rows import Comparison, Question
+from tuneproof.records.rows import Comparison
 from tuneproof.scoring.embedded.backend import embedded_comparisons
 from tuneproof.scoring.judging.cases import Questions, compare_stage, stages_of_run
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
@@ -28,9 +27,9 @@ def main() -> None:
     """Buys the replies that the ledger lacks, then writes two rows for every question and sample."""
     model = parse_arguments().model
     load_secrets()
-    resolved = read_record(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge, made_by="validate.py")
+    resolved = JUDGE.read()
     _, params = model_settings(model, Params)
-    path = COMPARISONS_DIRECTORY / f"{model}.jsonl"
+    path = COMPARISONS.path(model)
     if model == params.baseline or not params.compare.enabled:
         write_rows(path, [])
         why = "it is the baseline itself" if model == params.baseline else "compare.enabled is false"
@@ -38,7 +37,7 @@ def main() -> None:
         return
     with_whom = f"comparisons with {params.baseline}"
     say(f"compare {model}: {with_whom} by {', '.join(one['model'] for one in resolved.judges)}, in both orders")
-    questions = {question.id: question for question in read_rows(QUESTIONS_FILE, Question, made_by="validate.py")}
+    questions = {question.id: question for question in QUESTIONS.read()}
     embedded = params.judge.backend == "embedded"
     pairs = compare_stage(model, params, questions).cases()
     against = params.baseline

@@ -18,7 +18,7 @@ import yaml
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_text
-from tuneproof.records.paths import REPORT_DIRECTORY
+from tuneproof.records.handovers import REPORT_DIRECTORY
 from tuneproof.results.details import Details, read_details
 from tuneproof.results.publishing.model_index import model_index, push_model_index
 from tuneproof.settings.reading import load_params

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuneproof.common.errors import UserError, run, say, say_error
-from tuneproof.records.paths import ANSWERS_DIRECTORY, QUESTIONS_FILE
+from tuneproof.records.handovers import ANSWERS, QUESTIONS
 from tuneproof.results.gate.decision import Outcome
 from tuneproof.results.gate.findings import compare_runs, model_files, naming
 from tuneproof.results.gate.revisions import Revision
@@ -62,8 +62,8 @@ def gate(against: str, chosen: Sequence[str] | None, markdown: bool) -> Outcome:
     revision = Revision(against)
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder)
-        revision.fetch([QUESTIONS_FILE], other)
-        there = [model for model in models if revision.has(ANSWERS_DIRECTORY / f"{model}.jsonl")]
+        revision.fetch([QUESTIONS.path], other)
+        there = [model for model in models if revision.has(ANSWERS.path(model))]
         if not there:
             raise UserError(revision.where, f"it has no answers of {', '.join(models)}", "name one that has some")
         revision.fetch([path for model in there for path in model_files(model)], other)

@@ -23,8 +23,8 @@ from tuneproof.endpoint.access import require_keys
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request
 from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
 from tuneproof.records.ledger import KEYS_PER_QUERY, Ledger
-from tuneproof.records.paths import ANSWERS_DIRECTORY, ENGINES_DIRECTORY, QUESTIONS_FILE
 from tuneproof.records.rows import Answer, EngineDescription, Question, Result
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
@@ -40,7 +40,7 @@ def main() -> None:
     resolved, params = model_settings(arguments.model, kind)
     execution = params.execution.generate.of_model(arguments.model)
     job = Job(resolved, params.models[arguments.model], params.generation(arguments.model), execution)
-    questions = read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
+    questions = QUESTIONS.read()
     engine = load_engine(resolved.engine)
 
     requests = engine.render(job, questions)
@@ -161,7 +161,7 @@ def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
                 **result.model_dump(exclude={"engine"}),
             )  # fmt: skip
 
-    path = ANSWERS_DIRECTORY / f"{job.resolved.model}.jsonl"
+    path = ANSWERS.path(job.resolved.model)
     write_rows(path, answers())
     made_by = [json.loads(engine) | {"answers": count} | job.description() for engine, count in sorted(engines.items())]
     write_json(ENGINES_DIRECTORY / f"{job.resolved.model}.json", made_by)

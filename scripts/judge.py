@@ -11,11 +11,10 @@ from collections.abc import Iterator
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
-from tuneproof.records.files import read_record, read_rows, write_rows
+from tuneproof.records.files import write_rows
+from tuneproof.records.handovers import ANSWERS, JUDGE, JUDGEMENTS, QUESTIONS
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE, RESOLVED_DIRECTORY
-from tuneproof.records.resolved import ResolvedJudge
-from tuneproof.records.rows import Judgement, Question
+from tuneproof.records.rows import Judgement
 from tuneproof.scoring.embedded.backend import embedded_judgements
 from tuneproof.scoring.judging.cases import Questions, judge_stage, stages_of_run
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
@@ -28,15 +27,15 @@ def main() -> None:
     """Buys the replies that the ledger lacks, then writes a judgement for every answer."""
     model = parse_arguments().model
     load_secrets()
-    resolved = read_record(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge, made_by="validate.py")
+    resolved = JUDGE.read()
     _, params = model_settings(model, Params)
-    questions = {question.id: question for question in read_rows(QUESTIONS_FILE, Question, made_by="validate.py")}
+    questions = {question.id: question for question in QUESTIONS.read()}
     say(f"judge {model}: {', '.join(one['model'] for one in resolved.judges)} on {', '.join(params.judge.criteria)}")
     embedded = params.judge.backend == "embedded"
     cases = judge_stage(model, params, questions).cases()
     judged = embedded_judgements(resolved, cases) if embedded else judgements(model, params, questions)
     counts = Counter[str]()
-    path = JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
+    path = JUDGEMENTS.path(model)
     write_rows(path, counted(judged, counts))
     say(f"judge {model}: wrote {counts.total()} judgements to {path} ({counts_in_words(counts)})")
     check_coverage(model, params.judge, counts)
@@ -60,14 +59,12 @@ def judgements(model: str, params: Params, questions: Questions) -> Iterator[Jud
 def check_coverage(model: str, judge: Judge, counts: Counter[str]) -> None:
     """Raises a UserError when too few answers got a score, or there was none; what was judged is written by then."""
     if not counts.total():
-        raise UserError(
-            str(ANSWERS_DIRECTORY / f"{model}.jsonl"), "it holds no answer", "run `dvc repro` to make it anew"
-        )
+        raise UserError(str(ANSWERS.path(model)), "it holds no answer", "run `dvc repro` to make it anew")
     coverage = counts["ok"] / counts.total()
     if coverage < judge.min_coverage:
         asked = f"judge.min_coverage is {judge.min_coverage:.0%}"
         found = f"only {coverage:.1%} of {counts.total()} answers got a score, and {asked}"
-        remedy = f"read the statuses in {JUDGEMENTS_DIRECTORY / f'{model}.jsonl'}, mend the cause or lower the setting"
+        remedy = f"read the statuses in {JUDGEMENTS.path(model)}, mend the cause or lower the setting"
         raise UserError(f"judge {model}", found, remedy)
 
 

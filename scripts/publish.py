@@ -17,17 +17,9 @@ from typing import Any
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json
-from tuneproof.records.files import read_record, read_rows
+from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGE, JUDGEMENTS, QUESTIONS, resolved_model
 from tuneproof.records.keys import content_key
-from tuneproof.records.paths import (
-    ANSWERS_DIRECTORY,
-    DETAILS_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
-    RESOLVED_DIRECTORY,
-)
-from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, resolved_model
-from tuneproof.records.rows import Answer, Judgement, Question
+from tuneproof.records.resolved import ResolvedModel
 from tuneproof.results.details import read_one
 from tuneproof.results.publishing.card import card_text, revision_text, shown_id
 from tuneproof.results.publishing.dataset import Card, publish_dataset, repository_name
@@ -64,11 +56,8 @@ def main() -> None:
 
 def say_what_kind_of_run(params: Params) -> None:
     """The last line of a run of the embedded world."""
-    judge_file = RESOLVED_DIRECTORY / "judge.json"
-    if judge_file.is_file():
-        judged_by = read_record(judge_file, ResolvedJudge, made_by="validate.py")
-        if note := demonstration_note(params, judged_by.run):
-            say(f"publish: {note}")
+    if JUDGE.path.is_file() and (note := demonstration_note(params, JUDGE.read().run)):
+        say(f"publish: {note}")
 
 
 def reason_not_to(params: Params) -> str | None:
@@ -79,7 +68,7 @@ def reason_not_to(params: Params) -> str | None:
         return "this is an experiment; apply it (`dvc exp apply`) and run `dvc repro`"
     if params.dummy or params.embedded:
         return "this is a rehearsal or a demonstration"
-    judged_by = read_record(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge, made_by="validate.py")
+    judged_by = JUDGE.read()
     return None if judged_by.run == "real" else f"the results are of a run that is {judged_by.run}"
 
 
@@ -121,9 +110,9 @@ def publish_model(dataset: str, resolved: ResolvedModel, params: Params, token: 
     """Publishes one model's rows and card; returns what data/published.json says of it."""
     key, criteria = resolved.model, list(params.judge.criteria)
     rows = result_rows(
-        read_rows(QUESTIONS_FILE, Question, made_by="validate.py"),
-        read_rows(ANSWERS_DIRECTORY / f"{key}.jsonl", Answer, made_by=f"generate.py {key}"),
-        read_rows(JUDGEMENTS_DIRECTORY / f"{key}.jsonl", Judgement, made_by=f"judge.py {key}"),
+        QUESTIONS.read(),
+        ANSWERS.read(key),
+        JUDGEMENTS.read(key),
         criteria,
         f"model {key}",
     )

@@ -10,9 +10,7 @@ import argparse
 
 from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
-from tuneproof.records.files import read_rows
-from tuneproof.records.paths import QUESTIONS_FILE, REPORT_DIRECTORY
-from tuneproof.records.rows import Question
+from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results import words
 from tuneproof.results.details import read_details
 from tuneproof.results.report.browser import answer_browser
@@ -29,7 +27,7 @@ def main() -> None:
     parse_arguments()
     params = load_params()
     models = read_details(params)
-    questions = read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
+    questions = QUESTIONS.read()
     say(f"report: {len(questions)} questions, {len(models)} models")
     browser = answer_browser(models, questions)
     page = render(models, world_params(params, models[0].run.run), browser)

@@ -22,17 +22,19 @@ from tuneproof.inputs.models import resolve_model
 from tuneproof.inputs.questions import resolve_questions
 from tuneproof.records.adoption import adopt
 from tuneproof.records.files import record_text, rows_text
-from tuneproof.records.ledger import Ledger
-from tuneproof.records.paths import (
-    ANSWERS_DIRECTORY,
-    COMPARISONS_DIRECTORY,
+from tuneproof.records.handovers import (
+    ANSWERS,
+    COMPARISONS,
     DETAILS_DIRECTORY,
     ENGINES_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
+    JUDGE,
+    JUDGEMENTS,
     METRICS_DIRECTORY,
-    QUESTIONS_FILE,
+    QUESTION_SOURCE,
+    QUESTIONS,
     RESOLVED_DIRECTORY,
 )
+from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Run
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, require_tracked_sections
@@ -40,7 +42,7 @@ from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_para
 from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
-    ANSWERS_DIRECTORY, ENGINES_DIRECTORY, JUDGEMENTS_DIRECTORY, COMPARISONS_DIRECTORY, DETAILS_DIRECTORY,
+    ANSWERS.directory, ENGINES_DIRECTORY, JUDGEMENTS.directory, COMPARISONS.directory, DETAILS_DIRECTORY,
     METRICS_DIRECTORY,
 )  # fmt: skip
 WORLD_WORDS: dict[Run, str] = {
@@ -69,9 +71,9 @@ def main() -> None:
     if world != "embedded":
         for need in needs_of_a_real_run(params):
             warn(need)
-    questions = files[QUESTIONS_FILE].count("\n")
+    questions = files[QUESTIONS.path].count("\n")
     say(
-        f"validate: wrote {QUESTIONS_FILE} ({questions} questions) and {RESOLVED_DIRECTORY}; "
+        f"validate: wrote {QUESTIONS.path} ({questions} questions) and {RESOLVED_DIRECTORY}; "
         f"this is {WORLD_WORDS[world]}"
     )
 
@@ -106,9 +108,9 @@ def resolve_world(world: Run, params: Params, pins: Pins) -> dict[Path, str]:
     settings = world_params(params, world)
     source, questions = resolve_questions(settings, params.questions.dataset, world, pins)
     files = {
-        QUESTIONS_FILE: rows_text(questions),
-        RESOLVED_DIRECTORY / "questions.json": record_text(source),
-        RESOLVED_DIRECTORY / "judge.json": record_text(resolve_judge(settings, world)),
+        QUESTIONS.path: rows_text(questions),
+        QUESTION_SOURCE.path: record_text(source),
+        JUDGE.path: record_text(resolve_judge(settings, world)),
     }
     for key, model in params.models.items():
         requested = model.id or model.path or key

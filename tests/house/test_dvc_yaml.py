@@ -6,6 +6,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.house.rooms import rooms_reached
+from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS, QUESTIONS, RESOLVED_DIRECTORY
 from tuneproof.settings.params import Params
 
 DVC_FILE = ROOT / "dvc.yaml"
@@ -29,6 +30,14 @@ def test_stage_script_and_test_share_a_name() -> None:
     for name in STAGES:
         assert f"python scripts/{name}.py" in stage(name)["cmd"]
         assert (ROOT / "tests" / "stages" / f"test_{name}.py").is_file(), name
+
+
+def test_what_stages_hand_on_is_what_dvc_keeps() -> None:
+    for handover in (ANSWERS, JUDGEMENTS, COMPARISONS):
+        name = handover.written_by.removesuffix(".py")
+        assert stage(name)["outs"][0] == str(handover.path("${key}"))
+    kept = {path for out in stage("validate")["outs"] for path in out}
+    assert kept == {str(QUESTIONS.path), str(RESOLVED_DIRECTORY)}
 
 
 def test_dvc_yaml_stays_a_table_of_contents() -> None:

@@ -9,7 +9,7 @@ import yaml
 
 from tests.made_up.run import Shape, run_script
 from tuneproof.records.files import read_rows, write_rows
-from tuneproof.records.paths import JUDGEMENTS_DIRECTORY
+from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement
 from tuneproof.results.details import Details, read_one
 
@@ -36,7 +36,7 @@ def details(directory: Path, model: str) -> Details:
 
 def change_judgements(directory: Path, model: str, change: Callable[[int, Judgement], Judgement | None]) -> None:
     """Changes a model's judgements, dropping those for which None comes back."""
-    path = directory / JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
+    path = directory / JUDGEMENTS.path(model)
     changed = [change(place, row) for place, row in enumerate(read_rows(path, Judgement, made_by=""))]
     write_rows(path, [row for row in changed if row])
 

@@ -15,15 +15,15 @@ import yaml
 
 from tuneproof.common.files import write_json, write_text
 from tuneproof.records.files import record_text, write_rows
-from tuneproof.records.keys import content_key
-from tuneproof.records.paths import (
-    ANSWERS_DIRECTORY,
-    COMPARISONS_DIRECTORY,
+from tuneproof.records.handovers import (
+    ANSWERS,
+    COMPARISONS,
     ENGINES_DIRECTORY,
-    JUDGEMENTS_DIRECTORY,
-    QUESTIONS_FILE,
+    JUDGEMENTS,
+    QUESTIONS,
     RESOLVED_DIRECTORY,
 )
+from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply, ReplyStatus, Run
 
@@ -187,7 +187,7 @@ def write_run(directory: Path, shape: Shape) -> None:
     author = Author(shape)
     write_text(directory / "params.yaml", yaml.safe_dump(settings(shape), sort_keys=False))
     questions = [author.question(number) for number in range(shape.questions)]
-    write_rows(directory / QUESTIONS_FILE, questions)
+    write_rows(directory / QUESTIONS.path, questions)
     write_resolved(directory, author, len(questions))
     difficulty = [author.random.gauss(0.55, 0.15) for _ in questions]
     for place, model in enumerate(shape.models):
@@ -200,9 +200,9 @@ def write_run(directory: Path, shape: Shape) -> None:
                 judgements.append(author.judgement(answers[-1], quality + edge))
                 if shape.compare and model != shape.models[-1]:
                     comparisons += author.comparisons(answers[-1], shape.models[-1], edge)
-        write_rows(directory / ANSWERS_DIRECTORY / f"{model}.jsonl", answers)
-        write_rows(directory / JUDGEMENTS_DIRECTORY / f"{model}.jsonl", judgements)
-        write_rows(directory / COMPARISONS_DIRECTORY / f"{model}.jsonl", comparisons)
+        write_rows(directory / ANSWERS.path(model), answers)
+        write_rows(directory / JUDGEMENTS.path(model), judgements)
+        write_rows(directory / COMPARISONS.path(model), comparisons)
         write_json(
             directory / ENGINES_DIRECTORY / f"{model}.json",
             [{"engine": "vllm", "version": author.text("0.32.0"), "device": author.text("cpu"), "dtype": "bfloat16"}],

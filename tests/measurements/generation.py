@@ -163,10 +163,8 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
     """The seconds of the stage with a started engine and an empty ledger, and the tokens it generated."""
     import generate
     from tuneproof.generation.engines import vllm
-    from tuneproof.records.files import read_rows
+    from tuneproof.records.handovers import ANSWERS
     from tuneproof.records.ledger import Ledger
-    from tuneproof.records.paths import ANSWERS_DIRECTORY
-    from tuneproof.records.rows import Answer
 
     with contextlib.redirect_stderr(io.StringIO()):
         started = time.perf_counter()
@@ -176,7 +174,7 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
             generate.generate(job, warm, generate.unanswered(requests, ledger), ledger, rows=None)
             generate.write(job, requests, ledger)
         seconds = time.perf_counter() - started
-    answers = read_rows(ANSWERS_DIRECTORY / "sft.jsonl", Answer, made_by="generate.py")
+    answers = ANSWERS.read("sft")
     return seconds, sum(answer.answer_tokens or 0 for answer in answers)
 
 

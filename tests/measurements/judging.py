@@ -29,9 +29,9 @@ import yaml
 
 from tests.own_settings import own_settings
 from tests.servers.openai.server import OpenAIServer
-from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.files import write_rows
+from tuneproof.records.handovers import QUESTIONS
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.paths import QUESTIONS_FILE
 from tuneproof.records.rows import Answer, Question
 from tuneproof.scoring.judging.cases import judge_stage, stages_of_run
 from tuneproof.scoring.judging.chains import Asking
@@ -165,7 +165,7 @@ def part(name: str, directory: Path, answers: int) -> dict[str, Any]:
 def write(answers: int) -> dict[str, Any]:
     """Questions and answers of a usual length, in the working directory."""
     texts = {f"{number:012d}": f"{number}: {WORDS * (5 + number % 10)}" for number in range(answers)}
-    write_rows(QUESTIONS_FILE, (Question(id=key, instruction=text[:90], reference=text) for key, text in texts.items()))
+    write_rows(QUESTIONS.path, (Question(id=key, instruction=text[:90], reference=text) for key, text in texts.items()))
     write_rows(
         Path("data/answers/sft.jsonl"),
         (
@@ -179,7 +179,7 @@ def write(answers: int) -> dict[str, Any]:
 
 def load() -> tuple[Params, dict[str, Question]]:
     """The project in the working directory."""
-    return load_params(), {one.id: one for one in read_rows(QUESTIONS_FILE, Question, made_by="validate.py")}
+    return load_params(), {one.id: one for one in QUESTIONS.read()}
 
 
 def stage(answers: int) -> dict[str, Any]:

@@ -12,10 +12,8 @@ from pathlib import Path
 from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import vllm
 from tuneproof.generation.jobs import Job, Request
-from tuneproof.records.files import read_rows
-from tuneproof.records.paths import QUESTIONS_FILE
-from tuneproof.records.resolved import resolved_model
-from tuneproof.records.rows import Question, Result
+from tuneproof.records.handovers import QUESTIONS, resolved_model
+from tuneproof.records.rows import Result
 from tuneproof.settings.reading import load_params
 from tuneproof.sources.folders import weights_folder
 
@@ -31,7 +29,7 @@ def job_of(model: str) -> Job:
 def ask(engine: vllm.Engine, model: str, first: int | None = None, shuffled: bool = False) -> Saved:
     """Everything that is saved when a model's settings are used, by question and sample."""
     engine.job = job_of(model)
-    requests: Sequence[Request] = vllm.render(engine.job, read_rows(QUESTIONS_FILE, Question, "validate.py"))[:first]
+    requests: Sequence[Request] = vllm.render(engine.job, QUESTIONS.read())[:first]
     if shuffled:
         requests = random.Random(5).sample(requests, len(requests))
     saved: Saved = {}

@@ -21,7 +21,7 @@ from tests.made_up.aggregated_run import (
 )
 from tests.made_up.run import SCRIPTS, Shape, run_script, write_run
 from tuneproof.records.files import read_rows
-from tuneproof.records.paths import COMPARISONS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
+from tuneproof.records.handovers import COMPARISONS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Judgement
 from tuneproof.results.report.terminal import plain_text
 from tuneproof.results.words import summary_markdown
@@ -39,7 +39,7 @@ def test_metrics_are_exactly_the_contract(aggregated: Path) -> None:
 
 
 def test_a_mean_is_the_mean_of_the_scored_questions(aggregated: Path) -> None:
-    rows = read_rows(aggregated / JUDGEMENTS_DIRECTORY / "sft.jsonl", Judgement, made_by="")
+    rows = JUDGEMENTS.read("sft", aggregated)
     scores = [row.scores["accuracy"] for row in rows if row.scores]
     found = details(aggregated, "sft")
     accuracy = found.criteria["accuracy"]
@@ -55,7 +55,7 @@ def test_a_mean_is_the_mean_of_the_scored_questions(aggregated: Path) -> None:
 def test_a_gain_is_over_the_questions_scored_in_both(aggregated: Path) -> None:
     sft, baseline = (
         {row.id: row.scores["style"] for row in read_rows(path, Judgement, made_by="") if row.scores}
-        for path in (aggregated / JUDGEMENTS_DIRECTORY / f"{model}.jsonl" for model in ("sft", "baseline"))
+        for path in (aggregated / JUDGEMENTS.path(model) for model in ("sft", "baseline"))
     )
     both = [question for question in sft if question in baseline]
     style = details(aggregated, "sft").criteria["style"]
@@ -109,7 +109,7 @@ def test_models_without_an_entry_in_params_are_not_read(copied: Path) -> None:
 
 
 def test_without_comparisons_there_is_no_win_rate(copied: Path) -> None:
-    shutil.rmtree(copied / COMPARISONS_DIRECTORY)
+    shutil.rmtree(copied / COMPARISONS.directory)
     aggregate(copied)
     assert details(copied, "sft").win_rate is None
     assert "win_rate" not in metrics(copied, "sft")
@@ -278,5 +278,5 @@ def test_help_says_what_is_read_and_written() -> None:
 
 
 def test_every_question_of_the_file_is_used(aggregated: Path) -> None:
-    lines = (aggregated / QUESTIONS_FILE).read_text().count("\n")
+    lines = (aggregated / QUESTIONS.path).read_text().count("\n")
     assert details(aggregated, "sft").run.questions == lines == 60

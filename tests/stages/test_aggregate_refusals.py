@@ -7,7 +7,7 @@ import pytest
 
 from tests.made_up.aggregated_run import change_judgements, every_file
 from tests.made_up.run import run_script
-from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Judgement
 
 
@@ -90,7 +90,7 @@ def test_files_that_are_missing_or_broken_are_one_line(
 
 
 def test_questions_without_an_answer_are_counted(copied: Path) -> None:
-    for name in (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY):
+    for name in (ANSWERS.directory, JUDGEMENTS.directory):
         drop_first_line(copied / name / "dpo.jsonl")
     done = run_script(copied, "aggregate.py")
     assert done.returncode == 1

@@ -15,7 +15,7 @@ import yaml
 
 from tests.made_up.run import Shape, run_script, write_run
 from tuneproof.records.files import read_rows, write_rows
-from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Answer, Judgement, Question
 
 SHAPE = Shape(questions=120, models=("sft", "baseline"), compare=False, unusable=0)
@@ -81,14 +81,14 @@ def gate(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
 
 def change_scores(project: Path, change: Callable[[int, float], float], text: str | None = None) -> None:
     """Changes every accuracy score of sft by its place, and the first answer's text; aggregates again."""
-    path = project / JUDGEMENTS_DIRECTORY / "sft.jsonl"
+    path = project / JUDGEMENTS.path("sft")
     rows = []
     for place, row in enumerate(read_rows(path, Judgement, made_by="")):
         scores = dict(row.scores or {})
         scores["accuracy"] = min(max(change(place, scores["accuracy"]), 1), 3)
         rows.append(row.model_copy(update={"scores": scores}))
     write_rows(path, rows)
-    path = project / ANSWERS_DIRECTORY / "sft.jsonl"
+    path = project / ANSWERS.path("sft")
     answers = read_rows(path, Answer, made_by="")
     changed = [one.model_copy(update={"answer": f"{text or 'Now.'} {one.answer}"}) for one in answers]
     write_rows(path, changed)
@@ -251,7 +251,7 @@ def test_the_remote_gives_what_the_cache_lacks(project: Path, tmp_path: Path) ->
 
 def rewrite_questions(project: Path, change: Callable[[int, Question], Question]) -> None:
     """Changes the questions and aggregates again."""
-    path = project / QUESTIONS_FILE
+    path = project / QUESTIONS.path
     write_rows(path, [change(place, row) for place, row in enumerate(read_rows(path, Question, made_by=""))])
     assert run_script(project, "aggregate.py").returncode == 0
 
@@ -314,7 +314,7 @@ def test_another_judge_or_world_is_not_comparable(project: Path) -> None:
 
 
 def test_scores_that_were_lost_are_warned_of(project: Path) -> None:
-    path = project / JUDGEMENTS_DIRECTORY / "sft.jsonl"
+    path = project / JUDGEMENTS.path("sft")
     rows = read_rows(path, Judgement, made_by="")
     lost = [row.model_copy(update={"status": "refused", "scores": None}) for row in rows[:7]]
     write_rows(path, [*lost, *rows[7:]])

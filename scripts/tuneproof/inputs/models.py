@@ -8,9 +8,8 @@ from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path, project_root
 from tuneproof.endpoint.access import endpoint_label
 from tuneproof.inputs.found import Found, is_pinned, say_kept
-from tuneproof.records.files import read_record
+from tuneproof.records.handovers import resolved_model
 from tuneproof.records.keys import content_key
-from tuneproof.records.paths import RESOLVED_DIRECTORY
 from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.rows import Run
 from tuneproof.settings.generation import Model
@@ -110,7 +109,7 @@ def small_files(found: Found) -> Path:
 def kept_model(model: Model, asked: dict[str, Any], pins: Pins) -> ResolvedModel | None:
     """What the workspace has of a model, where it was made from the same settings and the pins still say the same."""
     try:
-        kept = read_record(RESOLVED_DIRECTORY / f"{asked['model']}.json", ResolvedModel, made_by="validate.py")
+        kept = resolved_model(asked["model"])
     except UserError:
         return None
     lora = kept.adapter

@@ -7,9 +7,9 @@ from tuneproof.common.errors import OutOfReachError, UserError, warn
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path
 from tuneproof.inputs.found import Found, is_pinned, say_kept
-from tuneproof.records.files import read_record, read_rows, rows_text
+from tuneproof.records.files import rows_text
+from tuneproof.records.handovers import QUESTION_SOURCE, QUESTIONS
 from tuneproof.records.keys import content_key, sha256_hex
-from tuneproof.records.paths import QUESTIONS_FILE, RESOLVED_DIRECTORY
 from tuneproof.records.resolved import ResolvedQuestions
 from tuneproof.records.rows import Question, Run
 from tuneproof.settings.inputs import Questions
@@ -102,7 +102,7 @@ def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> t
         if kept is None:
             raise
         say_kept(error)
-        return kept, read_rows(QUESTIONS_FILE, Question, made_by="validate.py")
+        return kept, QUESTIONS.read()
     questions = read_questions(found.id, rows, settings)
     record = ResolvedQuestions.model_validate(
         asked | vars(found) | {"rows": len(questions), "rows_sha256": sha256_hex(rows_text(questions))}
@@ -135,10 +135,10 @@ def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str
 def kept_questions(settings: Questions, asked: dict[str, str], pins: Pins) -> ResolvedQuestions | None:
     """What the workspace says of the questions, where it holds them as they were and the pin still says the same."""
     try:
-        kept = read_record(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions, made_by="validate.py")
+        kept = QUESTION_SOURCE.read()
     except UserError:
         return None
     same = kept == kept.model_copy(update=asked)
     pinned = is_pinned("dataset", kept, settings.dataset, settings.revision, settings.fallback, pins)
-    whole = QUESTIONS_FILE.is_file() and file_sha256(QUESTIONS_FILE) == kept.rows_sha256
+    whole = QUESTIONS.path.is_file() and file_sha256(QUESTIONS.path) == kept.rows_sha256
     return kept if same and pinned and whole else None

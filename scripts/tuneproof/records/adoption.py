@@ -8,8 +8,8 @@ from typing import Any
 from tuneproof.common.errors import UserError, say, warn
 from tuneproof.common.files import file_sha256
 from tuneproof.records.files import iterate_rows
+from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS
 from tuneproof.records.ledger import Kind, Ledger
-from tuneproof.records.paths import ANSWERS_DIRECTORY, COMPARISONS_DIRECTORY, JUDGEMENTS_DIRECTORY
 from tuneproof.records.rows import Answer, Comparison, Judgement
 
 LedgerRow = tuple[str, Kind, dict[str, Any]]
@@ -55,7 +55,7 @@ def replies_of(path: Path, kind: type[Judgement] | type[Comparison]) -> Iterator
 
 
 RESULTS_OF: dict[Path, Callable[[Path], Iterator[LedgerRow]]] = {
-    ANSWERS_DIRECTORY: answers_of,
-    JUDGEMENTS_DIRECTORY: partial(replies_of, kind=Judgement),
-    COMPARISONS_DIRECTORY: partial(replies_of, kind=Comparison),
+    ANSWERS.directory: answers_of,
+    JUDGEMENTS.directory: partial(replies_of, kind=Judgement),
+    COMPARISONS.directory: partial(replies_of, kind=Comparison),
 }

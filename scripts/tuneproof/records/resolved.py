@@ -1,7 +1,5 @@
 """What validate made of models, judge and questions."""
 
-from tuneproof.records.files import read_record
-from tuneproof.records.paths import RESOLVED_DIRECTORY
 from tuneproof.records.rows import Record, Run
 
 
@@ -51,8 +49,3 @@ class ResolvedQuestions(Record):
     rows: int
     rows_sha256: str
     settings: str | None = None
-
-
-def resolved_model(key: str) -> ResolvedModel:
-    """What validate made of a model. Raises a UserError when it was not validated."""
-    return read_record(RESOLVED_DIRECTORY / f"{key}.json", ResolvedModel, made_by="validate.py")

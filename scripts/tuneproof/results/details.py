@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from tuneproof.records.files import read_record
-from tuneproof.records.paths import DETAILS_DIRECTORY
+from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.rows import Record, Run
 from tuneproof.settings.params import Params

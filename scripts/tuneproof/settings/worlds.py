@@ -6,7 +6,8 @@ They are never mixed: questions, models and judge come from the same world, and 
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.resolved import ResolvedModel, resolved_model
+from tuneproof.records.handovers import resolved_model
+from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import Run
 from tuneproof.settings.generation import Model
 from tuneproof.settings.judging import Criterion, Judge

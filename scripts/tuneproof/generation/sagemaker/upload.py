@@ -11,7 +11,7 @@ from tuneproof.generation.handing_over import OpenRow
 from tuneproof.generation.jobs import Job, Request
 from tuneproof.generation.sagemaker.container import OPEN_ROWS_FILE
 from tuneproof.records.files import record_text, rows_text
-from tuneproof.records.paths import QUESTIONS_FILE, RESOLVED_DIRECTORY
+from tuneproof.records.handovers import QUESTIONS, RESOLVED_DIRECTORY
 from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.rows import Question
 from tuneproof.settings.params import GenerationParams
@@ -29,7 +29,7 @@ def project_files(
         **scripts(),
         str(PARAMS_FILE): job_params(job, params),
         str(RESOLVED_DIRECTORY / f"{job.resolved.model}.json"): record_text(in_container(job.resolved)),
-        str(QUESTIONS_FILE): rows_text(question for question in asked if question.id in wanted),
+        str(QUESTIONS.path): rows_text(question for question in asked if question.id in wanted),
         str(OPEN_ROWS_FILE): rows_text(OpenRow(key=request.key) for request in missing),
     }
 
@@ -49,7 +49,7 @@ def job_params(job: Job, params: GenerationParams) -> str:
     settings = {
         "embedded": job.resolved.run == "embedded",
         "baseline": model,
-        "questions": {"dataset": str(QUESTIONS_FILE)},
+        "questions": {"dataset": str(QUESTIONS.path)},
         "models": {model: own | {"id": "as resolved"}},
         "generate": params.generate.model_dump(mode="json"),
         "execution": {"generate": params.execution.generate.of_model(model).model_dump(exclude={"key_variable"})},

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.paths import ENGINES_DIRECTORY, RESOLVED_DIRECTORY
-from tuneproof.records.resolved import ResolvedModel, resolved_model
+from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, resolved_model
+from tuneproof.records.resolved import ResolvedModel
 from tuneproof.results.analysis.criteria import Scored, criterion_details, gains, slices
 from tuneproof.results.analysis.preferences import read_preferences, win_rate_details
 from tuneproof.results.analysis.scores import ModelScores

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from tuneproof.common.files import write_text
-from tuneproof.records.paths import REPORT_DIRECTORY
+from tuneproof.records.handovers import REPORT_DIRECTORY
 from tuneproof.results.details import Details
 
 PLOTS_DIRECTORY = REPORT_DIRECTORY / "plots"

@@ -5,9 +5,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.files import iterate_rows
-from tuneproof.records.paths import COMPARISONS_DIRECTORY
-from tuneproof.records.rows import Comparison
+from tuneproof.records.handovers import COMPARISONS
 from tuneproof.results.analysis.scores import RERUN
 from tuneproof.results.analysis.usage import ReplyUsage
 from tuneproof.results.details import RunDetails, WinRateDetails
@@ -32,12 +30,12 @@ def read_preferences(
 ) -> tuple[BothOrders, Counter[str]]:
     """Reads a model's comparisons with the baseline, none where there is no file, and counts their statuses."""
     statuses = Counter[str]()
-    path = COMPARISONS_DIRECTORY / f"{model}.jsonl"
+    path = COMPARISONS.path(model)
     if not path.is_file():
         return both_orders([]), statuses
 
     def rows() -> Iterator[Row]:
-        for row in iterate_rows(path, Comparison, made_by=f"compare.py {model}"):
+        for row in COMPARISONS.iterate(model):
             if row.id not in ids:
                 raise UserError(str(path), f"no question has the id {row.id[:40]}", RERUN)
             if row.against != baseline:

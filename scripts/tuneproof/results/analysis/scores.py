@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.files import iterate_rows
-from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement
 from tuneproof.results.analysis.panel import PanelScores
 from tuneproof.results.analysis.usage import ReplyUsage
@@ -69,7 +68,7 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
     cut = samples = 0
     for answer, judgement in judged_answers(model):
         if answer.id not in ids:
-            raise UserError(f"{ANSWERS_DIRECTORY / model}.jsonl", f"no question has the id {answer.id[:40]}", RERUN)
+            raise UserError(str(ANSWERS.path(model)), f"no question has the id {answer.id[:40]}", RERUN)
         places.append(ids[answer.id])
         samples = max(samples, answer.sample + 1)
         characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
@@ -103,17 +102,15 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
 
 def judged_answers(model: str) -> Iterator[tuple[Answer, Judgement]]:
     """Every answer with its judgement. Raises a UserError where the two files do not hold the same answers."""
-    judgements_path = JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
-    answers = iterate_rows(ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}")
-    judgements = iterate_rows(judgements_path, Judgement, made_by=f"judge.py {model}")
-    for answer in answers:
+    judgements = JUDGEMENTS.iterate(model)
+    for answer in ANSWERS.iterate(model):
         judgement = next(judgements, None)
         if judgement is None or (judgement.id, judgement.sample) != (answer.id, answer.sample):
             found = f"there is no judgement where answer {answer.id[:40]}, sample {answer.sample}, has its place"
-            raise UserError(str(judgements_path), found, RERUN)
+            raise UserError(str(JUDGEMENTS.path(model)), found, RERUN)
         yield answer, judgement
     if next(judgements, None) is not None:
-        raise UserError(str(judgements_path), "it holds more judgements than there are answers", RERUN)
+        raise UserError(str(JUDGEMENTS.path(model)), "it holds more judgements than there are answers", RERUN)
 
 
 def score_of(judgement: Judgement, criterion: str, model: str) -> float:
@@ -124,7 +121,7 @@ def score_of(judgement: Judgement, criterion: str, model: str) -> float:
         return judgement.scores[criterion]
     except KeyError:
         found = f"answer {judgement.id[:40]} has no score for {criterion}, so it was judged by another rubric"
-        raise UserError(f"{JUDGEMENTS_DIRECTORY / model}.jsonl", found, "run `dvc repro`") from None
+        raise UserError(str(JUDGEMENTS.path(model)), found, "run `dvc repro`") from None
 
 
 def check_complete(model: str, places: Sequence[float], ids: Mapping[str, int]) -> None:
@@ -132,7 +129,7 @@ def check_complete(model: str, places: Sequence[float], ids: Mapping[str, int]) 
     missing = len(ids) - len(set(places))
     if missing:
         found = f"{missing} of {len(ids)} questions have no answer"
-        raise UserError(f"{ANSWERS_DIRECTORY / model}.jsonl", found, f"run `python scripts/generate.py {model}`")
+        raise UserError(str(ANSWERS.path(model)), found, f"run `python scripts/generate.py {model}`")
 
 
 def check_scale(model: str, scores: Mapping[str, Array], rubric: Mapping[str, RubricCriterion]) -> None:
@@ -142,7 +139,7 @@ def check_scale(model: str, scores: Mapping[str, Array], rubric: Mapping[str, Ru
         off = values[(values < low) | (values > high)]
         if off.size:
             found = f"a score of {off[0]:g} for {criterion}, whose scale is {low:g} to {high:g}"
-            raise UserError(f"{JUDGEMENTS_DIRECTORY / model}.jsonl", found, "run `dvc repro`")
+            raise UserError(str(JUDGEMENTS.path(model)), found, "run `dvc repro`")
 
 
 def known(count: int | None) -> float:

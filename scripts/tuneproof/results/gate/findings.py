@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.paths import ANSWERS_DIRECTORY, DETAILS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGEMENTS
 from tuneproof.results.details import read_one
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
@@ -29,8 +29,7 @@ def naming(revision: Revision, folder: Path) -> Iterator[None]:
 
 def model_files(model: str) -> list[Path]:
     """The files of one model that are compared."""
-    rows = [directory / f"{model}.jsonl" for directory in (ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY)]
-    return [*rows, DETAILS_DIRECTORY / f"{model}.json"]
+    return [ANSWERS.path(model), JUDGEMENTS.path(model), DETAILS_DIRECTORY / f"{model}.json"]
 
 
 def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.files import iterate_rows
-from tuneproof.records.paths import ANSWERS_DIRECTORY, JUDGEMENTS_DIRECTORY, QUESTIONS_FILE
-from tuneproof.records.rows import Answer, Judgement, Question
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
+from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.details import RunDetails
 from tuneproof.statistics.differences import question_means
 
@@ -25,16 +24,13 @@ class Side:
     @classmethod
     def read(cls, root: Path, models: Sequence[str]) -> "Side":
         """Reads a run from a project's folder, or from a folder with copies of its files."""
-        questions = iterate_rows(root / QUESTIONS_FILE, Question, made_by="validate.py")
+        questions = QUESTIONS.iterate(root)
         scores: dict[str, Scores] = {}
         answers: dict[str, dict[str, list[str]]] = {}
         for model in models:
-            path = root / JUDGEMENTS_DIRECTORY / f"{model}.jsonl"
-            scores[model] = scores_by_criterion(iterate_rows(path, Judgement, made_by=f"judge.py {model}"))
+            scores[model] = scores_by_criterion(JUDGEMENTS.iterate(model, root))
             texts = answers.setdefault(model, {})
-            for row in iterate_rows(
-                root / ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}"
-            ):
+            for row in ANSWERS.iterate(model, root):
                 texts.setdefault(row.id, []).append(row.answer)
         return cls({question.id: question for question in questions}, scores, answers)
 

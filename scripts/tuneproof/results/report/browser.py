@@ -7,11 +7,9 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypeVar
 
-from tuneproof.records.files import iterate_rows
-from tuneproof.records.paths import ANSWERS_DIRECTORY, COMPARISONS_DIRECTORY, JUDGEMENTS_DIRECTORY
+from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS, Handover
 from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply
 from tuneproof.results.details import Details
 
@@ -26,7 +24,6 @@ INVISIBLE = re.compile(
 )
 SCRIPT_ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
-MADE_BY: dict[type, str] = {Answer: "generate.py", Judgement: "judge.py", Comparison: "compare.py"}
 
 AnyRow = TypeVar("AnyRow", Answer, Judgement, Comparison)
 Scores = dict[str, int | float] | None  # of one answer
@@ -96,8 +93,7 @@ def most_disputed(models: Sequence[Details], count: int) -> list[str]:
     """The ids of the questions whose scores differ most between the models."""
     scores: dict[str, list[list[Scores]]] = {}
     for place, details in enumerate(models):
-        path = JUDGEMENTS_DIRECTORY / f"{details.model}.jsonl"
-        for judgement in iterate_rows(path, Judgement, made_by=f"judge.py {details.model}"):
+        for judgement in JUDGEMENTS.iterate(details.model):
             scores.setdefault(judgement.id, [[] for _ in models])[place].append(judgement.scores)
     disputes = {question: sum(spreads(models[0], by_model)) for question, by_model in scores.items()}
     return sorted(disputes, key=lambda question: -disputes[question])[:count]
@@ -122,9 +118,9 @@ def question_mean(samples: Iterable[Scores], criterion: str) -> float | None:
 def question_rows(models: Sequence[Details], questions: Sequence[Question], kept: set[str]) -> list[dict[str, Any]]:
     """The kept questions with all that belongs to them, the most disputed first."""
     names = [details.model for details in models]
-    answers = [by_question(ANSWERS_DIRECTORY, name, Answer, kept) for name in names]
-    judgements = [by_question(JUDGEMENTS_DIRECTORY, name, Judgement, kept) for name in names]
-    comparisons = [by_question(COMPARISONS_DIRECTORY, name, Comparison, kept) for name in names]
+    answers = [by_question(ANSWERS, name, kept) for name in names]
+    judgements = [by_question(JUDGEMENTS, name, kept) for name in names]
+    comparisons = [by_question(COMPARISONS, name, kept) for name in names]
     criteria = list(models[0].run.rubric)
     rows = []
     for number, question in enumerate(questions, start=1):
@@ -149,12 +145,12 @@ def question_rows(models: Sequence[Details], questions: Sequence[Question], kept
     return sorted(rows, key=lambda row: (-sum(row["spreads"]), row["number"]))
 
 
-def by_question(directory: Path, model: str, kind: type[AnyRow], kept: Container[str]) -> dict[str, list[AnyRow]]:
+def by_question(handover: Handover[AnyRow], model: str, kept: Container[str]) -> dict[str, list[AnyRow]]:
     """A model's rows of the kept questions. A run without comparisons may have no file of them."""
-    path, found = directory / f"{model}.jsonl", dict[str, list[AnyRow]]()
-    if kind is Comparison and not path.is_file():
+    found: dict[str, list[AnyRow]] = {}
+    if handover.kind is Comparison and not handover.path(model).is_file():
         return found
-    for row in iterate_rows(path, kind, made_by=f"{MADE_BY[kind]} {model}"):
+    for row in handover.iterate(model):
         if row.id in kept:
             found.setdefault(row.id, []).append(row)
     return found

@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from tuneproof.records.paths import ANSWERS_DIRECTORY
+from tuneproof.records.handovers import ANSWERS
 from tuneproof.results import words
 from tuneproof.results.details import Details
 from tuneproof.results.report.browser import Browser, visible
@@ -178,7 +178,7 @@ def left_out(browser: Browser) -> str:
         )
     if browser.longest_text:
         parts.append(f"texts are cut after {browser.longest_text:,} characters")
-    where = f"everything stands whole in {ANSWERS_DIRECTORY.parent}/ (answers, judgements, comparisons)"
+    where = f"everything stands whole in {ANSWERS.directory.parent}/ (answers, judgements, comparisons)"
     return f"To stay under 15 MB, {' and '.join(parts)}; {where}." if parts else ""
 
 

@@ -6,8 +6,7 @@ from itertools import zip_longest
 from typing import Generic, Literal, TypeVar
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.files import iterate_rows
-from tuneproof.records.paths import ANSWERS_DIRECTORY
+from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply, Status
 from tuneproof.scoring.judging.rubric.prompts import (
     Material,
@@ -169,7 +168,7 @@ def stages_of_run(params: Params, questions: Questions) -> list[Stage[AnswerCase
 
 def answers_of(model: str) -> Iterator[Answer]:
     """A model's answers, one by one."""
-    return iterate_rows(ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by=f"generate.py {model}")
+    return ANSWERS.iterate(model)
 
 
 def material_of(answer: Answer, questions: Questions, longest_characters: int) -> Material | None:

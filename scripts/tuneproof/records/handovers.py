@@ -1,0 +1,92 @@
+"""What stages hand on: where it lies, what its rows are, and which script writes it, as one fact each.
+
+Paths are relative to the project's root; `root` names another one, such as the copy of a revision.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic
+
+from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
+from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
+from tuneproof.records.rows import Answer, Comparison, Judgement, Question
+
+HERE = Path()
+
+
+@dataclass(frozen=True)
+class RowFile(Generic[AnyRecord]):
+    """One file of rows. Reading raises a UserError that names the broken line, or the script to run first."""
+
+    path: Path
+    kind: type[AnyRecord]
+    written_by: str
+
+    def iterate(self, root: Path = HERE) -> Iterator[AnyRecord]:
+        """The rows, one at a time."""
+        return iterate_rows(root / self.path, self.kind, made_by=self.written_by)
+
+    def read(self, root: Path = HERE) -> list[AnyRecord]:
+        """All rows."""
+        return list(self.iterate(root))
+
+    def write(self, rows: Iterable[AnyRecord]) -> None:
+        """Writes the rows whole or not at all, holding one at a time."""
+        write_rows(self.path, rows)
+
+
+@dataclass(frozen=True)
+class Handover(Generic[AnyRecord]):
+    """A file of rows for each model, named by its key."""
+
+    directory: Path
+    kind: type[AnyRecord]
+    written_by: str
+
+    def of(self, model: str) -> RowFile[AnyRecord]:
+        """A model's file."""
+        return RowFile(self.directory / f"{model}.jsonl", self.kind, f"{self.written_by} {model}")
+
+    def path(self, model: str) -> Path:
+        """Where a model's file lies."""
+        return self.of(model).path
+
+    def iterate(self, model: str, root: Path = HERE) -> Iterator[AnyRecord]:
+        """A model's rows, one at a time."""
+        return self.of(model).iterate(root)
+
+    def read(self, model: str, root: Path = HERE) -> list[AnyRecord]:
+        """All rows of a model."""
+        return self.of(model).read(root)
+
+
+@dataclass(frozen=True)
+class Document(Generic[AnyRecord]):
+    """One JSON document that validate writes. Reading raises a UserError where it is missing or broken."""
+
+    path: Path
+    kind: type[AnyRecord]
+    written_by: str = "validate.py"
+
+    def read(self) -> AnyRecord:
+        """What it holds."""
+        return read_record(self.path, self.kind, made_by=self.written_by)
+
+
+QUESTIONS = RowFile(Path("data/questions.jsonl"), Question, written_by="validate.py")
+RESOLVED_DIRECTORY = Path("data/resolved")
+JUDGE = Document(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge)
+QUESTION_SOURCE = Document(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions)
+ANSWERS = Handover(Path("data/answers"), Answer, written_by="generate.py")
+ENGINES_DIRECTORY = Path("data/engines")
+JUDGEMENTS = Handover(Path("data/judgements"), Judgement, written_by="judge.py")
+COMPARISONS = Handover(Path("data/comparisons"), Comparison, written_by="compare.py")
+DETAILS_DIRECTORY = Path("data/details")
+METRICS_DIRECTORY = Path("metrics")
+REPORT_DIRECTORY = Path("report")
+
+
+def resolved_model(model: str) -> ResolvedModel:
+    """What validate made of a model. Raises a UserError when it was not validated."""
+    return Document(RESOLVED_DIRECTORY / f"{model}.json", ResolvedModel).read()
