@@ -113,7 +113,7 @@ def test_each_adapter_answers_as_the_model_it_is_merged_into(asked: tuple[Worksp
 
 def assert_greedy_answers(workspace: Workspace, model: str, found: dict[str, Any]) -> None:
     """Nearly all of an engine's greedy answers are the other's: two candidates as good as equal may change places."""
-    workspace.change(model, engine="transformers", vllm=None)
+    workspace.change(model, engine="transformers", vllm=None, execution={"vllm": None})
     saved = answered(transformers_engine, workspace.job(model), workspace.questions[: len(found)])
     same = [found[f"{request.id}#0"][0] == result.answer for request, result in saved]
     assert len(same) == 60

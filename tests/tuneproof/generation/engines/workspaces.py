@@ -49,13 +49,15 @@ class Workspace(Project):
         execution: Mapping[str, Any] | None = None,
         **settings: Any,
     ) -> None:
-        """Changes one model's settings (None takes one away), its own sampling and execution, the sampling of all."""
+        """Changes one model's settings and execution (None takes one away), its own sampling, the sampling of all."""
         values = self.params()
         changed = values["models"].get(model, {}) | settings
         changed["sampling"] = changed.get("sampling", {}) | dict(own_sampling or {})
         values["models"][model] = {name: value for name, value in changed.items() if value is not None}
         values["generate"]["sampling"] |= sampling or {}
-        values["execution"]["generate"]["models"].setdefault(model, {}).update(execution or {})
+        models = values["execution"]["generate"]["models"]
+        how = models.get(model, {}) | dict(execution or {})
+        models[model] = {name: value for name, value in how.items() if value is not None}
         (self.root / "params.yaml").write_text(settings_text(values), encoding="utf-8")
         self.resolve(model)
 
