@@ -362,3 +362,18 @@ def test_a_folder_without_dvc_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "error: revision HEAD: " in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_project_below_the_root_of_its_git_repository_is_compared_like_any_other(tmp_path: Path) -> None:
+    repository, project = tmp_path / "repository", tmp_path / "repository" / "team" / "project"
+    repository.mkdir()
+    command(repository, "git", "init", "--quiet", "--initial-branch", "main")
+    command(repository, "git", "config", "user.email", "someone@localhost")
+    command(repository, "git", "config", "user.name", "someone")
+    write_run(project, SHAPE)
+    (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": STAGE}}))
+    command(project, *DVC, "init", "--quiet", "--subdir")
+    commit_run(project, "the first run")
+    done = gate(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "nothing changed" in done.stdout

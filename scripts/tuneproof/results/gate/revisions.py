@@ -1,7 +1,7 @@
 """Files of another Git revision or DVC experiment, from Git, DVC's cache or its remote."""
 
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tuneproof.common.errors import UserError
 
@@ -26,7 +26,9 @@ class Revision:
                 found = resolve_rev(repo.scm, name)
                 commit = resolve_rev(repo.scm, f"{found}^{{commit}}")  # folders and files in Git have such names too
                 remote = repo.config["core"].get("remote")  # today's: an old commit may know none
-            self.files = DVCFileSystem(".", rev=commit, remote=remote)
+                self.project = PurePosixPath(Path(repo.root_dir).relative_to(repo.scm.root_dir).as_posix())
+            # In a repository of several projects this one is below Git's root, which is where DVC looks from then.
+            self.files = DVCFileSystem(".", rev=commit, remote=remote, subrepos=self.project != PurePosixPath())
         except RevError:
             remedy = f"{NAME_ONE} (`git log`, `dvc exp show`); in CI fetch the whole history"
             raise UserError(self.where, "there is no such revision", remedy) from None
@@ -36,7 +38,7 @@ class Revision:
 
     def has(self, path: Path) -> bool:
         """Whether the revision knows a file, wherever its content is."""
-        return bool(self.files.exists(path.as_posix()))
+        return bool(self.files.exists(self.place(path)))
 
     def fetch(self, paths: Sequence[Path], into: Path) -> None:
         """Copies files, named relative to the project's root, under the same names into an existing folder.
@@ -49,7 +51,7 @@ class Revision:
             target = into / path
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
-                self.files.get_file(path.as_posix(), str(target))
+                self.files.get_file(self.place(path), str(target))
             except FileNotFoundError:
                 raise self.missing(path) from None
             except (DvcException, OSError) as error:
@@ -57,6 +59,10 @@ class Revision:
                 raise UserError(f"{self.where}, {path}", first_line(error), remedy) from None
             if not target.is_file():
                 raise self.missing(path)
+
+    def place(self, path: Path) -> str:
+        """A path relative to the project's root, as the revision's files are named."""
+        return str(self.project / path.as_posix())
 
     def missing(self, path: Path) -> UserError:
         """The error for a file that the revision does not have, or whose content is nowhere."""
