@@ -40,8 +40,12 @@ def no_survivors(root: Path) -> Iterator[None]:
 
 def end_orphans(root: Path) -> int:
     """Ends what killed stages of this project left running, which would hold the device's memory; returns how many."""
-    marks = {mark for mark in marks_of_processes().values() if mark.split(":", 2)[2:] == [str(root.resolve())]}
-    orphaned = [mark for mark in marks if str(start_time(int(mark.split(":")[0]))) != mark.split(":")[1]]
+    orphaned = []
+    for mark in set(marks_of_processes().values()):
+        stage, started, place = [*mark.split(":", 2), "", ""][:3]
+        ours = stage.isascii() and stage.isdecimal() and place == str(root.resolve())  # others may set the variable too
+        if ours and str(start_time(int(stage))) != started:
+            orphaned.append(mark)
     return sum(end_marked(mark) for mark in orphaned)
 
 

@@ -17,6 +17,7 @@ from pydantic import (
 
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
+Concurrency = Annotated[int, Field(gt=0, le=10_000)]  # more sockets than a process may open by default
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -54,6 +55,18 @@ def is_address(url: str) -> bool:
     return bool(parts.scheme in ("http", "https") and parts.hostname and has_valid_port(parts) and url.isprintable())
 
 
+KEY_PREFIXES = ("sk-", "sk_", "hf_", "ghp_", "AKIA")
+LIKE_A_KEY = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[\w+/=-]{20,}", re.ASCII)
+
+
+def shown_name(name: object) -> str:
+    """A name from params.yaml as a message may show it: a key that was pasted in its place is never shown."""
+    text = str(name)
+    if text.startswith(KEY_PREFIXES) or LIKE_A_KEY.fullmatch(text):
+        return "(not shown: it looks like a key, which belongs into the environment or .env)"
+    return f"'{text[:40]}'"
+
+
 def check_key_variable(name: str) -> str:
     """The name of an environment variable; a key pasted in its place is refused without being shown."""
     if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", name):
@@ -83,7 +96,7 @@ class Settings(BaseModel):
                 if key not in cls.model_fields:
                     near = difflib.get_close_matches(str(key), cls.model_fields, n=1, cutoff=0.5)
                     hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(cls.model_fields)}"
-                    raise ValueError(f"there is no setting '{str(key)[:40]}'; {hint}")
+                    raise ValueError(f"there is no setting {shown_name(key)}; {hint}")
         return values
 
 

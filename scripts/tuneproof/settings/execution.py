@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneproof.settings.base import KeyVariable, Positive, Settings
+from tuneproof.settings.base import Concurrency, KeyVariable, Positive, Settings
 from tuneproof.settings.sagemaker import SageMaker
 
 Seconds = Annotated[float, Field(gt=0)]
@@ -32,7 +32,7 @@ class TransformersExecution(Settings):
 class EndpointExecution(Settings):
     """How fast a served model is asked."""
 
-    concurrency: Positive = 64
+    concurrency: Concurrency = 64
     timeout_seconds: Seconds = 300
 
 
@@ -89,7 +89,7 @@ class JudgeExecution(Settings):
     `key_variable` belongs to the endpoint of `judge.base_url`; `key_variables` to those of `judge.panel`, by name.
     """
 
-    concurrency: Positive = 64
+    concurrency: Concurrency = 64
     timeout_seconds: Seconds = 120
     transport: Literal["direct", "batch"] = "direct"
     key_variable: KeyVariable | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from tuneproof.settings.base import Address, NotNegative, Positive, Settings, Share, as_tuple
+from tuneproof.settings.base import Address, NotNegative, Positive, Settings, Share, as_tuple, shown_name
 
 RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "verdict", "win_rate"}  # columns of the metrics table
 
@@ -95,7 +95,7 @@ class Judge(Settings):
         for name in criteria:
             if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_CRITERIA:
                 raise ValueError(
-                    f"'{name[:40]}' cannot name a criterion; use small letters, not a metrics column's name"
+                    f"{shown_name(name)} cannot name a criterion; use small letters, not a metrics column's name"
                 )
         return criteria
 

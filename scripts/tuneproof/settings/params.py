@@ -7,7 +7,7 @@ from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from tuneproof.settings.base import Settings, first_problem
+from tuneproof.settings.base import Settings, first_problem, shown_name
 from tuneproof.settings.execution import Execution
 from tuneproof.settings.generation import Generate, Model
 from tuneproof.settings.inputs import Questions
@@ -33,7 +33,7 @@ def require_known(where: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
         hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
-        raise ValueError(f"{where}: there is no '{name[:100]}'; {hint}")
+        raise ValueError(f"{where}: there is no {shown_name(name)}; {hint}")
 
 
 class Decision(Settings):
@@ -90,7 +90,7 @@ class GenerationParams(Settings):
         """Keys name files; the baseline is one of the models; each model fits its engine."""
         for key, model in self.models.items():
             if not MODEL_KEY.fullmatch(key) or key in RESERVED_MODEL_KEYS or is_number(key):
-                raise ValueError(f"'{key[:40]}' cannot name a model; {MODEL_KEY_RULE}")
+                raise ValueError(f"{shown_name(key)} cannot name a model; {MODEL_KEY_RULE}")
             try:
                 model.check_for_engine(self.generation(key).engine)
             except ValidationError as error:

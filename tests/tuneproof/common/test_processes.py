@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.waiting import PATIENCE_SECONDS
-from tuneproof.common.processes import end_orphans, marks_of_processes, no_survivors, start_time
+from tuneproof.common.processes import MARK_VARIABLE, end_orphans, marks_of_processes, no_survivors, start_time
 
 # A stage that starts an engine process, says its id, and waits to be killed.
 STAGE = """
@@ -113,3 +113,12 @@ def test_orphans_of_this_project_are_ended_and_nothing_else_is(tmp_path: Path) -
 def test_a_process_that_is_not_there_has_no_start_time() -> None:
     assert start_time(2**22 + 1) is None
     assert start_time(os.getpid()) == start_time(os.getpid())
+
+
+@pytest.mark.parametrize("mark", ["", "mine", "1", "1:2", "x:y:/", "\u0661:2:{root}", "1:{root}"])
+def test_a_mark_that_a_user_set_for_something_else_is_left_alone(mark: str, tmp_path: Path) -> None:
+    environment = os.environ | {MARK_VARIABLE: mark.format(root=tmp_path)}
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, env=environment) as process:
+        assert end_orphans(tmp_path) == 0
+        assert process.poll() is None
+        process.communicate(b"\n")
