@@ -33,7 +33,15 @@ def is_whole(kind: Kind, key: str, body: dict[str, Any]) -> bool:
 def export_ledger(ledger: Ledger, path: Path) -> int:
     """Writes every row as one JSON line; returns how many."""
     lines = [json.dumps({"key": key, "kind": kind, "body": json.loads(body)}) for key, kind, body in ledger.rows()]
-    write_text(path, "".join(line + "\n" for line in lines))
+    text = "".join(line + "\n" for line in lines)
+    if path.exists() and not path.is_file():  # a pipe or a device takes the text, and is not replaced by a file
+        try:
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            found = f"it cannot be written ({error.strerror or error})"
+            raise UserError(str(path), found, "name a file, a pipe or a device") from None
+    else:
+        write_text(path.resolve() if path.is_symlink() else path, text)  # a link goes on pointing where it does
     return len(lines)
 
 

@@ -1,5 +1,8 @@
+import json
 import multiprocessing
+import os
 import sqlite3
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -169,3 +172,22 @@ def test_a_folder_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / ".cache").write_text("")
     with pytest.raises(UserError, match="cannot be used now"):
         Ledger(tmp_path / ".cache" / "ledger.sqlite")
+
+
+def test_an_export_into_a_link_or_a_pipe_leaves_it_what_it_is(tmp_path: Path) -> None:
+    target, link, pipe = tmp_path / "target.jsonl", tmp_path / "link.jsonl", tmp_path / "pipe"
+    target.write_text("old")
+    link.symlink_to(target)
+    os.mkfifo(pipe)
+    with Ledger(tmp_path / "ledger.sqlite") as ledger:
+        ledger.put("k", "batch", {"id": "b"})
+        assert export_ledger(ledger, link) == 1
+        assert link.is_symlink() and json.loads(target.read_text())["key"] == "k"
+        with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
+            assert export_ledger(ledger, pipe) == 1
+            assert reader.stdout is not None and json.loads(reader.stdout.read())["key"] == "k"
+        assert pipe.is_fifo()
+        with pytest.raises(UserError, match="cannot be written"):
+            export_ledger(ledger, tmp_path)
+        assert export_ledger(ledger, Path(os.devnull)) == 1
+        assert Path(os.devnull).is_char_device()
