@@ -1,14 +1,20 @@
 """The words that models are shown: the two prompt formats. Pure functions; nothing here loads a model."""
 
-# The format of Stanford Alpaca without an input field (github.com/tatsu-lab/stanford_alpaca), which the first
-# case's models were fine-tuned on.
+# The two formats of Stanford Alpaca (github.com/tatsu-lab/stanford_alpaca, train.py), without and with an input. The
+# first case's models were fine-tuned on the former.
 ALPACA_PREAMBLE = (
     "Below is an instruction that describes a task. Write a response that appropriately completes the request."
 )
+ALPACA_PREAMBLE_WITH_INPUT = (
+    "Below is an instruction that describes a task, paired with an input that provides further context. "
+    "Write a response that appropriately completes the request."
+)
 
 
-def alpaca_prompt(instruction: str, system: str | None = None) -> str:
-    """An instruction in the Alpaca format; a system prompt stands before it, so that the trained format stays whole.
+def alpaca_prompt(instruction: str, system: str | None = None, text: str | None = None) -> str:
+    """An instruction in the Alpaca format, with its input `text` where there is one.
+
+    A system prompt stands before it, so that the trained format stays whole.
 
     >>> print(alpaca_prompt("Name a colour."))
     Below is an instruction that describes a task. Write a response that appropriately completes the request.
@@ -20,7 +26,9 @@ def alpaca_prompt(instruction: str, system: str | None = None) -> str:
     <BLANKLINE>
     """
     before = f"{system}\n\n" if system else ""
-    return f"{before}{ALPACA_PREAMBLE}\n\n### Instruction:\n{instruction}\n\n### Response:\n"
+    preamble = ALPACA_PREAMBLE if text is None else ALPACA_PREAMBLE_WITH_INPUT
+    given = "" if text is None else f"\n\n### Input:\n{text}"
+    return f"{before}{preamble}\n\n### Instruction:\n{instruction}{given}\n\n### Response:\n"
 
 
 def chat_messages(instruction: str, system: str | None = None) -> list[dict[str, str]]:

@@ -53,16 +53,16 @@ def tokenizer_class(folder: Path) -> Any:
     return transformers.AutoTokenizer
 
 
-def prompt_text(tokenizer: Any, job: Job, instruction: str) -> str:
+def prompt_text(tokenizer: Any, job: Job, question: Question) -> str:
     """The prompt as the model is asked, special tokens of a chat template written out.
 
     Raises a UserError when the chat template refuses the messages, as some do with a system prompt.
     """
     if job.resolved.prompt == "alpaca":
-        return alpaca_prompt(instruction, job.model.system)
+        return alpaca_prompt(question.instruction, job.model.system, question.input)
     from jinja2 import TemplateError
 
-    messages = chat_messages(instruction, job.model.system)
+    messages = chat_messages(question.asked, job.model.system)
     try:
         text = tokenizer.apply_chat_template(
             messages, tokenize=False, add_generation_prompt=True, strftime_now=TEMPLATE_DATE.strftime
@@ -116,7 +116,7 @@ def rendered(job: Job, questions: Sequence[Question], tokenizer: Any) -> Iterato
     first = first_token_id(tokenizer)
     for start in range(0, len(questions), PROMPTS_AT_ONCE):
         part = questions[start : start + PROMPTS_AT_ONCE]
-        texts = [prompt_text(tokenizer, job, question.instruction) for question in part]
+        texts = [prompt_text(tokenizer, job, question) for question in part]
         yield from zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True)
 
 

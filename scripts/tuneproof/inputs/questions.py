@@ -20,12 +20,16 @@ from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.tables import is_local_table, load_hub_table, load_local_table
 
 ID_DIGITS = 12
+PARTS_OF_QUESTIONS = ("input", "context")  # what datasets call a text that the instruction works on
 SHOWN_REPEATS = 5
 
 
 def needed_columns(settings: Questions) -> list[str]:
     """The columns that the settings name."""
-    named = [settings.instruction_column, settings.reference_column, settings.id_column, *settings.tag_columns]
+    named = [
+        settings.instruction_column, settings.input_column, settings.reference_column, settings.id_column,
+        *settings.tag_columns,
+    ]  # fmt: skip
     return [column for column in named if column is not None]
 
 
@@ -35,16 +39,18 @@ def read_questions(where: str, rows: Sequence[Mapping[str, Any]], settings: Ques
     A row with the instruction and reference of an earlier one is left out, and that is said: the verdicts take
     questions to be independent, and one that counts twice makes everything look surer than it is.
     """
-    questions, texts, repeats = dict[str, Question](), set[tuple[str, str | None]](), list[int]()
+    questions, texts, repeats = dict[str, Question](), set[tuple[str | None, ...]](), list[int]()
+    warn_of_unused_columns(where, rows, settings)
     for number, row in enumerate(rows, start=1):
         question = read_question(f"{where}, row {number}", row, settings)
         if question.id in questions and settings.id_column:
             place, found = f"{where}, row {number}", f"the id {question.id[:40]!r} stands there twice"
             raise UserError(place, found, "give every row its own id")
-        if (question.instruction, question.reference) in texts:
+        text = (question.instruction, question.input, question.reference)
+        if text in texts:
             repeats.append(number)
             continue
-        texts.add((question.instruction, question.reference))
+        texts.add(text)
         # The hash does not tell where the instruction ends: another pair may have the same one.
         identity = f"{question.id}-2" if question.id in questions else question.id
         questions[identity] = question.model_copy(update={"id": identity})
@@ -62,13 +68,24 @@ def read_questions(where: str, rows: Sequence[Mapping[str, Any]], settings: Ques
 def read_question(place: str, row: Mapping[str, Any], settings: Questions) -> Question:
     """One row as a question. Raises a UserError for a fault in it."""
     instruction = text_of(place, settings.instruction_column, row, required=True) or ""
+    given = text_of(place, settings.input_column, row) if settings.input_column else None
     reference = text_of(place, settings.reference_column, row) if settings.reference_column else None
     if settings.id_column:
         identity = text_of(place, settings.id_column, row, required=True) or ""
     else:
-        identity = sha256_hex(f"{instruction}\n{reference or ''}")[:ID_DIGITS]
+        asked = instruction if given is None else f"{instruction}\n{given}"
+        identity = sha256_hex(f"{asked}\n{reference or ''}")[:ID_DIGITS]
     tags = {column: text_of(place, column, row) or "" for column in settings.tag_columns}
-    return Question(id=identity, instruction=instruction, reference=reference, tags=tags)
+    return Question(id=identity, instruction=instruction, reference=reference, tags=tags, input=given)
+
+
+def warn_of_unused_columns(where: str, rows: Sequence[Mapping[str, Any]], settings: Questions) -> None:
+    """Warns of a column that usually holds a part of the question, is filled in, and is read by no setting."""
+    for column in set(PARTS_OF_QUESTIONS) - set(needed_columns(settings)):
+        filled = sum(bool(str(row.get(column) or "").strip()) for row in rows)
+        if filled:
+            remedy = f"if it is a part of the question, set questions.input_column: {column}"
+            warn(f"{where}: the column {column!r}, filled in {filled} of {len(rows)} rows, is not asked; {remedy}")
 
 
 def text_of(place: str, column: str, row: Mapping[str, Any], required: bool = False) -> str | None:
@@ -115,7 +132,8 @@ def find_questions(settings: Questions, run: Run, pins: Pins) -> tuple[Found, li
     if is_local_table(settings.dataset) or local_path(settings.dataset).exists():
         return local_questions(settings, run)
     resolved = repositories.resolve_dataset(settings.dataset, settings.revision, settings.fallback, pins)
-    rows = load_hub_table(resolved, settings.split, needed_columns(settings))
+    columns = needed_columns(settings)
+    rows = load_hub_table(resolved, settings.split, columns, subset=settings.subset, wanted=PARTS_OF_QUESTIONS)
     return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason), rows
 
 
@@ -125,8 +143,11 @@ def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str
     if run != "embedded" and settings.split != Questions.model_fields["split"].default:
         found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
         raise UserError("questions.split", found, "set it to test, and name a file with the rows that you mean")
+    if settings.subset is not None:
+        found = f"{settings.dataset} is a local file, which has no subsets"
+        raise UserError("questions.subset", found, "set it to null, and name a file with the rows that you mean")
     columns = needed_columns(settings) + (["part"] if run == "embedded" else [])
-    rows = load_local_table(path, columns)
+    rows = load_local_table(path, columns, wanted=PARTS_OF_QUESTIONS)
     if run == "embedded":
         rows = [row for row in rows if row["part"] == EMBEDDED_PART]
     return Found(settings.dataset, None, file_sha256(path)), rows

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 Run = Literal["real", "dummy", "embedded"]
 
@@ -23,12 +23,18 @@ class Record(BaseModel):
 
 
 class Question(Record):
-    """A test question. `reference` is null where the dataset has none."""
+    """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on."""
 
     id: str
     instruction: str
     reference: str | None
     tags: dict[str, str] = {}
+    input: str | None = Field(default=None, exclude_if=lambda text: text is None)
+
+    @property
+    def asked(self) -> str:
+        """The whole question as a person reads it: the instruction, and below it its input where there is one."""
+        return self.instruction if self.input is None else f"{self.instruction}\n\n{self.input}"
 
 
 class Answer(Record):

@@ -11,8 +11,10 @@ class Questions(Settings):
     dataset: str = Field(min_length=1)
     fallback: str | None = None
     revision: str = "main"
+    subset: str | None = None
     split: str = "test"
     instruction_column: str = "instruction"
+    input_column: str | None = None
     reference_column: str | None = "output"
     id_column: str | None = None
     tag_columns: Strings = ()

@@ -56,6 +56,8 @@ def embedded_params(params: AnyParams) -> AnyParams:
         update={
             "dataset": str(EMBEDDED_QUESTIONS_FILE),
             "fallback": None,
+            "subset": None,
+            "input_column": None,
             "instruction_column": "instruction",
             "reference_column": "reference",
             "id_column": "id",

@@ -1,5 +1,6 @@
 """Tables of rows, such as the test questions: from a Hub dataset at one commit, or from a file of this machine."""
 
+import codecs
 import csv
 import json
 import logging
@@ -15,6 +16,8 @@ from tuneproof.common.errors import UserError, one_line
 from tuneproof.sources.hub.downloads import Resolved, download_dataset, quiet_progress
 
 FORMATS = {".jsonl": "json lines", ".csv": "csv", ".parquet": "parquet"}
+DEFAULT_SUBSET = "default"  # the library's own name where a dataset names none
+SHOWN_NAMES = 20
 MAX_CSV_FIELD_CHARACTERS = 10_000_000
 
 
@@ -24,19 +27,40 @@ def is_local_table(dataset: str) -> bool:
 
 
 def load_hub_table(
-    resolved: Resolved, split: str, columns: Sequence[str], *, token: str | None = None
+    resolved: Resolved,
+    split: str,
+    columns: Sequence[str],
+    *,
+    subset: str | None = None,
+    wanted: Sequence[str] = (),
+    token: str | None = None,
 ) -> list[dict[str, Any]]:
-    """Rows of one split of a Hub dataset at its pinned commit, only the columns asked for.
+    """Rows of one split of a Hub dataset at its pinned commit: the columns asked for, and those `wanted` if there.
 
     The files come through the Hub client's cache, so what was loaded once loads offline. No code of the dataset is run.
-    Raises a UserError that names the splits or columns there are.
+    Raises a UserError that names the subsets, splits or columns there are.
     """
-    folder = download_dataset(resolved, token=token)
-    return _load(f"dataset {resolved.id}", split, columns, str(folder), {})
+    where, folder = f"dataset {resolved.id}", str(download_dataset(resolved, token=token))
+    with _readable_errors(where):
+        import datasets
+
+        _check_subset(where, subset, datasets.get_dataset_config_names(folder))
+    return _load(where, split, columns, folder, {"name": subset}, wanted)
 
 
-def load_local_table(file: str | Path, columns: Sequence[str] | None) -> list[dict[str, Any]]:
-    """Rows of a .jsonl, .csv or .parquet file, only the columns asked for (None: all); needs no network.
+def _check_subset(where: str, subset: str | None, known: Sequence[str]) -> None:
+    """Raises a UserError where there are several subsets and none is chosen, or one that is not there."""
+    listed = ", ".join(one_line(name, 40) for name in known[:SHOWN_NAMES]) + (", ..." * (len(known) > SHOWN_NAMES))
+    if subset is None and len(known) > 1 and DEFAULT_SUBSET not in known:
+        raise UserError(where, f"it has {len(known)} subsets: {listed}", "name one in questions.subset")
+    if subset is not None and subset not in known:
+        raise UserError(where, f"there is no subset {one_line(subset, 40)}, only {listed}", "correct questions.subset")
+
+
+def load_local_table(
+    file: str | Path, columns: Sequence[str] | None, wanted: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Rows of a .jsonl, .csv or .parquet file: the columns asked for (None: all), and those `wanted` if there.
 
     An empty field of a .csv file is null, and so is a NaN. Raises a UserError that names the line or the columns there
     are.
@@ -50,20 +74,28 @@ def load_local_table(file: str | Path, columns: Sequence[str] | None) -> list[di
     if path.stat().st_size == 0:
         raise UserError(str(file), "the file is empty", "give a file with at least one row")
     options: dict[str, Any] = {"data_files": escape(str(path))}
+    _check_encoding(path)
     if suffix == ".jsonl":  # the library would turn texts that look like dates into dates
-        return _chosen(str(file), _json_lines(path), columns)
+        return _chosen(str(file), _json_lines(path), columns, wanted)
     if suffix == ".csv":
         _check_csv(path)  # without the options the answer "NA" is missing and the id "007" is 7
-        options |= {"keep_default_na": False, "converters": dict.fromkeys(columns or _csv_columns(path), str)}
-    rows = _load(str(file), "train", columns, FORMATS[suffix], options)
+        options |= {"keep_default_na": False, "converters": dict.fromkeys(_csv_columns(path), str)}
+    rows = _load(str(file), "train", columns, FORMATS[suffix], options, wanted)
     if suffix == ".csv":
         return [{column: value or None for column, value in row.items()} for row in rows]
     return rows
 
 
 def _csv_columns(path: Path) -> list[str]:
-    with path.open(newline="", encoding="utf-8", errors="replace") as file:
+    with path.open(newline="", encoding="utf-8-sig") as file:  # a byte order mark is no part of the first name
         return next(csv.reader(file), [])
+
+
+def _check_encoding(path: Path) -> None:
+    """Names a text in UTF-16, which no reader here takes: what each says of it by itself misleads."""
+    with path.open("rb") as file:
+        if path.suffix.lower() != ".parquet" and file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+            raise UserError(str(path), "it is written in UTF-16", "save it in UTF-8")
 
 
 def _json_lines(path: Path) -> list[dict[str, Any]]:
@@ -86,12 +118,20 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def _chosen(where: str, rows: list[dict[str, Any]], columns: Sequence[str] | None) -> list[dict[str, Any]]:
+def _chosen(
+    where: str, rows: list[dict[str, Any]], columns: Sequence[str] | None, wanted: Sequence[str]
+) -> list[dict[str, Any]]:
     """The columns asked for; a row that lacks one has null there."""
     known = list(dict.fromkeys(name for row in rows for name in row))
     for column in columns or ():
         _check_name(where, "column", column, known)
-    return [{column: row.get(column) for column in columns or known} for row in rows]
+    chosen = _with_wanted(columns or known, wanted, known)
+    return [{column: row.get(column) for column in chosen} for row in rows]
+
+
+def _with_wanted(columns: Sequence[str], wanted: Sequence[str], known: Sequence[str]) -> list[str]:
+    """The columns asked for and those of the wanted ones that are there, each once."""
+    return list(dict.fromkeys([*columns, *(name for name in wanted if name in known)]))
 
 
 def _check_csv(path: Path) -> None:
@@ -127,7 +167,7 @@ def _check_rows(path: Path, rows: int) -> None:
 
 
 def _load(
-    where: str, split: str, columns: Sequence[str] | None, path: str, options: dict[str, Any]
+    where: str, split: str, columns: Sequence[str] | None, path: str, options: dict[str, Any], wanted: Sequence[str]
 ) -> list[dict[str, Any]]:
     import datasets
 
@@ -143,7 +183,8 @@ def _load(
         table = builder.as_dataset(split=split)
         for column in columns or ():
             _check_name(where, "column", column, table.column_names)
-        rows: list[dict[str, Any]] = table.select_columns(list(dict.fromkeys(columns or table.column_names))).to_list()
+        chosen = _with_wanted(columns or table.column_names, wanted, table.column_names)
+        rows: list[dict[str, Any]] = table.select_columns(chosen).to_list()
     if not rows:
         raise UserError(where, f"split {split} has no rows", "give a table with at least one row")
     return [{column: None if value != value else value for column, value in row.items()} for row in rows]  # NaN

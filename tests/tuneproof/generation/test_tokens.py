@@ -12,6 +12,7 @@ from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
 from tuneproof.common.errors import UserError
 from tuneproof.generation.tokens import first_token_id, load_tokenizer, prompt_text, prompt_token_ids, stop_token_ids
+from tuneproof.records.rows import Question
 
 BOS, EOS, PAD = 0, 1, 2
 
@@ -32,6 +33,9 @@ def change_json(path: Path, **values: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
+WHY = Question(id="q", instruction="Why?", reference=None)
+
+
 def rendered(tokenizer: Any, text: str) -> list[int]:
     (token_ids,) = prompt_token_ids(tokenizer, [text], first_token_id(tokenizer))
     return token_ids
@@ -42,7 +46,7 @@ def test_a_prompt_begins_with_exactly_one_bos_whether_its_text_shows_one_or_not(
     alpaca = rendered(tokenizer, "Below is an instruction.")
     assert alpaca[0] == BOS
     assert alpaca.count(BOS) == 1
-    chat = prompt_text(tokenizer, workspace.job(), "Why?")
+    chat = prompt_text(tokenizer, workspace.job(), WHY)
     assert chat.startswith("<s>")
     assert rendered(tokenizer, chat).count(BOS) == 1
 
@@ -79,7 +83,7 @@ def test_a_tokenizer_that_begins_texts_with_nothing_gets_no_bos(folder: Path) ->
 
 def test_the_chat_prompt_asks_for_an_answer_and_holds_the_system_prompt(workspace: Workspace) -> None:
     workspace.change(system="Be brief.")
-    text = prompt_text(load_tokenizer(SMALL_MODELS / "sft"), workspace.job(), "Why?")
+    text = prompt_text(load_tokenizer(SMALL_MODELS / "sft"), workspace.job(), WHY)
     assert text.startswith("<s>Be brief.")
     assert "Why?" in text
     assert text.endswith("### Response:\n")
@@ -88,7 +92,7 @@ def test_the_chat_prompt_asks_for_an_answer_and_holds_the_system_prompt(workspac
 def test_a_template_that_prints_the_date_prints_the_same_one_every_day(workspace: Workspace, folder: Path) -> None:
     template = "{{ strftime_now('%d %b %Y') }} {{ messages[0]['content'] }}"
     change_json(folder / "tokenizer_config.json", chat_template=template)
-    assert prompt_text(load_tokenizer(folder), workspace.job(), "Why?") == "26 Jul 2024 Why?"
+    assert prompt_text(load_tokenizer(folder), workspace.job(), WHY) == "26 Jul 2024 Why?"
 
 
 def test_a_template_that_refuses_the_system_prompt_is_one_line(workspace: Workspace, folder: Path) -> None:
@@ -96,7 +100,7 @@ def test_a_template_that_refuses_the_system_prompt_is_one_line(workspace: Worksp
     change_json(folder / "tokenizer_config.json", chat_template=template)
     workspace.change(system="Be brief.")
     with pytest.raises(UserError) as error:
-        prompt_text(load_tokenizer(folder), workspace.job(), "Why?")
+        prompt_text(load_tokenizer(folder), workspace.job(), WHY)
     assert "its chat template refuses the prompt (TemplateError: No system role.)" in str(error.value)
     assert "correct models.sft.system or .prompt in params.yaml" in str(error.value)
 
@@ -104,7 +108,7 @@ def test_a_template_that_refuses_the_system_prompt_is_one_line(workspace: Worksp
 def test_a_model_without_template_cannot_be_asked_in_chat(workspace: Workspace, folder: Path) -> None:
     change_json(folder / "tokenizer_config.json", chat_template=None)
     with pytest.raises(UserError, match=r"its chat template refuses the prompt \(ValueError"):
-        prompt_text(load_tokenizer(folder), workspace.job(), "Why?")
+        prompt_text(load_tokenizer(folder), workspace.job(), WHY)
 
 
 def test_every_end_that_tokenizer_model_or_settings_name_ends_an_answer(folder: Path) -> None:

@@ -211,16 +211,6 @@ def test_a_missing_column_names_those_there_are(server: HubServer, tmp_path: Pat
         load_hub_table(data, "test", ["instruction", "answer"])
 
 
-def test_several_configurations_stop(server: HubServer, tmp_path: Path) -> None:
-    card = (
-        b"---\nconfigs:\n- {config_name: easy, data_files: a.jsonl}\n- {config_name: hard, data_files: b.jsonl}\n---\n"
-    )
-    rows = json_lines(ROWS)
-    data = resolved(server, tmp_path, {"a.jsonl": rows, "b.jsonl": rows, "README.md": card})
-    with pytest.raises(UserError, match="Config name is missing"):
-        load_hub_table(data, "train", ["instruction"])
-
-
 def test_code_in_a_dataset_is_not_run(server: HubServer, tmp_path: Path) -> None:
     mark = tmp_path / "ran"
     script = f"open({str(mark)!r}, 'w').close()\n".encode()
@@ -233,3 +223,50 @@ def test_a_broken_file_of_a_hub_dataset_stops(server: HubServer, tmp_path: Path)
     data = resolved(server, tmp_path, {"test.parquet": b"no parquet"})
     with pytest.raises(UserError, match="dataset team/data: it cannot be read as a table"):
         load_hub_table(data, "test", ["instruction"])
+
+
+# --- Encodings ---
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_column(tmp_path: Path) -> None:
+    for name, text in (("a.csv", "id,answer\r\n001,x\r\n"), ("a.jsonl", '{"id": "001", "answer": "x"}\r\n')):
+        (tmp_path / name).write_bytes(text.encode("utf-8-sig"))
+        for columns in (None, ["id", "answer"]):
+            assert load_local_table(tmp_path / name, columns) == [{"id": "001", "answer": "x"}]
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.jsonl"])
+def test_a_file_in_utf_16_is_named_as_such(name: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text("id,answer\n1,x\n", encoding="utf-16")
+    with pytest.raises(UserError, match="it is written in UTF-16; save it in UTF-8"):
+        load_local_table(tmp_path / name, None)
+
+
+def test_wanted_columns_come_where_they_are_there(tmp_path: Path) -> None:
+    for name, text in (("a.csv", "q,input\nWhy?,x\n"), ("a.jsonl", '{"q": "Why?", "input": "x"}\n')):
+        (tmp_path / name).write_text(text)
+        assert load_local_table(tmp_path / name, ["q"], wanted=("input", "context")) == [{"q": "Why?", "input": "x"}]
+
+
+# --- Subsets ---
+
+SUBSETS = b"""---
+configs:
+- config_name: easy
+  data_files: [{split: test, path: easy.jsonl}]
+- config_name: hard
+  data_files: [{split: test, path: hard.jsonl}]
+---
+"""
+
+
+def test_a_subset_is_chosen_by_name_and_one_that_is_not_named_or_not_there_is_asked_for(
+    server: HubServer, tmp_path: Path
+) -> None:
+    files = {"README.md": SUBSETS, "easy.jsonl": b'{"q": "1 + 1?"}\n', "hard.jsonl": b'{"q": "Why?"}\n'}
+    two = resolved(server, tmp_path, files)
+    assert load_hub_table(two, "test", ["q"], subset="hard") == [{"q": "Why?"}]
+    with pytest.raises(UserError, match=r"it has 2 subsets: easy, hard; name one in questions\.subset"):
+        load_hub_table(two, "test", ["q"])
+    with pytest.raises(UserError, match=r"there is no subset medium, only easy, hard; correct questions\.subset"):
+        load_hub_table(two, "test", ["q"], subset="medium")

@@ -27,7 +27,7 @@ BATCH_SIZE = 64
 def render(job: Job, questions: Sequence[Question]) -> list[Request]:
     """The requests in the Alpaca format, which the small models were trained on."""
     folder = tokenizer_folder(job.resolved)
-    texts = [alpaca_prompt(question.instruction, job.model.system) for question in questions]
+    texts = [alpaca_prompt(question.instruction, job.model.system, question.input) for question in questions]
     token_ids = [encoded.ids for encoded in load_tokenizer(folder).encode_batch(texts)]
     prompts = zip(questions, texts, token_ids, strict=True)
     return list(keyed_requests(job, prompts, stop_token_ids=stop_token_ids(folder)))

@@ -32,7 +32,7 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
     fixed = answer_key(job)
     requests = []
     for question in questions:
-        messages = chat_messages(question.instruction, job.model.system)
+        messages = chat_messages(question.asked, job.model.system)
         prompt = "\n\n".join(message["content"] for message in messages)
         for sample in range(job.samples):
             seed = row_seed(job.settings.sampling.seed, question.id, sample)

@@ -33,24 +33,53 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
     column = matching_column(job, rows, questions)
     answers = by_place(job, rows, column)
     wanted = [
-        (question, sample, (getattr(question, column), sample))
+        (question, sample, (text_of(question, column, rows), sample))
         for question in questions
         for sample in range(job.samples)
     ]
-    missing = [question.instruction for question, _, place in wanted if place not in answers]
+    missing = [(question, text) for question, _, (text, sample) in wanted if (text, sample) not in answers]
     if missing:
-        shown = "; ".join(repr(instruction[:60]) for instruction in list(dict.fromkeys(missing))[:SHOWN_MISSING])
-        found = f"{len(missing)} of {len(wanted)} answers are missing, such as those to {shown}"
-        remedy = f"add rows with their {column} and answer"
-        if any(row["answer"] is None for row in rows):
-            remedy += ' (an answer that is null is none; an empty one is "" in a .jsonl file)'
-        if job.samples > 1:
-            remedy += f", and a column `sample` from 0 to {job.samples - 1}, or set generate.sampling.samples to 1"
-        raise UserError(str(job.model.path), found, remedy)
+        raise answers_missing(job, rows, column, missing, len(wanted), {text for text, _ in answers})
     return [
         Request(id=question.id, sample=sample, prompt=question.instruction, key=key_of(answers[place]), seed=0)
         for question, sample, place in wanted
     ]
+
+
+def text_of(question: Question, column: str, rows: Sequence[Mapping[str, Any]]) -> str:
+    """The text that a question is matched by; its input counts where the file holds inputs."""
+    if column == "id":
+        return question.id
+    return plain_line_ends(question.asked if "input" in rows[0] else question.instruction)
+
+
+def plain_line_ends(text: str) -> str:
+    """A text whose lines end as they do on Linux: tools change them on the way without a word."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def answers_missing(
+    job: Job,
+    rows: Sequence[Mapping[str, Any]],
+    column: str,
+    missing: Sequence[tuple[Question, str]],
+    wanted: int,
+    texts: set[str],
+) -> UserError:
+    """The error for questions without an answer, with what the texts that they are matched by may differ in."""
+    instructions = list(dict.fromkeys(question.instruction for question, _ in missing))[:SHOWN_MISSING]
+    shown = "; ".join(repr(instruction[:60]) for instruction in instructions)
+    found = f"{len(missing)} of {wanted} answers are missing, such as those to {shown}"
+    there = {" ".join(text.split()) for text in texts}
+    near = sum(" ".join(text.split()) in there for _, text in missing)
+    if near:
+        found += f"; {near} of them are there with other white space"
+    remedy = f"add rows with their {column} and answer"
+    if any(row["answer"] is None for row in rows):
+        remedy += ' (an answer that is null is none; an empty one is "" in a .jsonl file)'
+    if job.samples > 1:
+        remedy += f", and a column `sample` from 0 to {job.samples - 1}, or set generate.sampling.samples to 1"
+    return UserError(str(job.model.path), found, remedy)
 
 
 @contextmanager
@@ -102,7 +131,10 @@ def read_place(where: str, row: Mapping[str, Any], column: str) -> Place:
     sample = str(row.get("sample") or 0)
     if not sample.isdecimal() or len(sample) > LONGEST_SAMPLE_DIGITS:
         raise UserError(where, f"its sample is {sample[:40]!r}", "count samples from 0")
-    return str(row[column]), int(sample)
+    text = str(row[column])
+    if column == "instruction" and row.get("input"):
+        text += f"\n\n{row['input']}"
+    return plain_line_ends(text), int(sample)
 
 
 def read_answer(where: str, row: Mapping[str, Any]) -> Result | None:

@@ -99,4 +99,4 @@ def pair(here: Side, there: Side) -> Pairing:
 
 def content(question: Question) -> tuple[str, str | None]:
     """What a question asks, whatever its id and tags."""
-    return question.instruction, question.reference
+    return question.asked, question.reference

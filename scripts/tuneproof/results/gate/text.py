@@ -79,7 +79,7 @@ def lost_notes(decisions: Sequence[Decision]) -> list[str]:
 
 def change_row(change: Change) -> list[str]:
     """One answer that changed."""
-    instruction = " ".join(change.question.instruction.split())
+    instruction = " ".join(change.question.asked.split())
     return [
         plain_name(change.model),
         plain_name(change.question.id),

@@ -83,7 +83,7 @@ def _row(question: Question, answer: Answer, judgement: Judgement, criteria: lis
     return {
         "id": question.id,
         "sample": answer.sample,
-        "instruction": question.instruction,
+        "instruction": question.asked,
         "reference": question.reference,
         "tags": _json(question.tags),
         "prompt": answer.prompt,

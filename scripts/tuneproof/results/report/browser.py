@@ -131,7 +131,7 @@ def question_rows(models: Sequence[Details], questions: Sequence[Question], kept
             {
                 "id": visible(question.id),
                 "number": number,
-                "instruction": visible(question.instruction),
+                "instruction": visible(question.asked),
                 "reference": None if question.reference is None else visible(question.reference),
                 "tags": [[visible(name), visible(value)] for name, value in question.tags.items()],
                 "spreads": spreads(models[0], [[row.scores for row in of_model] for of_model in judged]),

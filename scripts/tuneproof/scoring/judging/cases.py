@@ -183,7 +183,7 @@ def material_of(answer: Answer, questions: Questions, longest_characters: int) -
     if answer.finish_reason == "error" or not answer.answer.strip():
         return None
     text, cut = cut_answer(answer.answer, longest_characters)
-    return Material(question.instruction, question.reference, text, cut)
+    return Material(question.asked, question.reference, text, cut)
 
 
 def merge(chains: Chains) -> tuple[Status, dict[str, int | float] | None, dict[str, str] | None]:

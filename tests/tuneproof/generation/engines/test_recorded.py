@@ -151,3 +151,25 @@ def test_a_faulty_file_is_one_line_that_names_the_row(
 def test_a_file_that_is_not_there_is_one_line(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="there is no such file"):
         engine.render(workspace.job(), workspace.questions)
+
+
+def test_other_line_ends_in_the_file_are_the_same_instruction(workspace: Workspace) -> None:
+    workspace.ask(["First line.\nSecond line.", "Another."])
+    write([{"instruction": "First line.\r\nSecond line.", "answer": "A"}, {"instruction": "Another.", "answer": "B"}])
+    texts = [result.answer for _, result in answered(engine, workspace.job(), workspace.questions)]
+    assert texts == ["A", "B"]
+
+
+def test_instructions_that_differ_by_white_space_only_are_said_to(workspace: Workspace) -> None:
+    workspace.ask(["Why  so?", "How?"])
+    write([{"instruction": "Why so?", "answer": "A"}, {"instruction": "How?", "answer": "B"}])
+    with pytest.raises(UserError, match=r"1 of 2 answers are missing.*1 of them are there with other white space"):
+        engine.render(workspace.job(), workspace.questions)
+
+
+def test_an_input_in_the_file_belongs_to_what_is_matched(workspace: Workspace) -> None:
+    workspace.ask(["Sum up."])
+    questions = [workspace.questions[0].model_copy(update={"id": text, "input": text}) for text in ("one", "two")]
+    write([{"instruction": "Sum up.", "input": text, "answer": f"A {text}"} for text in ("two", "one")])
+    requests = engine.render(workspace.job(), questions)
+    assert len({request.key for request in requests}) == 2
