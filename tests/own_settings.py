@@ -22,6 +22,7 @@ OWN: dict[str, Any] = {
         "dpo": {"id": "mlabonne/TwinLlama-3.1-8B-DPO", "prompt": "alpaca"},
         "baseline": {"id": "meta-llama/Llama-3.1-8B-Instruct", "prompt": "chat"},
     },
+    "sagemaker": {"prices_usd_per_hour": {"ml.g5.2xlarge": 1.515, "ml.g6.2xlarge": 1.222}},
     "judge": {
         "criteria": {
             "accuracy": {
