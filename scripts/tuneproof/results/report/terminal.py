@@ -1,7 +1,7 @@
 """Prints the comparison of the last run: a table on a terminal, plain aligned text in a pipe.
 
 Reads   params.yaml, data/details/
-Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal   (or: make compare)
+Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal   (or: make results)
 """
 
 import argparse
