@@ -20,7 +20,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MEASUREMENTS := startup aggregate report gate decisions generation judging
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo compare test test-quick browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare test test-quick browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,12 +29,14 @@ demo: $(BASE)  ## run the whole pipeline on the embedded models, without GPU, ke
 	@grep -q '^embedded: true' params.yaml || { \
 		echo "error: make demo: params.yaml names your own models (embedded: false); run them with \`dvc repro\`"; exit 1; }
 	@$(WITHOUT_KEYS) dvc repro --quiet
-	@$(MAKE) --no-print-directory compare
+	@$(MAKE) --no-print-directory results
 	@echo
 	@echo "Every answer side by side:  report/index.html     The scores:  metrics/     Everything else:  data/"
 
-compare: $(BASE)  ## print the comparison of the last run
+results: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m tuneproof.results.report.terminal
+
+compare: results  # its older name
 
 test: browser  ## check and test everything, the real engine and browser included (about 17 minutes)
 	@$(MAKE) --no-print-directory $(VLLM) lint

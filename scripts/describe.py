@@ -19,7 +19,7 @@ from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import REPORT_DIRECTORY
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details import Details, read_all_details
 from tuneproof.results.publishing.model_index import model_index, push_model_index
 from tuneproof.settings.reading import load_params
 from tuneproof.sources.hub.calls import usable_token
@@ -34,7 +34,7 @@ def main() -> None:
     arguments = parse_arguments()
     load_secrets()
     params = load_params()
-    models = {details.model: details for details in read_details(params)}
+    models = {details.model: details for details in read_all_details(params)}
     for name in arguments.push:
         check_may_be_pushed(name, models)
     indexes = {name: model_index(details, params, published_at(name)) for name, details in models.items()}

@@ -20,7 +20,7 @@ from tuneproof.common.files import write_json
 from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGE, JUDGEMENTS, QUESTIONS, resolved_model
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedModel
-from tuneproof.results.details import read_one
+from tuneproof.results.details import read_details
 from tuneproof.results.publishing.card import card_text, revision_text, shown_id
 from tuneproof.results.publishing.dataset import Card, publish_dataset, repository_name
 from tuneproof.results.publishing.rows import parquet_files, result_rows
@@ -117,7 +117,7 @@ def publish_model(dataset: str, resolved: ResolvedModel, params: Params, token: 
         f"model {key}",
     )
     rows_key = content_key(rows)
-    details = read_one(DETAILS_DIRECTORY / f"{key}.json")
+    details = read_details(DETAILS_DIRECTORY / f"{key}.json")
     card = Card(card_text(dataset, details, params), revision_text())
     commit = publish_dataset(dataset, parquet_files(rows, criteria), rows_key, card, params.publish.private, token)
     return {"dataset": dataset, "commit": commit, "rows": len(rows), "content": rows_key}

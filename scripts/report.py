@@ -12,7 +12,7 @@ from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results import words
-from tuneproof.results.details import read_details
+from tuneproof.results.details import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.page import left_out, render
 from tuneproof.settings.reading import load_params
@@ -26,7 +26,7 @@ def main() -> None:
     """Reads what the other stages wrote and puts it on one page."""
     parse_arguments()
     params = load_params()
-    models = read_details(params)
+    models = read_all_details(params)
     questions = QUESTIONS.read()
     say(f"report: {len(questions)} questions, {len(models)} models")
     browser = answer_browser(models, questions)

@@ -68,10 +68,15 @@ def own_settings() -> dict[str, Any]:
     return own_params().model_dump(mode="json") | {"models": {key: dict(model) for key, model in OWN["models"].items()}}
 
 
+def committed(name: str) -> str:
+    """The text of a file as committed last."""
+    show = ["git", "show", f"HEAD:{name}"]
+    return subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
 def shipped(name: str) -> str:
     """The text of a file as this repository ships it: as committed last. Skips where a user has made it her own."""
-    show = ["git", "show", f"HEAD:{name}"]
-    text = subprocess.run(show, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    text = committed(name)
     if not all(model["id"] in text for model in OWN["models"].values()):
         pytest.skip(f"the committed {name} is a user's own")
     return text

@@ -90,7 +90,7 @@ def test_every_import_is_in_the_image(image: set[str]) -> None:
 
 
 def module_is_imported_at_once(path: Path, module: Path) -> bool:
-    """Whether a file imports a module of `evaluation` outside of any function."""
+    """Whether a file imports a module of `tuneproof` outside of any function."""
     name = module.relative_to(SCRIPTS).with_suffix("").as_posix().replace("/", ".")
     parent, _, last = name.rpartition(".")
     tree = ast.parse(path.read_text(encoding="utf-8"))

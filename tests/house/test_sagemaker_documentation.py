@@ -1,11 +1,10 @@
-"""What docs/sagemaker.md says of policies and settings; tests/pipeline/test_sagemaker_pipeline.py runs its command."""
+"""What docs/sagemaker.md says of policies; tests/pipeline/test_sagemaker_pipeline.py runs its command."""
 
 import json
 import re
 from typing import Any
 
 from tests.conftest import ROOT
-from tuneproof.settings.sagemaker import SageMaker
 
 TEXT = (ROOT / "docs" / "sagemaker.md").read_text(encoding="utf-8")
 
@@ -28,11 +27,3 @@ def test_no_policy_allows_everything_anywhere() -> None:
             assert "*" not in "".join(statement["Action"])
             if statement["Resource"] == "*":
                 assert statement["Action"] == ["ecr:GetAuthorizationToken", "cloudwatch:PutMetricData"]
-
-
-def test_every_setting_is_described_with_its_default() -> None:
-    rows = {name: line for line in TEXT.splitlines() if line.startswith("| `") for name in re.findall(r"`(\w+)`", line)}
-    for name, field in SageMaker.model_fields.items():
-        assert name in rows, name
-        if isinstance(field.default, int | float) and not isinstance(field.default, bool):
-            assert f"{field.default:g}" in rows[name], name

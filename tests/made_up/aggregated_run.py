@@ -11,7 +11,7 @@ from tests.made_up.run import Shape, run_script
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement
-from tuneproof.results.details import Details, read_one
+from tuneproof.results.details import Details, read_details
 
 SHAPE = Shape(questions=60)
 
@@ -31,7 +31,7 @@ def metrics(directory: Path, model: str) -> dict[str, Any]:
 
 def details(directory: Path, model: str) -> Details:
     """The details file of a model."""
-    return read_one(directory / f"data/details/{model}.json")
+    return read_details(directory / f"data/details/{model}.json")
 
 
 def change_judgements(directory: Path, model: str, change: Callable[[int, Judgement], Judgement | None]) -> None:

@@ -1,7 +1,7 @@
 """Simulates how often the gate catches a real drop, and how often it calls noise a regression.
 
 Run     PYTHONPATH=scripts:. python tests/measurements/gate.py [--repeats 1000] [--questions 200]
-Prints one Markdown table row per world; docs/decision.md holds the measured figures.
+Prints one Markdown table row per world; docs/measured.md holds the measured figures.
 """
 
 import argparse

@@ -26,12 +26,12 @@ def median_seconds(*command: str) -> float:
 
 
 def main() -> None:
-    """Prints a line for `import evaluation`, for every module of it together, and for every script's --help."""
+    """Prints a line for `import tuneproof` and for every script's --help."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     floor = median_seconds("-c", "pass")
     print(f"{'python alone':<28}{floor:6.2f} s")
     path = "import sys; sys.path.insert(0, 'scripts'); "
-    rows = {"import evaluation": median_seconds("-c", path + "import evaluation")}
+    rows = {"import tuneproof": median_seconds("-c", path + "import tuneproof")}
     for script in sorted((ROOT / "scripts").glob("*.py")):
         rows[f"{script.name} --help"] = median_seconds(f"scripts/{script.name}", "--help")
     for name, seconds in rows.items():

@@ -16,7 +16,7 @@ from tests.made_up.judging import rows_of, with_answers, write_rows
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
-from tuneproof.results.details import WinRateDetails, read_one
+from tuneproof.results.details import WinRateDetails, read_details
 
 QUESTIONS = 40
 Preferred = Callable[[str, str], int]  # of the first and the second answer: 1, 2 (a tie) or 3
@@ -61,7 +61,7 @@ def to_the_end(project: Project) -> dict[str, WinRateDetails | None]:
         for model in models:
             project.run_ok(stage, model)
     project.run_ok("aggregate.py")
-    return {model: read_one(project.root / f"data/details/{model}.json").win_rate for model in models}
+    return {model: read_details(project.root / f"data/details/{model}.json").win_rate for model in models}
 
 
 def metrics(project: Project, model: str = "sft") -> dict[str, Any]:

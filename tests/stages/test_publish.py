@@ -17,7 +17,7 @@ import publish
 from tests.made_up.finished_run import SHA, FinishedRun, finished_run
 from tests.made_up.publishing import TOKEN, card, commits, datasets_on, own_hub
 from tests.servers.hub.server import HubServer
-from tuneproof.results.details import read_one
+from tuneproof.results.details import read_details
 from tuneproof.results.publishing import rows as published_rows
 from tuneproof.results.words import model_sentence
 
@@ -169,7 +169,7 @@ def test_the_card_holds_what_is_needed_to_trust_the_numbers(server: HubServer, w
     assert front["configs"][0]["data_files"] == [{"split": "test", "path": "data/test-*"}]
     for needed in (
         "| criterion | scale | mean | gain over baseline | verdict |", "| accuracy | 1 to 3 | 3.00 [", "| undecided |",
-        "Coverage 75.0%", model_sentence(read_one(Path("data/details/sft.json"))), "Is it right?", "- 3: Right.",
+        "Coverage 75.0%", model_sentence(read_details(Path("data/details/sft.json"))), "Is it right?", "- 3: Right.",
         f"`lab/Llama-SFT` at commit `{SHA}`", f"`lab/data` at commit `{SHA}`", "gpt-4o-mini", "temperature 0.8",
         "seed 42", 'load_dataset("me/Llama-SFT-results", split="test")', "Git commit", "Each keeps the terms",
     ):  # fmt: skip

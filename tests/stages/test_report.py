@@ -9,7 +9,7 @@ import yaml
 
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, run_script, write_run
-from tuneproof.results.details import Details, read_one
+from tuneproof.results.details import Details, read_details
 from tuneproof.results.report import page
 from tuneproof.results.report.browser import Browser
 from tuneproof.results.words import run_note
@@ -49,7 +49,7 @@ def hostile_page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 def details_of(directory: Path, shape: Shape) -> list[Details]:
     finished(directory, shape)
-    return [read_one(directory / f"data/details/{model}.json") for model in shape.models]
+    return [read_details(directory / f"data/details/{model}.json") for model in shape.models]
 
 
 def with_verdicts(models: list[Details], *verdicts: str) -> list[Details]:
@@ -93,7 +93,7 @@ def test_hostile_texts_add_no_element_and_no_attribute(hostile_page: Page) -> No
 @pytest.mark.parametrize("run", ["dummy", "embedded"])
 def test_a_run_that_proves_nothing_says_so_on_top(tmp_path: Path, run: str) -> None:
     page = finished(tmp_path, Shape(questions=40, run=run)).read_text(encoding="utf-8")  # type: ignore[arg-type]  # a literal of the parameters
-    models = read_one(tmp_path / "data/details/sft.json")
+    models = read_details(tmp_path / "data/details/sft.json")
     body = page.split("<body>")[1]
     assert run_note(models.run) in body.replace("&#39;", "'").split("<h1>")[0]
     assert 'class="watermark"' in body

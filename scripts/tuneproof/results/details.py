@@ -210,11 +210,11 @@ class Details(Record):
         return self.model == self.run.baseline
 
 
-def read_details(params: Params) -> list[Details]:
+def read_all_details(params: Params) -> list[Details]:
     """Every model's details in the order of params.yaml; raises a UserError where aggregate has not run."""
-    return [read_one(DETAILS_DIRECTORY / f"{model}.json") for model in params.models]
+    return [read_details(DETAILS_DIRECTORY / f"{model}.json") for model in params.models]
 
 
-def read_one(path: Path) -> Details:
+def read_details(path: Path) -> Details:
     """One model's details."""
     return read_record(path, Details, made_by="aggregate.py")

@@ -35,7 +35,7 @@ def project_files(
 
 
 def scripts() -> dict[str, str | Path]:
-    """The whole of generate.py and `evaluation`: a few hundred kilobytes, and none can be forgotten."""
+    """The whole of generate.py and `tuneproof`: a few hundred kilobytes, and none can be forgotten."""
     paths = [SCRIPTS / "generate.py", *sorted((SCRIPTS / "tuneproof").rglob("*.py"))]
     return {f"scripts/{path.relative_to(SCRIPTS)}": path for path in paths}
 

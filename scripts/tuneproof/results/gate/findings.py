@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGEMENTS
-from tuneproof.results.details import read_one
+from tuneproof.results.details import read_details
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
 from tuneproof.results.gate.revisions import Revision
@@ -34,7 +34,7 @@ def model_files(model: str) -> list[Path]:
 
 def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
     """Compares this run with the one whose files lie in `other`; `new` models have none there."""
-    now, before = (read_one(root / DETAILS_DIRECTORY / f"{models[0]}.json").run for root in (Path(), other))
+    now, before = (read_details(root / DETAILS_DIRECTORY / f"{models[0]}.json").run for root in (Path(), other))
     refuse_incomparable(now, before)
     here, there = Side.read(Path(), models), Side.read(other, models)
     pairing = pair(here, there)

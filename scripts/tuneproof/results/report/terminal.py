@@ -1,7 +1,7 @@
 """Prints the comparison of the last run: a table on a terminal, plain aligned text in a pipe.
 
 Reads   params.yaml, data/details/
-Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal   (or: make compare)
+Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal   (or: make results)
 """
 
 import argparse
@@ -9,7 +9,7 @@ import sys
 from collections.abc import Sequence
 
 from tuneproof.common.errors import run
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details import Details, read_all_details
 from tuneproof.results.words import VERDICT_WORDS, aligned, family_note, model_sentence, run_note, table
 from tuneproof.settings.reading import load_params
 
@@ -19,7 +19,7 @@ STYLES = {VERDICT_WORDS["better"]: "bold green", VERDICT_WORDS["worse"]: "bold r
 def main() -> None:
     """Reads every model's details and prints them."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    models = read_details(load_params())
+    models = read_all_details(load_params())
     if sys.stdout.isatty():
         print_rich(models)
     else:

@@ -10,7 +10,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, run_script, write_run
 from tuneproof.records.files import read_rows
 from tuneproof.records.rows import Question
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details import Details, read_all_details
 from tuneproof.results.report.browser import Browser, answer_browser, script_json, shortened, visible
 from tuneproof.settings.reading import load_params
 
@@ -27,7 +27,7 @@ def run_of(workspace: Path, shape: Shape) -> tuple[list[Details], list[Question]
     write_run(workspace, shape)
     done = run_script(workspace, "aggregate.py")
     assert done.returncode == 0, done.stderr
-    return read_details(load_params()), read_rows(Path("data/questions.jsonl"), Question, made_by="validate.py")
+    return read_all_details(load_params()), read_rows(Path("data/questions.jsonl"), Question, made_by="validate.py")
 
 
 def rows_in(browser: Browser) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""The comparison that `make compare` prints."""
+"""The comparison that `make results` prints."""
 
 import re
 import subprocess
@@ -12,7 +12,7 @@ from tuneproof.results.words import summary_markdown
 
 
 def compare(copied: Path) -> "subprocess.CompletedProcess[str]":
-    """`make compare` in a pipe."""
+    """`make results` in a pipe."""
     command = [sys.executable, "-m", "tuneproof.results.report.terminal"]
     environment = {"PYTHONPATH": str(SCRIPTS), "PATH": ""}
     return subprocess.run(command, cwd=copied, capture_output=True, text=True, check=False, env=environment)
