@@ -9,14 +9,19 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests.own_settings import own_settings
+
+if TYPE_CHECKING:
+    from tests.made_up.finished_run import FinishedRun
+    from tests.servers.hub.server import HubServer
 
 ROOT = Path(__file__).parent.parent
 NO_PINS = json.dumps({"datasets": {}, "models": {}}, indent=2) + "\n"
@@ -181,3 +186,21 @@ def aggregated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(aggregated: Path, tmp_path: Path) -> Path:
     """A copy of it, to change."""
     return Path(shutil.copytree(aggregated, tmp_path / "run"))
+
+
+@pytest.fixture
+def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["HubServer"]:
+    """A Hub that this process may write to as `me`."""
+    from tests.made_up.publishing import own_hub
+
+    with own_hub(monkeypatch, tmp_path / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "FinishedRun":
+    """A finished run, in the folder that the test works in, with publish.py as the command that was given."""
+    from tests.made_up.finished_run import finished_run
+
+    monkeypatch.setattr(sys, "argv", ["publish.py"])
+    return finished_run(tmp_path / "project", monkeypatch)
