@@ -1,16 +1,10 @@
 """What tests share: a project folder to work in, and stage scripts run as a person runs them."""
 
-import contextlib
-import io
 import json
-import os
-import runpy
 import shutil
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +12,7 @@ import pytest
 import yaml
 
 from tests.own_settings import own_settings
+from tests.running import Done, run_apart, run_here
 
 if TYPE_CHECKING:
     from tests.made_up.finished_run import FinishedRun
@@ -51,15 +46,6 @@ def no_secrets_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-@dataclass(frozen=True)
-class Done:
-    """How a script ended and what it printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
 class Project:
     """A project folder: the tests' own params.yaml, data/embedded and the scripts of the repository, and nothing else.
 
@@ -90,38 +76,12 @@ class Project:
         (self.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
     def run(self, script: str, *arguments: str, **environment: str) -> Done:
-        """Runs a stage script by hand in the project's root.
+        """Runs a stage script by hand in the project's root: within the test's process.
 
-        It runs within the test's process, which saves loading its libraries each time; where its environment must be
-        there before a library is loaded (HF_*), in a process of its own.
+        Where its environment must be there before a library is loaded (HF_*), in a process of its own.
         """
-        path = str(ROOT / "scripts" / script)
-        if any(name.startswith("HF_") for name in environment):
-            done = subprocess.run(
-                [sys.executable, path, *arguments],
-                cwd=self.root, env=os.environ | environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            return Done(done.returncode, done.stdout, done.stderr)
-        output, said = io.StringIO(), io.StringIO()
-        code: str | int | None = 0
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(said),
-        ):
-            patch.chdir(self.root)
-            patch.setattr(sys, "argv", [path, *arguments])
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            before = dict(os.environ)
-            try:
-                runpy.run_path(path, run_name="__main__")
-            except SystemExit as ended:
-                code = ended.code
-            finally:  # a .env file's variables belong to this run only
-                for name in set(os.environ) - set(before):
-                    del os.environ[name]
-        return Done(int(code or 0), output.getvalue(), said.getvalue())
+        own_process = any(name.startswith("HF_") for name in environment)
+        return (run_apart if own_process else run_here)(self.root, script, *arguments, **environment)
 
     def run_ok(self, script: str, *arguments: str, **environment: str) -> str:
         """Runs a stage script that must succeed; gives what it said."""

@@ -10,7 +10,8 @@ import yaml
 from playwright.sync_api import Browser
 
 from tests.browser import chromium, opened
-from tests.made_up.run import Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import run_here
 from tests.stages.test_gate import DVC, command
 
 REPOSITORY = Path(__file__).parent.parent.parent
@@ -56,7 +57,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def aggregate(project: Path, shape: Shape) -> None:
     """Makes up a run and aggregates it."""
     write_run(project, shape)
-    done = run_script(project, "aggregate.py")
+    done = run_here(project, "aggregate.py")
     assert done.returncode == 0, done.stderr
 
 
