@@ -13,14 +13,15 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # take 15 s instead of 6 in each of its processes.
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
-# Two more than there are cores: many tests wait for servers and processes.
-TEST_PROCESSES := $(shell expr $$(nproc) + 2)
+# Two more processes than there are cores: many tests wait for servers and processes.
+PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python python -m pytest \
+	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
 MEASUREMENTS := startup aggregate report gate decisions generation judging
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo results compare test test-quick browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,13 +39,20 @@ results: $(BASE)  ## print the comparison of the last run
 
 compare: results  # its older name
 
-test: browser  ## check and test everything, the real engine and browser included (about 17 minutes)
-	@$(MAKE) --no-print-directory $(VLLM) lint
-	OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
-		python -m pytest --numprocesses $(TEST_PROCESSES) --dist loadfile --no-loadscope-reorder
+test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (8 minutes, set-up included)
+	@$(MAKE) --no-print-directory --jobs 3 test-environment lint
+	$(PYTEST) -m "not exhaustive"
 
-test-quick: $(DEV)  ## only the quick tests
-	python -m pytest -m "not slow"
+test-all: test  ## that, and all further ways: kills, faults, every whole-pipeline variation
+	@$(MAKE) --no-print-directory test-exhaustive
+
+test-exhaustive: test-environment  # what test-all adds
+	$(PYTEST) -m exhaustive
+
+test-quick: $(DEV)  ## only what needs no real engine, browser or whole pipeline
+	python -m pytest --ignore tests/pipeline -m "not exhaustive"
+
+test-environment: browser $(VLLM)
 
 browser:  # the report's tests open it in Chromium, which no Python package brings
 	@command -v chromium chromium-browser google-chrome > /dev/null || { \
@@ -52,9 +60,10 @@ browser:  # the report's tests open it in Chromium, which no Python package brin
 		$(AS_ROOT) apt-get update -qq && $(AS_ROOT) apt-get install -y -qq --no-install-recommends chromium > /dev/null; \
 	} || { echo "error: make test: there is no Chromium for the report's tests; install chromium or google-chrome"; exit 1; }
 
-lint: $(DEV)  ## ruff and mypy
+lint: $(DEV)  ## ruff, mypy and who may import whom
 	ruff check .
 	ruff format --check .
+	PYTHONPATH=scripts lint-imports --no-cache
 	mypy
 
 measurements: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about two hours)

@@ -1,22 +1,22 @@
 """What tests share: a project folder to work in, and stage scripts run as a person runs them."""
 
-import contextlib
-import io
 import json
-import os
-import runpy
 import shutil
 import signal
-import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
 
 from tests.own_settings import own_settings
+from tests.running import Done, run_apart, run_here
+
+if TYPE_CHECKING:
+    from tests.made_up.finished_run import FinishedRun
+    from tests.servers.hub.server import HubServer
 
 ROOT = Path(__file__).parent.parent
 NO_PINS = json.dumps({"datasets": {}, "models": {}}, indent=2) + "\n"
@@ -44,15 +44,6 @@ def no_secrets_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no key and no project but their own."""
     for name in SECRET_VARIABLES:
         monkeypatch.delenv(name, raising=False)
-
-
-@dataclass(frozen=True)
-class Done:
-    """How a script ended and what it printed."""
-
-    returncode: int
-    stdout: str
-    stderr: str
 
 
 class Project:
@@ -85,38 +76,12 @@ class Project:
         (self.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
     def run(self, script: str, *arguments: str, **environment: str) -> Done:
-        """Runs a stage script by hand in the project's root.
+        """Runs a stage script by hand in the project's root: within the test's process.
 
-        It runs within the test's process, which saves loading its libraries each time; where its environment must be
-        there before a library is loaded (HF_*), in a process of its own.
+        Where its environment must be there before a library is loaded (HF_*), in a process of its own.
         """
-        path = str(ROOT / "scripts" / script)
-        if any(name.startswith("HF_") for name in environment):
-            done = subprocess.run(
-                [sys.executable, path, *arguments],
-                cwd=self.root, env=os.environ | environment, capture_output=True, text=True, check=False,
-            )  # fmt: skip
-            return Done(done.returncode, done.stdout, done.stderr)
-        output, said = io.StringIO(), io.StringIO()
-        code: str | int | None = 0
-        with (
-            pytest.MonkeyPatch.context() as patch,
-            contextlib.redirect_stdout(output),
-            contextlib.redirect_stderr(said),
-        ):
-            patch.chdir(self.root)
-            patch.setattr(sys, "argv", [path, *arguments])
-            for name, value in environment.items():
-                patch.setenv(name, value)
-            before = dict(os.environ)
-            try:
-                runpy.run_path(path, run_name="__main__")
-            except SystemExit as ended:
-                code = ended.code
-            finally:  # a .env file's variables belong to this run only
-                for name in set(os.environ) - set(before):
-                    del os.environ[name]
-        return Done(int(code or 0), output.getvalue(), said.getvalue())
+        own_process = any(name.startswith("HF_") for name in environment)
+        return (run_apart if own_process else run_here)(self.root, script, *arguments, **environment)
 
     def run_ok(self, script: str, *arguments: str, **environment: str) -> str:
         """Runs a stage script that must succeed; gives what it said."""
@@ -181,3 +146,21 @@ def aggregated(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def copied(aggregated: Path, tmp_path: Path) -> Path:
     """A copy of it, to change."""
     return Path(shutil.copytree(aggregated, tmp_path / "run"))
+
+
+@pytest.fixture
+def hub_server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator["HubServer"]:
+    """A Hub that this process may write to as `me`."""
+    from tests.made_up.publishing import own_hub
+
+    with own_hub(monkeypatch, tmp_path / "home") as running:
+        yield running
+
+
+@pytest.fixture
+def finished(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> "FinishedRun":
+    """A finished run, in the folder that the test works in, with publish.py as the command that was given."""
+    from tests.made_up.finished_run import finished_run
+
+    monkeypatch.setattr(sys, "argv", ["publish.py"])
+    return finished_run(tmp_path / "project", monkeypatch)

@@ -7,7 +7,8 @@ from typing import Any
 
 import yaml
 
-from tests.made_up.run import Shape, run_script
+from tests.made_up.run import Shape
+from tests.running import run_here
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement
@@ -18,7 +19,7 @@ SHAPE = Shape(questions=60)
 
 def aggregate(directory: Path) -> str:
     """Runs the stage and returns what it said."""
-    done = run_script(directory, "aggregate.py")
+    done = run_here(directory, "aggregate.py")
     assert done.returncode == 0, done.stderr
     return done.stderr
 

@@ -4,7 +4,6 @@ Run     PYTHONPATH=scripts:. python tests/made_up/run.py <folder> [questions]
 """
 
 import random
-import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from tests.running import run_here
 from tuneproof.common.files import write_json, write_text
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import (
@@ -27,7 +27,6 @@ from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply, ReplyStatus, Run
 
-SCRIPTS = Path(__file__).parents[2] / "scripts"
 SENTENCES = (
     "A tokenizer splits text into pieces that the model has seen before.",
     "Lower the learning rate first, and look at the loss only after a few hundred steps.",
@@ -230,19 +229,13 @@ def write_resolved(directory: Path, author: Author, rows: int) -> None:
         write_text(resolved / f"{model}.json", record_text(record))
 
 
-def run_script(directory: Path, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs a stage's script in the folder of the run, as DVC would."""
-    command = [sys.executable, str(SCRIPTS / name), *arguments]
-    return subprocess.run(command, cwd=directory, capture_output=True, text=True, check=False)
-
-
 def finished(directory: Path, shape: Shape, change: Callable[[Path], None] | None = None) -> Path:
     """A run up to its report; `change` is applied before aggregate. Returns the report's path."""
     write_run(directory, shape)
     if change:
         change(directory)
     for script in ("aggregate.py", "report.py"):
-        done = run_script(directory, script)
+        done = run_here(directory, script)
         assert done.returncode == 0, f"{script}: {done.stderr}"
     return directory / "report/index.html"
 

@@ -12,7 +12,8 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page
 
 from tests.browser import chromium, opened
-from tests.made_up.run import Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import run_apart
 
 REPEATS = 5
 CHANGES = (  # a control of the answer browser, and what it is set to
@@ -39,10 +40,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, chromium() as browser:
         directory = Path(folder)
         write_run(directory, Shape(questions=questions, models=("sft", "dpo", "orpo", "baseline")))
-        done = run_script(directory, "aggregate.py")
+        done = run_apart(directory, "aggregate.py")
         assert done.returncode == 0, done.stderr
         start = time.perf_counter()
-        done = run_script(directory, "report.py")
+        done = run_apart(directory, "report.py")
         assert done.returncode == 0, done.stderr
         page = directory / "report/index.html"
         print(f"{questions:,} questions x 4 models")

@@ -10,7 +10,7 @@ from tests.conftest import ROOT
 from tests.pipeline.pipeline import Clone, run
 from tests.servers.openai.server import OpenAIServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 BEFORE = ROOT / "tests" / "pipeline" / "before_the_move"
 BOUGHT = ("generate", "judge", "compare")

@@ -12,7 +12,7 @@ from tests.conftest import ROOT
 from tests.pipeline.pipeline import RECORDED, Clone, run
 from tests.servers.openai.server import OpenAIServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 ENOUGH_QUESTIONS = 31  # decision.min_questions is 30
 CANNOT_TELL = 2

@@ -16,8 +16,6 @@ from tests.conftest import ROOT
 from tuneproof.generation.prompts import ALPACA_PREAMBLE, alpaca_prompt, chat_messages
 from tuneproof.generation.tokens import first_token_id, load_tokenizer, prompt_token_ids, stop_token_ids
 
-pytestmark = pytest.mark.slow
-
 EMBEDDED = ROOT / "data" / "embedded"
 MODELS = EMBEDDED / "models"
 NAMES = ("base", "sft", "dpo")
@@ -194,6 +192,7 @@ def test_dpo_answers_differ_from_those_of_sft_and_are_good_more_often() -> None:
     assert good_count("dpo") > good_count("sft") + 4
 
 
+@pytest.mark.exhaustive
 def test_card_states_what_the_models_answer(tmp_path: Path) -> None:
     shutil.copytree(EMBEDDED, tmp_path / "data" / "embedded")
     finished = run_training(tmp_path, "--measure")
@@ -219,6 +218,7 @@ def with_endless_answers(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"answer": row["answer"] + " and so on, and so forth" * 40}
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("spoil", "found"),
     [(without_a_good_answer, "0 of them graded 3 and 3"), (with_endless_answers, "a good answer has")],

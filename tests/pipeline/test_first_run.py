@@ -9,8 +9,6 @@ import pytest
 from tests.own_settings import shipped
 from tests.pipeline.pipeline import RECORDED, Clone, copy_files, run
 
-pytestmark = pytest.mark.slow
-
 NO_HUB = {"HF_HUB_OFFLINE": "1"}
 RESULTS = {"dvc.lock", "metrics/", "report/"}  # the README names them
 # Some of each kind: settings, stages within the test's process, the real DVC, results, engines.
@@ -50,6 +48,7 @@ def test_the_demonstration_changes_no_tracked_file_and_a_rehearsal_follows_it(tm
     assert json.loads(clone.read("metrics/sft.json")) == metrics
 
 
+@pytest.mark.exhaustive
 def test_the_tests_pass_beside_a_dirty_failed_half_finished_workspace(tmp_path: Path) -> None:
     clone = fresh_clone(tmp_path / "clone")
     copy_files(clone.root, "tests")

@@ -18,7 +18,7 @@ from tests.servers.hub.repositories import Account, Fault, Hub, Repository
 from tests.servers.hub.server import HubServer, running_hub
 from tests.servers.openai.server import OpenAIServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 TOKEN = "hf_plantedPipelineToken0123456789"
 CHECKPOINTS = {"sft": "sft", "dpo": "dpo", "baseline": "base"}

@@ -18,7 +18,7 @@ from tests.pipeline.pipeline import Clone, run
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.server import OpenAIServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 
 def recorded_replies(root: Path) -> set[str]:

@@ -13,7 +13,7 @@ import pytest
 from tests.pipeline.pipeline import RECORDED, Clone, run
 from tests.servers.openai.server import OpenAIServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 SECRETS = {
     "OPENAI_API_KEY": "sk-planted-1234567890abcdef",

@@ -10,10 +10,9 @@ import yaml
 from playwright.sync_api import Browser
 
 from tests.browser import chromium, opened
-from tests.made_up.run import Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import run_here
 from tests.stages.test_gate import DVC, command
-
-pytestmark = pytest.mark.slow
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MARKS = """() => [...document.querySelectorAll('canvas')].filter(canvas => canvas.width > 0).map(canvas => {
@@ -58,10 +57,11 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def aggregate(project: Path, shape: Shape) -> None:
     """Makes up a run and aggregates it."""
     write_run(project, shape)
-    done = run_script(project, "aggregate.py")
+    done = run_here(project, "aggregate.py")
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("arguments", [["show"], ["diff", "HEAD", "workspace"]])
 def test_the_plots_open_offline_and_draw_something(project: Path, browser: Browser, arguments: list[str]) -> None:
     command(project, *DVC, "plots", *arguments)
@@ -73,6 +73,7 @@ def test_the_plots_open_offline_and_draw_something(project: Path, browser: Brows
     assert all(sum(plot.values()) > 500 for plot in colours)
 
 
+@pytest.mark.exhaustive
 def test_two_revisions_have_two_colours(project: Path, browser: Browser) -> None:
     command(project, *DVC, "plots", "diff", "HEAD", "workspace")
     with opened(browser, project / "dvc_plots/index.html") as page:
@@ -83,6 +84,7 @@ def test_two_revisions_have_two_colours(project: Path, browser: Browser) -> None
     assert sum(count > 1_000 for count in distribution.values()) == 3  # one colour per step of the scale
 
 
+@pytest.mark.exhaustive
 def test_a_single_model_draws_everything_but_gains_and_win_rates(
     tmp_path: Path, project: Path, browser: Browser
 ) -> None:

@@ -10,8 +10,6 @@ from tests.conftest import ROOT, Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.pipeline.vllm_server import vllm_server
 
-pytestmark = pytest.mark.slow
-
 TOKENIZER = ROOT / "data" / "embedded" / "models" / "sft"
 HIDDEN, CONTEXT = 64, 4096
 

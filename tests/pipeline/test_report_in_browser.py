@@ -12,8 +12,6 @@ from tests.browser import Opened, chromium, opened
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished
 
-pytestmark = pytest.mark.slow
-
 WIDE = Shape(
     questions=40,
     models=tuple(f"a-model-with-a-long-name-{number}" for number in range(8)),

@@ -9,7 +9,7 @@ from tests.pipeline.pipeline import RECORDED, Clone, run
 from tests.servers.aws.services import SECRET_KEY, LocalAWS
 from tests.servers.openai.server import OpenAIServer
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 BUCKET = "your-bucket"
 REMOTE = f"s3://{BUCKET}/tuneproof-data"

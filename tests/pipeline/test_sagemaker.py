@@ -14,7 +14,7 @@ from tests.stages.test_generate import recorded_rows
 from tests.tuneproof.generation.engines.workspaces import Workspace, instructions, make_workspace
 from tests.waiting import PATIENCE_SECONDS, wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 ROWS = 300  # many more than a job makes until it stands still, also on a fast machine
 FEW_ROWS = 100

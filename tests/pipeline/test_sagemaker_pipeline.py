@@ -10,7 +10,7 @@ from tests.house.test_sagemaker_documentation import TEXT, actions
 from tests.pipeline.pipeline import RECORDED, Clone, run
 from tests.servers.aws.services import ROLE, LocalAWS
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 DEFAULT_BUCKET = "sagemaker-us-east-1-123456789012"
 NO_HUB = {"HF_HUB_OFFLINE": "1"}

@@ -27,8 +27,6 @@ from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import marks_of_processes
 from tuneproof.generation.engines import transformers as transformers_engine
 
-pytestmark = pytest.mark.slow
-
 GREEDY = LOOSE_SAMPLING | {"temperature": 0.0}
 OVER_LONG = "word " * 600
 
@@ -127,6 +125,7 @@ def test_an_adapter_that_vllm_cannot_load_is_one_line(asked: tuple[Workspace, di
     assert "\n" not in line
 
 
+@pytest.mark.exhaustive
 def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     asked: tuple[Workspace, dict[str, Any]], tmp_path: Path
 ) -> None:
@@ -185,6 +184,7 @@ def wait_for_ends(descriptors: list[int]) -> None:
         os.close(descriptor)
 
 
+@pytest.mark.exhaustive
 def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", engine="vllm", vllm={"engine_args": {"max_model_length": 5}})
     running = workspace.process(python=vllm_python())
@@ -195,6 +195,7 @@ def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
     assert "Traceback" not in said
 
 
+@pytest.mark.exhaustive
 def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[str, Any]], tmp_path: Path) -> None:
     """The client has no vLLM; the container has nothing but vLLM's own environment."""
     workspace = sagemaker_workspace(tmp_path / "workspace")

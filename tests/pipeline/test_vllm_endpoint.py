@@ -8,7 +8,7 @@ import pytest
 from tests.pipeline.vllm_server import vllm_server
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, instructions, make_workspace
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 OVER_LONG = "word " * 600
 

@@ -19,7 +19,8 @@ from tests.made_up.aggregated_run import (
     every_file,
     metrics,
 )
-from tests.made_up.run import SCRIPTS, Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import SCRIPTS, run_here
 from tuneproof.records.files import read_rows
 from tuneproof.records.handovers import COMPARISONS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Judgement
@@ -159,7 +160,7 @@ def test_a_panel_is_told_by_judge_in_details_summary_and_report_and_a_single_jud
     assert accuracy.weighted_kappa == 0
     sentence = f"The judges on sft: accuracy gpt-4o-mini {accuracy.judges['gpt-4o-mini'].mean:.2f}, second-judge 1.00"
     assert sentence in summary_markdown([found])
-    assert run_script(copied, "report.py").returncode == 0
+    assert run_here(copied, "report.py").returncode == 0
     assert sentence in (copied / "report/index.html").read_text()
 
 
@@ -272,7 +273,7 @@ def test_plot_data_stays_small(tmp_path: Path) -> None:
 
 
 def test_help_says_what_is_read_and_written() -> None:
-    done = run_script(SCRIPTS.parent, "aggregate.py", "--help")
+    done = run_here(SCRIPTS.parent, "aggregate.py", "--help")
     assert done.returncode == 0
     assert "Reads " in done.stdout and "metrics/<model>.json" in done.stdout
 

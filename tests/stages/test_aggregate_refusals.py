@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_up.aggregated_run import change_judgements, every_file
-from tests.made_up.run import run_script
+from tests.running import run_here
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Judgement
 
@@ -41,7 +41,7 @@ def test_judgements_that_do_not_belong_are_refused(
 ) -> None:
     before = every_file(copied)
     change_judgements(copied, "sft", change)
-    done = run_script(copied, "aggregate.py")
+    done = run_here(copied, "aggregate.py")
     assert done.returncode == 1
     assert line in done.stderr.splitlines()[-1]
     assert every_file(copied) == before
@@ -83,7 +83,7 @@ def test_files_that_are_missing_or_broken_are_one_line(
     copied: Path, name: str, change: Callable[[Path], object], line: str
 ) -> None:
     change(copied / name)
-    done = run_script(copied, "aggregate.py")
+    done = run_here(copied, "aggregate.py")
     assert done.returncode == 1
     assert line in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
@@ -92,7 +92,7 @@ def test_files_that_are_missing_or_broken_are_one_line(
 def test_questions_without_an_answer_are_counted(copied: Path) -> None:
     for name in (ANSWERS.directory, JUDGEMENTS.directory):
         drop_first_line(copied / name / "dpo.jsonl")
-    done = run_script(copied, "aggregate.py")
+    done = run_here(copied, "aggregate.py")
     assert done.returncode == 1
     assert "error: data/answers/dpo.jsonl: 1 of 60 questions have no answer" in done.stderr
 
@@ -100,6 +100,6 @@ def test_questions_without_an_answer_are_counted(copied: Path) -> None:
 def test_two_worlds_are_never_mixed(copied: Path) -> None:
     path = copied / "data/resolved/sft.json"
     path.write_text(path.read_text().replace('"real"', '"embedded"'))
-    done = run_script(copied, "aggregate.py")
+    done = run_here(copied, "aggregate.py")
     assert done.returncode == 1
     assert "this model was validated for the embedded run, and the judge for the real run" in done.stderr

@@ -1,24 +1,20 @@
 """Scores in the form of the Hub's model cards: written to files, sent only when asked."""
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from huggingface_hub import ModelCard, ModelCardData, close_session
+from huggingface_hub import ModelCard, ModelCardData
 
 import describe
 import publish
-from tests.made_up.finished_run import SHA, FinishedRun, finished_run
-from tests.servers.hub.client import use_hub
-from tests.servers.hub.repositories import Account
-from tests.servers.hub.server import HubServer, running_hub
+from tests.made_up.finished_run import SHA, FinishedRun
+from tests.servers.hub.server import HubServer
 from tuneproof.common.errors import UserError
 from tuneproof.results.publishing.model_index import with_model_index
 
-TOKEN = "hf_plantedWriteToken0123456789"
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")  # between the client and httpx2
 
 CARD = b"""---
@@ -36,21 +32,6 @@ Text with a line of its own:
 ---
 that stays.
 """
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    with running_hub() as running:
-        use_hub(running, monkeypatch, tmp_path / "home")
-        running.hub.accounts[TOKEN] = Account("me")
-        monkeypatch.setenv("HF_TOKEN", TOKEN)
-        yield running
-        close_session()
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedRun:
-    return finished_run(tmp_path / "project", monkeypatch)
 
 
 def model_card(text: str) -> ModelCardData:
@@ -72,7 +53,7 @@ def index_of(key: str) -> list[dict[str, Any]]:
 
 
 def test_each_models_scores_become_a_file_that_a_card_can_hold(
-    workspace: FinishedRun,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_describe(monkeypatch)
@@ -89,8 +70,8 @@ def test_each_models_scores_become_a_file_that_a_card_can_hold(
 
 
 def test_published_results_are_named_as_the_source(
-    server: HubServer,
-    workspace: FinishedRun,
+    hub_server: HubServer,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_describe(monkeypatch)
@@ -98,26 +79,26 @@ def test_published_results_are_named_as_the_source(
     monkeypatch.setattr(sys, "argv", ["publish.py"])
     publish.main()
     run_describe(monkeypatch)
-    assert index_of("sft")[0]["source"]["url"] == f"{server.url}/datasets/me/Llama-SFT-results"
+    assert index_of("sft")[0]["source"]["url"] == f"{hub_server.url}/datasets/me/Llama-SFT-results"
 
 
 def test_nothing_is_sent_unless_asked(
-    server: HubServer,
-    workspace: FinishedRun,
+    hub_server: HubServer,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     run_describe(monkeypatch)
-    assert server.requests == []
+    assert hub_server.requests == []
 
 
 def test_a_card_gets_the_scores_once_and_keeps_all_else(
-    server: HubServer,
-    workspace: FinishedRun,
+    hub_server: HubServer,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    workspace.ids["sft"] = "me/Llama-SFT"
-    workspace.write()
-    model = server.hub.add("model", "me/Llama-SFT", {"README.md": CARD, "model.safetensors": b"w"})
+    finished.ids["sft"] = "me/Llama-SFT"
+    finished.write()
+    model = hub_server.hub.add("model", "me/Llama-SFT", {"README.md": CARD, "model.safetensors": b"w"})
     for _ in range(2):
         run_describe(monkeypatch, "--push", "sft")
     assert len(model.commits) == 2  # the first one, and one with the scores
@@ -127,20 +108,20 @@ def test_a_card_gets_the_scores_once_and_keeps_all_else(
     assert ModelCard(text).text == CARD.decode().split("mmlu}\n    metrics: [{type: accuracy, value: 0.5}]\n---\n")[1]
     assert [result.dataset_type for result in card.eval_results or []] == ["cais/mmlu", "lab/data", "lab/data"]
 
-    workspace.change_a_score("sft", 1)
+    finished.change_a_score("sft", 1)
     run_describe(monkeypatch, "--push", "sft")
     changed = model_card(model.commits[-1].files["README.md"].content.decode()).eval_results or []
     assert [result.metric_value for result in changed] == [0.5, round(7 / 3, 4), 1.0]
 
 
 def test_a_model_without_a_card_gets_one(
-    server: HubServer,
-    workspace: FinishedRun,
+    hub_server: HubServer,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    workspace.ids["sft"] = "me/Llama-SFT"
-    workspace.write()
-    model = server.hub.add("model", "me/Llama-SFT", {"model.safetensors": b"w"})
+    finished.ids["sft"] = "me/Llama-SFT"
+    finished.write()
+    model = hub_server.hub.add("model", "me/Llama-SFT", {"model.safetensors": b"w"})
     run_describe(monkeypatch, "--push", "sft")
     assert model_card(model.commits[-1].files["README.md"].content.decode()).eval_results
 
@@ -160,17 +141,17 @@ def test_what_must_not_stand_on_a_card_is_refused(
     identity: str,
     pushed: str,
     says: str,
-    server: HubServer,
-    workspace: FinishedRun,
+    hub_server: HubServer,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    workspace.ids["sft"], workspace.run = identity, run
-    workspace.write()
-    server.hub.add("model", "me/Llama-SFT", {"README.md": CARD})
-    server.hub.add("model", "meta/other", {"README.md": CARD})
+    finished.ids["sft"], finished.run = identity, run
+    finished.write()
+    hub_server.hub.add("model", "me/Llama-SFT", {"README.md": CARD})
+    hub_server.hub.add("model", "meta/other", {"README.md": CARD})
     with pytest.raises(UserError, match=says):
         run_describe(monkeypatch, "--push", pushed)
-    assert all(len(repository.commits) == 1 for repository in server.hub.repositories.values())
+    assert all(len(repository.commits) == 1 for repository in hub_server.hub.repositories.values())
 
 
 @pytest.mark.parametrize("card", ["---\n: [\n---\n", "---\n- a list\n---\n", "---\nmodel-index: [1]\n---\n"])

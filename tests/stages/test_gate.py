@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.made_up.run import Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import Done, run_here
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Answer, Judgement, Question
@@ -28,7 +29,7 @@ STAGE = {
         {"metrics": {"cache": False}}, {"report/plots": {"cache": False}},
     ],
 }  # fmt: skip
-Gate = Callable[..., "subprocess.CompletedProcess[str]"]
+Gate = Callable[..., Done]
 
 
 def command(project: Path, *arguments: str) -> str:
@@ -41,7 +42,7 @@ def command(project: Path, *arguments: str) -> str:
 
 def commit_run(project: Path, message: str) -> str:
     """Aggregates what lies there, records it with DVC and commits it. Returns the commit."""
-    done = run_script(project, "aggregate.py")
+    done = run_here(project, "aggregate.py")
     assert done.returncode == 0, done.stderr
     return commit_as_it_is(project, message)
 
@@ -74,9 +75,9 @@ def project(first_run: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(first_run, tmp_path / "project", symlinks=True))
 
 
-def gate(project: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
+def gate(project: Path, *arguments: str) -> Done:
     """Runs the gate against the last commit, or as told."""
-    return run_script(project, "gate.py", *(arguments or ("--against", "HEAD")))
+    return run_here(project, "gate.py", *(arguments or ("--against", "HEAD")))
 
 
 def change_scores(project: Path, change: Callable[[int, float], float], text: str | None = None) -> None:
@@ -92,7 +93,7 @@ def change_scores(project: Path, change: Callable[[int, float], float], text: st
     answers = read_rows(path, Answer, made_by="")
     changed = [one.model_copy(update={"answer": f"{text or 'Now.'} {one.answer}"}) for one in answers]
     write_rows(path, changed)
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
 
 
 def test_the_same_run_is_no_regression(project: Path) -> None:
@@ -191,7 +192,7 @@ def test_an_annotated_tag_can_be_named(project: Path) -> None:
 
 def test_a_new_model_is_left_out_and_the_others_are_compared(project: Path) -> None:
     write_run(project, replace(SHAPE, models=("sft", "orpo", "baseline")))
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     done = gate(project)
     assert done.returncode == 0, done.stderr
     assert "Not compared: orpo (not in HEAD)." in done.stdout
@@ -201,7 +202,7 @@ def test_a_new_model_is_left_out_and_the_others_are_compared(project: Path) -> N
 
 def test_new_models_alone_leave_nothing_to_compare(project: Path) -> None:
     write_run(project, replace(SHAPE, models=("orpo", "baseline")))
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     done = gate(project)
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1] == "error: revision HEAD: it has no answers of orpo; name one that has some"
@@ -211,7 +212,7 @@ def test_a_model_that_was_removed_is_named(project: Path) -> None:
     write_run(project, replace(SHAPE, models=("sft", "orpo", "baseline")))
     commit_run(project, "three models")
     write_run(project, SHAPE)
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     done = gate(project)
     assert done.returncode == 0, done.stderr
     assert "No longer here: orpo (in HEAD)." in done.stdout
@@ -223,7 +224,7 @@ def test_details_of_another_version_name_the_revision_and_a_way_out(project: Pat
     del details["run"]["judge_settings"]
     path.write_text(json.dumps(details))
     commit_as_it_is(project, "by an older version")
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     done = gate(project)
     assert done.returncode == 2
     line = done.stderr.splitlines()[-1]
@@ -253,7 +254,7 @@ def rewrite_questions(project: Path, change: Callable[[int, Question], Question]
     """Changes the questions and aggregates again."""
     path = project / QUESTIONS.path
     write_rows(path, [change(place, row) for place, row in enumerate(read_rows(path, Question, made_by=""))])
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
 
 
 def test_only_questions_with_the_same_content_are_paired(project: Path) -> None:
@@ -278,7 +279,7 @@ def change_params(project: Path, change: Callable[[dict[str, dict[str, object]]]
     params = yaml.safe_load((project / "params.yaml").read_text())
     change(params["judge"])
     (project / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
-    done = run_script(project, "aggregate.py")
+    done = run_here(project, "aggregate.py")
     assert done.returncode == 0, done.stderr
 
 
@@ -303,11 +304,11 @@ def test_another_rubric_is_not_comparable(
 def test_another_judge_or_world_is_not_comparable(project: Path) -> None:
     path = project / "data/resolved/judge.json"
     path.write_text(path.read_text().replace('"gpt-4o-mini"', '"another"').replace('"real"', '"dummy"'))
-    assert run_script(project, "aggregate.py").returncode == 1  # the models still say real
+    assert run_here(project, "aggregate.py").returncode == 1  # the models still say real
     for model in SHAPE.models:
         resolved = project / f"data/resolved/{model}.json"
         resolved.write_text(resolved.read_text().replace('"real"', '"dummy"'))
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     done = gate(project)
     assert done.returncode == 2
     assert "not comparable: this is a dummy run, that a real one; the judge differs; " in done.stderr
@@ -318,7 +319,7 @@ def test_scores_that_were_lost_are_warned_of(project: Path) -> None:
     rows = read_rows(path, Judgement, made_by="")
     lost = [row.model_copy(update={"status": "refused", "scores": None}) for row in rows[:7]]
     write_rows(path, [*lost, *rows[7:]])
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     assert "Warning: 7 questions had a score for accuracy there and have none here (sft)." in gate(project).stdout
 
 
@@ -357,7 +358,7 @@ def test_one_model_can_be_chosen(project: Path) -> None:
 
 def test_a_folder_without_dvc_is_one_line(tmp_path: Path) -> None:
     write_run(tmp_path, SHAPE)
-    assert run_script(tmp_path, "aggregate.py").returncode == 0
+    assert run_here(tmp_path, "aggregate.py").returncode == 0
     done = gate(tmp_path)
     assert done.returncode == 2
     assert "error: revision HEAD: " in done.stderr

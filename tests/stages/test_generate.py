@@ -183,7 +183,7 @@ def wait_for_rows(workspace: Workspace, process: "subprocess.Popen[str]", rows: 
         time.sleep(0.05)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_killed_at_ten_points_of_a_thousand_rows_the_final_file_is_the_same(workspace: Workspace) -> None:
     workspace.change(sampling={"max_tokens": 8})
     workspace.ask(instructions(1000))
@@ -207,7 +207,6 @@ def test_killed_at_ten_points_of_a_thousand_rows_the_final_file_is_the_same(work
     assert workspace.files() == interrupted
 
 
-@pytest.mark.slow
 def test_ctrl_c_keeps_what_is_finished_and_says_so_in_a_line(workspace: Workspace) -> None:
     workspace.ask(instructions(1000))
     process = workspace.process()

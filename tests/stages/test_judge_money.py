@@ -9,6 +9,7 @@ from tests.made_up.judging import cost_of, rows_of, with_answers
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.limits import Limits
 from tests.servers.openai.server import OpenAIServer
+from tuneproof.common import progress
 
 PRICES = {"gpt-4o-mini": {"prompt": 10.0, "reply": 40.0}}
 TWO_MODELS = {"sft": [f"Answer {number}." for number in range(30)], "baseline": ["No."] * 30}
@@ -124,7 +125,7 @@ def test_a_further_judge_elsewhere_never_gets_the_openai_key(project: Project, s
 def test_progress_tells_verdicts_rate_cost_and_waiting_for_limits(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tuneproof.common.progress.SECONDS_BETWEEN_LINES", 0)
+    monkeypatch.setattr(progress, "SECONDS_BETWEEN_LINES", 0)
     with OpenAIServer(limits=Limits(requests_per_minute=900, burst_seconds=1)) as server:
         with_answers(project, server.base_url, {"sft": TWO_MODELS["sft"]}, prices=PRICES)
         said = project.run_ok("judge.py", "sft")

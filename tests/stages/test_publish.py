@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ import pytest
 import yaml
 
 import publish
-from tests.made_up.finished_run import SHA, FinishedRun, finished_run
-from tests.made_up.publishing import TOKEN, card, commits, datasets_on, own_hub
+from tests.made_up.finished_run import SHA, FinishedRun
+from tests.made_up.publishing import TOKEN, card, commits, datasets_on
 from tests.servers.hub.server import HubServer
 from tuneproof.results.details import read_details
 from tuneproof.results.publishing import rows as published_rows
@@ -26,25 +25,13 @@ PROJECT = Path(__file__).parents[2]
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    with own_hub(monkeypatch, tmp_path / "home") as running:
-        yield running
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedRun:
-    monkeypatch.setattr(sys, "argv", ["publish.py"])
-    return finished_run(tmp_path / "project", monkeypatch)
-
-
 # --- The round trip ---
 
 
-def test_published_results_load_with_the_values_of_the_judgements(server: HubServer, workspace: FinishedRun) -> None:
+def test_published_results_load_with_the_values_of_the_judgements(hub_server: HubServer, finished: FinishedRun) -> None:
     """As users do it: the script and `load_dataset`, each in a process of its own."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith("HF_")}
-    environment |= {"HF_ENDPOINT": server.url, "HF_HOME": str(workspace.root.parent / "home"), "HF_TOKEN": TOKEN}
+    environment |= {"HF_ENDPOINT": hub_server.url, "HF_HOME": str(finished.root.parent / "home"), "HF_TOKEN": TOKEN}
     environment["HF_HUB_DISABLE_XET"] = "1"
     load = """
 import datasets, json
@@ -61,7 +48,7 @@ print(json.dumps({name: {"rows": table.to_list(), "types": {column: kind.dtype f
         assert [types[column] for column in ("accuracy", "style", "sample", "instruction")] == [
             "int64", "int64", "int64", "string",
         ]  # fmt: skip
-        read = (workspace.root / f"data/judgements/{key}.jsonl").read_text().splitlines()
+        read = (finished.root / f"data/judgements/{key}.jsonl").read_text().splitlines()
         for row, line in zip(rows, read, strict=True):
             judgement = json.loads(line)
             scores = judgement["scores"] or {"accuracy": None, "style": None}
@@ -75,52 +62,52 @@ print(json.dumps({name: {"rows": table.to_list(), "types": {column: kind.dtype f
 
 
 def test_unchanged_results_make_no_commit_and_one_changed_score_makes_one(
-    server: HubServer, workspace: FinishedRun, capsys: pytest.CaptureFixture[str]
+    hub_server: HubServer, finished: FinishedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     publish.main()
-    first = workspace.published()
-    assert [len(commits(server, dataset)) for dataset in datasets_on(server)] == [1, 1, 1]
+    first = finished.published()
+    assert [len(commits(hub_server, dataset)) for dataset in datasets_on(hub_server)] == [1, 1, 1]
     publish.main()
-    assert workspace.published() == first
-    assert [len(commits(server, dataset)) for dataset in datasets_on(server)] == [1, 1, 1]
+    assert finished.published() == first
+    assert [len(commits(hub_server, dataset)) for dataset in datasets_on(hub_server)] == [1, 1, 1]
     assert capsys.readouterr().err.count("is unchanged") == 3
 
-    workspace.change_a_score("sft", 1)
+    finished.change_a_score("sft", 1)
     publish.main()
-    assert [len(commits(server, dataset)) for dataset in datasets_on(server)] == [1, 1, 2]
-    assert workspace.published()["sft"]["commit"] == commits(server)[-1].sha
+    assert [len(commits(hub_server, dataset)) for dataset in datasets_on(hub_server)] == [1, 1, 2]
+    assert finished.published()["sft"]["commit"] == commits(hub_server)[-1].sha
 
-    workspace.change_a_score("sft", 3)  # back to the earlier result: the Hub has to follow
+    finished.change_a_score("sft", 3)  # back to the earlier result: the Hub has to follow
     publish.main()
-    assert len(commits(server)) == 3
+    assert len(commits(hub_server)) == 3
 
 
 def test_another_commit_of_the_project_alone_is_no_reason_for_a_commit(
-    server: HubServer, workspace: FinishedRun
+    hub_server: HubServer, finished: FinishedRun
 ) -> None:
     publish.main()
-    workspace.put("dvc.lock", "schema: '2.0'\n")
+    finished.put("dvc.lock", "schema: '2.0'\n")
     publish.main()
-    assert len(commits(server)) == 1
+    assert len(commits(hub_server)) == 1
 
 
-def test_a_changed_rubric_changes_the_card(server: HubServer, workspace: FinishedRun) -> None:
+def test_a_changed_rubric_changes_the_card(hub_server: HubServer, finished: FinishedRun) -> None:
     publish.main()
-    text = (workspace.root / "params.yaml").read_text()
-    workspace.put("params.yaml", text.replace("Is it right?", "Is it quite right?"))
-    workspace.aggregate()
+    text = (finished.root / "params.yaml").read_text()
+    finished.put("params.yaml", text.replace("Is it right?", "Is it quite right?"))
+    finished.aggregate()
     publish.main()
-    assert len(commits(server)) == 2
-    assert "Is it quite right?" in card(server)
+    assert len(commits(hub_server)) == 2
+    assert "Is it quite right?" in card(hub_server)
 
 
-def test_rows_that_were_changed_on_the_hub_are_mended(server: HubServer, workspace: FinishedRun) -> None:
+def test_rows_that_were_changed_on_the_hub_are_mended(hub_server: HubServer, finished: FinishedRun) -> None:
     publish.main()
-    repository = server.hub.repositories["dataset", "me/Llama-SFT-results"]
-    data = next(path for path in commits(server)[-1].files if path.endswith(".parquet"))
+    repository = hub_server.hub.repositories["dataset", "me/Llama-SFT-results"]
+    data = next(path for path in commits(hub_server)[-1].files if path.endswith(".parquet"))
     repository.commit({data: b"tampered"})
     publish.main()
-    files = commits(server)[-1].files
+    files = commits(hub_server)[-1].files
     assert files[data].content != b"tampered"
 
 
@@ -136,35 +123,35 @@ def test_whole_scores_are_integers_and_means_of_several_replies_are_fractions(
 
 
 def test_a_longer_run_fills_several_files_and_a_shorter_one_removes_them(
-    server: HubServer, workspace: FinishedRun, monkeypatch: pytest.MonkeyPatch
+    hub_server: HubServer, finished: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published_rows, "ROWS_PER_FILE", 2)
     publish.main()
-    assert sum(path.endswith(".parquet") for path in commits(server)[-1].files) == 2
+    assert sum(path.endswith(".parquet") for path in commits(hub_server)[-1].files) == 2
     monkeypatch.setattr(published_rows, "ROWS_PER_FILE", 100)
-    workspace.change_a_score("sft", 1)
+    finished.change_a_score("sft", 1)
     publish.main()
-    assert [path for path in commits(server)[-1].files if path.endswith(".parquet")] == [
+    assert [path for path in commits(hub_server)[-1].files if path.endswith(".parquet")] == [
         "data/test-00000-of-00001.parquet"
     ]
 
 
-def test_what_else_lies_in_the_dataset_stays(server: HubServer, workspace: FinishedRun) -> None:
+def test_what_else_lies_in_the_dataset_stays(hub_server: HubServer, finished: FinishedRun) -> None:
     publish.main()
-    server.hub.repositories["dataset", "me/Llama-SFT-results"].commit({"figures/scores.png": b"a picture"})
+    hub_server.hub.repositories["dataset", "me/Llama-SFT-results"].commit({"figures/scores.png": b"a picture"})
     publish.main()
-    assert len(commits(server)) == 2  # the results, the picture
-    workspace.change_a_score("sft", 1)
+    assert len(commits(hub_server)) == 2  # the results, the picture
+    finished.change_a_score("sft", 1)
     publish.main()
-    assert "figures/scores.png" in commits(server)[-1].files
+    assert "figures/scores.png" in commits(hub_server)[-1].files
 
 
 # --- The card ---
 
 
-def test_the_card_holds_what_is_needed_to_trust_the_numbers(server: HubServer, workspace: FinishedRun) -> None:
+def test_the_card_holds_what_is_needed_to_trust_the_numbers(hub_server: HubServer, finished: FinishedRun) -> None:
     publish.main()
-    text = card(server)
+    text = card(hub_server)
     front = yaml.safe_load(text.split("---\n")[1])
     assert front["configs"][0]["data_files"] == [{"split": "test", "path": "data/test-*"}]
     for needed in (
@@ -174,26 +161,26 @@ def test_the_card_holds_what_is_needed_to_trust_the_numbers(server: HubServer, w
         "seed 42", 'load_dataset("me/Llama-SFT-results", split="test")', "Git commit", "Each keeps the terms",
     ):  # fmt: skip
         assert needed in text
-    assert "gain over" not in card(server, "me/Llama-Instruct-results")
+    assert "gain over" not in card(hub_server, "me/Llama-Instruct-results")
 
 
-def test_a_local_model_is_shown_by_name_and_not_by_path(server: HubServer, workspace: FinishedRun) -> None:
-    workspace.ids["sft"] = "/home/somebody/secret-project/my model"
-    workspace.write()
+def test_a_local_model_is_shown_by_name_and_not_by_path(hub_server: HubServer, finished: FinishedRun) -> None:
+    finished.ids["sft"] = "/home/somebody/secret-project/my model"
+    finished.write()
     publish.main()
-    text = card(server, "me/my-model-results")
+    text = card(hub_server, "me/my-model-results")
     assert "answers of `my model`" in text
     assert "somebody" not in text
 
 
 def test_the_token_is_nowhere_in_what_was_sent_or_written(
-    server: HubServer, workspace: FinishedRun, capfd: pytest.CaptureFixture[str]
+    hub_server: HubServer, finished: FinishedRun, capfd: pytest.CaptureFixture[str]
 ) -> None:
     publish.main()
-    for repository in server.hub.repositories.values():
+    for repository in hub_server.hub.repositories.values():
         for commit in repository.commits:
             assert all(TOKEN.encode() not in file.content for file in commit.files.values())
-    for path in workspace.root.parent.rglob("*"):
+    for path in finished.root.parent.rglob("*"):
         assert not path.is_file() or TOKEN.encode() not in path.read_bytes()
     assert TOKEN not in "".join(capfd.readouterr())
 
@@ -215,34 +202,34 @@ def test_some_runs_are_never_published(
     run: str,
     variable: str,
     because: str,
-    server: HubServer,
-    workspace: FinishedRun,
+    hub_server: HubServer,
+    finished: FinishedRun,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    workspace.run = run
-    workspace.write(**settings)
+    finished.run = run
+    finished.write(**settings)
     if variable:
         monkeypatch.setenv("DVC_EXP_NAME", variable)
     publish.main()
     assert f"nothing is published, because {because}" in capsys.readouterr().err
-    assert workspace.published() == {}
-    assert server.requests == []
+    assert finished.published() == {}
+    assert hub_server.requests == []
 
 
 @pytest.mark.parametrize("setting", ["dummy", "embedded"])
 def test_a_rehearsal_that_is_only_set_is_not_published_either(
-    setting: str, server: HubServer, workspace: FinishedRun
+    setting: str, hub_server: HubServer, finished: FinishedRun
 ) -> None:
-    text = (workspace.root / "params.yaml").read_text()
-    workspace.put("params.yaml", text.replace(f"{setting}: false", f"{setting}: true", 1))
+    text = (finished.root / "params.yaml").read_text()
+    finished.put("params.yaml", text.replace(f"{setting}: false", f"{setting}: true", 1))
     publish.main()
-    assert server.requests == []
+    assert hub_server.requests == []
 
 
-def test_the_record_goes_on_saying_what_was_published_last(server: HubServer, workspace: FinishedRun) -> None:
+def test_the_record_goes_on_saying_what_was_published_last(hub_server: HubServer, finished: FinishedRun) -> None:
     publish.main()
-    record = workspace.published()
-    workspace.write(enabled=False)
+    record = finished.published()
+    finished.write(enabled=False)
     publish.main()
-    assert workspace.published() == record
+    assert finished.published() == record

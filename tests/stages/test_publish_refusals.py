@@ -1,14 +1,10 @@
 """What keeps results from being published, and uploads that are cut: one line, and nothing lost."""
 
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 import publish
-from tests.made_up.finished_run import FinishedRun, finished_run
-from tests.made_up.publishing import TOKEN, commits, datasets_on, own_hub, refused
+from tests.made_up.finished_run import FinishedRun
+from tests.made_up.publishing import TOKEN, commits, datasets_on, refused
 from tests.servers.hub.repositories import Account, Fault
 from tests.servers.hub.server import HubServer
 from tuneproof.results.publishing import rows as published_rows
@@ -17,97 +13,85 @@ from tuneproof.results.publishing import rows as published_rows
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[HubServer]:
-    with own_hub(monkeypatch, tmp_path / "home") as running:
-        yield running
-
-
-@pytest.fixture
-def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FinishedRun:
-    monkeypatch.setattr(sys, "argv", ["publish.py"])
-    return finished_run(tmp_path / "project", monkeypatch)
-
-
-def test_no_token_stops(server: HubServer, workspace: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_token_stops(hub_server: HubServer, finished: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HF_TOKEN")
     refused("HF_TOKEN: publishing needs a token, and none is set; set HF_TOKEN")
 
 
-def test_a_wrong_token_stops(server: HubServer, workspace: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    server.hub.accounts.clear()
+def test_a_wrong_token_stops(hub_server: HubServer, finished: FinishedRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    hub_server.hub.accounts.clear()
     refused("the Hub refuses the token")
 
 
-def test_a_token_that_may_only_read_stops(server: HubServer, workspace: FinishedRun) -> None:
-    server.hub.accounts[TOKEN] = Account("me", writes=False)
+def test_a_token_that_may_only_read_stops(hub_server: HubServer, finished: FinishedRun) -> None:
+    hub_server.hub.accounts[TOKEN] = Account("me", writes=False)
     refused("this token may only read; set HF_TOKEN to a token with write access")
-    assert datasets_on(server) == []
+    assert datasets_on(hub_server) == []
 
 
-def test_a_workspace_that_is_not_there_stops(server: HubServer, workspace: FinishedRun) -> None:
-    workspace.write(workspace="mee")
+def test_a_workspace_that_is_not_there_stops(hub_server: HubServer, finished: FinishedRun) -> None:
+    finished.write(workspace="mee")
     refused("workspace mee: the token's account has no such user or organisation, only me, team; correct")
 
 
-def test_an_organisation_is_a_workspace(server: HubServer, workspace: FinishedRun) -> None:
-    workspace.write(workspace="team")
+def test_an_organisation_is_a_workspace(hub_server: HubServer, finished: FinishedRun) -> None:
+    finished.write(workspace="team")
     publish.main()
-    assert "team/Llama-SFT-results" in datasets_on(server)
+    assert "team/Llama-SFT-results" in datasets_on(hub_server)
 
 
 @pytest.mark.parametrize("step", ["POST /api/repos/create", "POST /api/datasets/.*/commit", "POST .*/preupload"])
-def test_a_refused_write_stops_and_is_no_fallback(step: str, server: HubServer, workspace: FinishedRun) -> None:
-    server.faults.append(Fault(step, status=403, headers={"X-Error-Message": f"no rights for {TOKEN}"}))
+def test_a_refused_write_stops_and_is_no_fallback(step: str, hub_server: HubServer, finished: FinishedRun) -> None:
+    hub_server.faults.append(Fault(step, status=403, headers={"X-Error-Message": f"no rights for {TOKEN}"}))
     refused(r"dataset me/Llama-SFT-results: the Hub refuses the write: 403 \(no rights for \*\*\*")
-    assert not (workspace.root / "data/published.json").exists()
+    assert not (finished.root / "data/published.json").exists()
 
 
-def test_a_dataset_of_another_kind_is_not_written_over(server: HubServer, workspace: FinishedRun) -> None:
-    mine = server.hub.add(
+def test_a_dataset_of_another_kind_is_not_written_over(hub_server: HubServer, finished: FinishedRun) -> None:
+    mine = hub_server.hub.add(
         "dataset", "me/Llama-SFT-results", {"README.md": b"# Mine\n", "precious.csv": b"a\n"}, private=True
     )
     refused("a dataset of another kind has this name; rename or delete that dataset")
     assert len(mine.commits) == 1
 
 
-def test_private_results_do_not_go_where_all_can_read(server: HubServer, workspace: FinishedRun) -> None:
+def test_private_results_do_not_go_where_all_can_read(hub_server: HubServer, finished: FinishedRun) -> None:
     publish.main()
-    assert server.hub.repositories["dataset", "me/Llama-SFT-results"].private
-    server.hub.repositories["dataset", "me/Llama-SFT-results"].private = False
+    assert hub_server.hub.repositories["dataset", "me/Llama-SFT-results"].private
+    hub_server.hub.repositories["dataset", "me/Llama-SFT-results"].private = False
     refused("it is public, and `publish.private` is true")
 
 
-def test_public_results_are_public(server: HubServer, workspace: FinishedRun) -> None:
-    workspace.write(private=False)
+def test_public_results_are_public(hub_server: HubServer, finished: FinishedRun) -> None:
+    finished.write(private=False)
     publish.main()
-    assert not server.hub.repositories["dataset", "me/Llama-SFT-results"].private
+    assert not hub_server.hub.repositories["dataset", "me/Llama-SFT-results"].private
 
 
-def test_an_empty_dataset_from_an_earlier_attempt_is_used(server: HubServer, workspace: FinishedRun) -> None:
-    server.hub.add("dataset", "me/Llama-SFT-results", {".gitattributes": b""}, private=True)
+def test_an_empty_dataset_from_an_earlier_attempt_is_used(hub_server: HubServer, finished: FinishedRun) -> None:
+    hub_server.hub.add("dataset", "me/Llama-SFT-results", {".gitattributes": b""}, private=True)
     publish.main()
-    assert len(commits(server)) == 1
+    assert len(commits(hub_server)) == 1
 
 
 def test_models_that_share_a_name_are_told_apart_by_their_keys(
-    server: HubServer, workspace: FinishedRun, capsys: pytest.CaptureFixture[str]
+    hub_server: HubServer, finished: FinishedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    workspace.ids |= {"sft": "one/Same", "dpo": "two/same"}
-    workspace.write()
+    finished.ids |= {"sft": "one/Same", "dpo": "two/same"}
+    finished.write()
     publish.main()
-    assert datasets_on(server) == ["me/Llama-Instruct-results", "me/Same-sft-results", "me/same-dpo-results"]
+    assert datasets_on(hub_server) == ["me/Llama-Instruct-results", "me/Same-sft-results", "me/same-dpo-results"]
     assert "several models would be Same-results; sft becomes Same-sft-results" in capsys.readouterr().err
 
 
-def test_a_criterion_called_like_a_column_stops(server: HubServer, workspace: FinishedRun) -> None:
-    text = (workspace.root / "params.yaml").read_text()
-    workspace.put("params.yaml", text.replace("    style:", "    prompt:"))
+def test_a_criterion_called_like_a_column_stops(hub_server: HubServer, finished: FinishedRun) -> None:
+    text = (finished.root / "params.yaml").read_text()
+    finished.put("params.yaml", text.replace("    style:", "    prompt:"))
     refused("the criterion prompt is called like a column")
 
 
-def test_files_that_do_not_belong_together_stop(server: HubServer, workspace: FinishedRun) -> None:
-    workspace.put_rows("data/judgements/sft.jsonl", [workspace.judgement(0)])
+def test_files_that_do_not_belong_together_stop(hub_server: HubServer, finished: FinishedRun) -> None:
+    finished.put_rows("data/judgements/sft.jsonl", [finished.judgement(0)])
     refused("model sft: its answers, judgements and questions do not belong together; run `dvc repro`")
 
 
@@ -123,26 +107,26 @@ def test_files_that_do_not_belong_together_stop(server: HubServer, workspace: Fi
     ids=["cut at the commit", "cut between two files"],
 )
 def test_a_cut_upload_goes_on_where_it_was(
-    fault: Fault, left: int, server: HubServer, workspace: FinishedRun, monkeypatch: pytest.MonkeyPatch
+    fault: Fault, left: int, hub_server: HubServer, finished: FinishedRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(published_rows, "ROWS_PER_FILE", 2)
-    server.faults.append(fault)
+    hub_server.faults.append(fault)
     refused("dataset me/Llama-SFT-results: the upload broke off .*; run this again; what was sent is kept")
-    assert commits(server) == []
-    sent = sum(request.method == "PUT" for request in server.requests)
-    kept = len(server.hub.sent)
+    assert commits(hub_server) == []
+    sent = sum(request.method == "PUT" for request in hub_server.requests)
+    kept = len(hub_server.hub.sent)
     assert kept == sent - left  # both files are sent at once; one may fail before the other begins
     publish.main()
-    again = sum(request.method == "PUT" for request in server.requests) - sent
-    assert len(commits(server)) == 1
+    again = sum(request.method == "PUT" for request in hub_server.requests) - sent
+    assert len(commits(hub_server)) == 1
     assert again == 2 - kept + 4  # what had not arrived, and the two files of each of the other models
 
 
-def test_a_hub_that_is_down_stops(server: HubServer, workspace: FinishedRun) -> None:
-    server.faults.append(Fault("GET /api/whoami", status=503))
+def test_a_hub_that_is_down_stops(hub_server: HubServer, finished: FinishedRun) -> None:
+    hub_server.faults.append(Fault("GET /api/whoami", status=503))
     refused("HF_TOKEN: 127.0.0.1 answers 503; try again later")
 
 
-def test_somebody_elses_commit_in_between_is_not_lost(server: HubServer, workspace: FinishedRun) -> None:
-    server.faults.append(Fault("POST .*/commit/", status=412, headers={"X-Error-Message": "A commit has happened"}))
+def test_somebody_elses_commit_in_between_is_not_lost(hub_server: HubServer, finished: FinishedRun) -> None:
+    hub_server.faults.append(Fault("POST .*/commit/", status=412, headers={"X-Error-Message": "A commit has happened"}))
     refused("it changed on the Hub while this ran")

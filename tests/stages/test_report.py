@@ -8,7 +8,8 @@ import pytest
 import yaml
 
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
-from tests.made_up.run import Shape, finished, run_script, write_run
+from tests.made_up.run import Shape, finished, write_run
+from tests.running import run_here
 from tuneproof.results.details import Details, read_details
 from tuneproof.results.report import page
 from tuneproof.results.report.browser import Browser
@@ -66,7 +67,7 @@ def test_the_page_and_the_summary_are_written(tmp_path: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     first, second = (finished(tmp_path / name, Shape(samples=2)).read_bytes() for name in ("a", "b"))
     assert first == second
-    assert run_script(tmp_path / "a", "report.py").returncode == 0
+    assert run_here(tmp_path / "a", "report.py").returncode == 0
     assert (tmp_path / "a/report/index.html").read_bytes() == first
 
 
@@ -129,14 +130,14 @@ def test_any_number_of_models_criteria_and_steps_makes_a_page(tmp_path: Path, sh
 
 def test_a_missing_stage_is_one_line_that_names_it(tmp_path: Path) -> None:
     write_run(tmp_path, Shape())
-    done = run_script(tmp_path, "report.py")
+    done = run_here(tmp_path, "report.py")
     assert done.returncode == 1
     assert "python scripts/aggregate.py" in done.stderr
     assert "Traceback" not in done.stderr
 
 
 def test_help_says_what_is_read_and_written(tmp_path: Path) -> None:
-    done = run_script(tmp_path, "report.py", "--help")
+    done = run_here(tmp_path, "report.py", "--help")
     assert done.returncode == 0
     assert "report/index.html" in done.stdout
     assert "data/details" in done.stdout
@@ -223,7 +224,7 @@ def test_what_was_asked_of_models_and_judge_stands_there_as_text(tmp_path: Path)
     params["models"]["sft"] |= {"system": "<i>Be brief.</i>", "stop": ["</s>"]}
     params["compare"]["criteria"] = "Which is <b>better</b>?"
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    done = run_script(tmp_path, "report.py")
+    done = run_here(tmp_path, "report.py")
     assert done.returncode == 0, done.stderr
     text = page.read_text(encoding="utf-8")
     for shown in (

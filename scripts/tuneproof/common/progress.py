@@ -13,10 +13,17 @@ SECONDS_BETWEEN_LINES = 15
 class Progress:
     """Counts finished units. `facts` is asked for the words beside the count, such as tokens per second."""
 
-    def __init__(self, what: str, total: int, unit: str, facts: Callable[[], str] = lambda: "") -> None:
-        """Takes what is done, how many units in all, the unit's name, and further facts to show."""
-        self._what, self._total, self._unit, self._facts = what, total, unit, facts
-        self._done, self._started = 0, time.monotonic()
+    def __init__(
+        self,
+        what: str,
+        total: int,
+        unit: str,
+        facts: Callable[[], str] = lambda: "",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Takes what is done, how many units in all, the unit's name, further facts to show, and a clock in seconds."""
+        self._what, self._total, self._unit, self._facts, self._clock = what, total, unit, facts, clock
+        self._done, self._started = 0, clock()
         self._last_line = self._started
         self._bar: Any = None
         if sys.stderr.isatty():
@@ -38,7 +45,7 @@ class Progress:
             self._bar.set_postfix_str(self._facts(), refresh=False)
             self._bar.update(units)
             return
-        now = time.monotonic()
+        now = self._clock()
         if now - self._last_line >= SECONDS_BETWEEN_LINES and self._done < self._total:
             self._last_line = now
             rate = self._done / (now - self._started)
@@ -52,4 +59,4 @@ class Progress:
     @property
     def seconds(self) -> float:
         """Seconds since the work began."""
-        return time.monotonic() - self._started
+        return self._clock() - self._started

@@ -11,7 +11,7 @@ from typing import Any
 from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE
 from tuneproof.endpoint.errors import EndpointStopped, RequestRejected, TransportFailure
 from tuneproof.endpoint.limits import stated_wait_seconds
-from tuneproof.endpoint.pacing import LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
+from tuneproof.endpoint.pacing import FIRST_BACKOFF_SECONDS, LONGEST_BACKOFF_SECONDS, Pacer, Ticket, backoff_seconds
 from tuneproof.endpoint.protocol import (
     Completion,
     encoded,
@@ -23,7 +23,7 @@ from tuneproof.endpoint.protocol import (
 )
 from tuneproof.endpoint.transport import Answer, Fault, Transport
 
-PATIENCE_SECONDS = 900.0  # an endpoint that refuses everything for so long, or asks to wait longer, ends the run
+PATIENCE_SECONDS = 900.0
 ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
 FAILURES_THAT_STOP = 5  # so many requests given up in a row, none answered meanwhile: the endpoint is gone
 REFUSALS_OF_ONE_REQUEST = 50  # while others pass: it is this request that the limit does not let through
@@ -56,7 +56,9 @@ class Client:
     """An endpoint to send chat completions to; an async context manager, used within one event loop.
 
     At most `concurrency` requests are in flight at once, each for at most `timeout_seconds`. Rate limits are followed
-    and are no failed attempts; server errors, broken connections and time-outs are tried `transport_attempts` times.
+    and are no failed attempts; server errors, broken connections and time-outs are tried `transport_attempts` times,
+    the first time after about `first_backoff_seconds`. An endpoint that refuses everything for `patience_seconds`, or
+    asks to wait longer, ends the run.
     `label` names the endpoint in errors, and `key_variable` the environment variable with its key, None where no key
     is known of. The key never stands in them.
     """
@@ -71,6 +73,8 @@ class Client:
         timeout_seconds: float,
         transport_attempts: int = 8,
         key_variable: str | None = OPENAI_KEY_VARIABLE,
+        patience_seconds: float = PATIENCE_SECONDS,
+        first_backoff_seconds: float = FIRST_BACKOFF_SECONDS,
     ) -> None:
         self.label, self.statistics = label, Statistics()
         self._key_variable = key_variable
@@ -78,12 +82,13 @@ class Client:
             base_url, api_key, label=label, key_variable=key_variable, concurrency=concurrency,
             timeout_seconds=timeout_seconds,
         )  # fmt: skip
-        self._transport_attempts = transport_attempts
+        self._transport_attempts, self._first_backoff_seconds = transport_attempts, first_backoff_seconds
+        self._patience_seconds = patience_seconds
         self._given_up_in_a_row = 0
         self._newer_name = False  # whether the endpoint wants max_completion_tokens
         self._stop: EndpointStopped | None = None
         self._stopped = asyncio.Event()
-        self._pacer, self._slots = Pacer(), asyncio.Semaphore(concurrency)
+        self._pacer, self._slots = Pacer(first_backoff_seconds), asyncio.Semaphore(concurrency)
 
     async def __aenter__(self) -> "Client":
         await self._transport.__aenter__()
@@ -178,10 +183,10 @@ class Client:
             raise RequestRejected(self._transport.quoted(message), code)
         self.statistics.refusals += 1
         seconds = self._pacer.refused(ticket, answer.headers, message, refusals)
-        if seconds > PATIENCE_SECONDS:
+        if seconds > self._patience_seconds:
             found = f"its rate limit asks to wait {seconds / 60:.0f} minutes ({self._transport.quoted(message)})"
             raise self._stop_for(found, "run again then: what is paid for is kept")
-        if self._pacer.refused_for_seconds() > PATIENCE_SECONDS or refusals >= REFUSALS_OF_ONE_REQUEST:
+        if self._pacer.refused_for_seconds() > self._patience_seconds or refusals >= REFUSALS_OF_ONE_REQUEST:
             found = f"its rate limit lets nothing through ({self._transport.quoted(message)})"
             raise self._stop_for(found, "run again later: what is paid for is kept")
         return seconds
@@ -196,7 +201,8 @@ class Client:
         )
         if faults < attempts:
             stated = stated_wait_seconds(fault.headers, "")
-            return max(backoff_seconds(faults), min(stated or 0.0, LONGEST_BACKOFF_SECONDS))
+            backoff = backoff_seconds(faults, self._first_backoff_seconds)
+            return max(backoff, min(stated or 0.0, LONGEST_BACKOFF_SECONDS))
         someone_was_answered = self.statistics.replies > replies_before
         self._given_up_in_a_row = 0 if someone_was_answered else self._given_up_in_a_row + 1
         if self._given_up_in_a_row >= FAILURES_THAT_STOP:

@@ -23,9 +23,9 @@ SHORTEST_WAIT_SECONDS = 0.001
 LOOK_AGAIN_SECONDS = 0.25  # a wait is looked at again after so long: a newer reply may have shortened it
 
 
-def backoff_seconds(failures: int) -> float:
+def backoff_seconds(failures: int, first_seconds: float = FIRST_BACKOFF_SECONDS) -> float:
     """Gives how long to wait after so many failures in a row: doubled each time, with jitter, at most 30 s."""
-    longest = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0 ** min(failures - 1, 10))
+    longest = min(LONGEST_BACKOFF_SECONDS, first_seconds * 2.0 ** min(failures - 1, 10))
     return longest * random.uniform(0.75, 1.25)  # noqa: S311 - spreads retries, guards nothing
 
 
@@ -42,7 +42,8 @@ class Ticket:
 class Pacer:
     """Says when each request may be sent; one for all requests to an endpoint, used within one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, first_backoff_seconds: float = FIRST_BACKOFF_SECONDS) -> None:
+        self._first_backoff_seconds = first_backoff_seconds
         self._refused_since: float | None = None
         self._requests, self._tokens, self._rate = Allowance(False), Allowance(True), Rate()
         self._queue, self._tried = asyncio.Lock(), asyncio.Event()
@@ -90,7 +91,8 @@ class Pacer:
             self._pause(now, stated)
         if stated is not None:
             return stated + random.uniform(0, 0.05)  # noqa: S311 - spreads retries, guards nothing
-        return min(backoff_seconds(refusals), reset_seconds(headers) or LONGEST_BACKOFF_SECONDS)
+        backoff = backoff_seconds(refusals, self._first_backoff_seconds)
+        return min(backoff, reset_seconds(headers) or LONGEST_BACKOFF_SECONDS)
 
     def refused_for_seconds(self) -> float:
         """Gives for how long every answer has been a refusal."""
@@ -149,7 +151,7 @@ class Pacer:
         return run >= RUN_OF_REFUSALS
 
     def _pause(self, now: float, stated: float | None) -> None:
-        seconds = FIRST_BACKOFF_SECONDS * TRIAL_GROWTH**self._failed_trials if stated is None else stated
+        seconds = self._first_backoff_seconds * TRIAL_GROWTH**self._failed_trials if stated is None else stated
         self._paused_until = now + min(seconds, LONGEST_BACKOFF_SECONDS)
         self._trial = None
         self._refused_numbers.clear()

@@ -12,12 +12,9 @@ from tests.conftest import ROOT
 from tuneproof.common.progress import Progress
 
 
-def test_in_a_pipe_there_are_plain_lines_with_rate_and_time_left(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_in_a_pipe_there_are_plain_lines_with_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
     seconds = iter([100.0, 110.0, 120.0, 130.0, 140.0])
-    monkeypatch.setattr("tuneproof.common.progress.time.monotonic", lambda: next(seconds))
-    with Progress("generate sft", 8, "answers", lambda: "20 tokens/s") as progress:
+    with Progress("generate sft", 8, "answers", lambda: "20 tokens/s", clock=lambda: next(seconds)) as progress:
         for _ in range(4):
             progress.advance()
     assert capsys.readouterr().err.splitlines() == [

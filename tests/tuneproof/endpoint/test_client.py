@@ -29,7 +29,9 @@ def body_of(number: int, **more: Any) -> dict[str, Any]:
 
 
 def client_of(server: OpenAIServer, **settings: Any) -> Client:
-    chosen: dict[str, Any] = {"label": "the judge", "concurrency": 32, "timeout_seconds": 30.0} | settings
+    """A client that waits little between attempts: how long it waits is the pacing tests' matter."""
+    chosen: dict[str, Any] = {"label": "the judge", "concurrency": 32, "timeout_seconds": 30.0}
+    chosen |= {"first_backoff_seconds": 0.005} | settings
     return Client(server.base_url, KEY, **chosen)
 
 
@@ -51,13 +53,6 @@ def ask(server: OpenAIServer, count: int = 1, **settings: Any) -> tuple[list[Com
         return client
 
     return replies, failures, asyncio.run(run())
-
-
-@pytest.fixture(autouse=True)
-def quick_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits between attempts are a tenth of a second at most: how long they are is the pacing tests' matter."""
-    monkeypatch.setattr("tuneproof.endpoint.client.backoff_seconds", lambda failures: min(0.1, 0.01 * failures))
-    monkeypatch.setattr("tuneproof.endpoint.pacing.backoff_seconds", lambda failures: min(0.1, 0.01 * failures))
 
 
 def test_a_reply_carries_what_the_endpoint_said() -> None:
@@ -228,15 +223,15 @@ def test_an_endpoint_that_is_gone_ends_the_run_soon() -> None:
         assert server.counts.requests.total() <= 40
 
 
-def test_a_server_that_drops_connections_gets_every_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneproof.endpoint.pacing.FIRST_BACKOFF_SECONDS", 0.01)
+def test_a_server_that_drops_connections_gets_every_attempt() -> None:
     with OpenAIServer(faults=Faults(stuck={"dropped": 1.0})) as server:
         _, failures, _ = ask(server, transport_attempts=6)
     assert str(failures[0]).startswith("the judge: 6 attempts failed, the last with: Server disconnected")
 
 
 def test_an_address_where_nothing_listens_is_given_up_sooner_and_named_as_the_cause() -> None:
-    client = Client("http://127.0.0.1:9/v1", KEY, label="x", concurrency=1, timeout_seconds=5)
+    settings: dict[str, Any] = {"label": "x", "concurrency": 1, "timeout_seconds": 5, "first_backoff_seconds": 0.01}
+    client = Client("http://127.0.0.1:9/v1", KEY, **settings)
 
     async def run() -> None:
         async with client:
@@ -255,24 +250,22 @@ def test_a_wait_of_hours_stops_instead() -> None:
         ask(server, 1)
 
 
-def test_a_rate_limit_that_never_ends_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneproof.endpoint.client.PATIENCE_SECONDS", 0.5)
+def test_a_rate_limit_that_never_ends_stops() -> None:
     with (
         OpenAIServer(faults=Faults({"429": 1.0}, wait_seconds=0.01)) as server,
         pytest.raises(EndpointStopped, match="lets nothing through"),
     ):
-        ask(server, 1)
+        ask(server, 1, patience_seconds=0.5)
 
 
-def test_the_key_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tuneproof.endpoint.client.PATIENCE_SECONDS", 0.1)
+def test_the_key_is_never_shown() -> None:
     leak = f"Incorrect API key provided: {KEY}. sk-proj-abc*****xyz\nSee\x1b[31m https://x" + "y" * 5000
     with OpenAIServer() as server:
         server.faults = Faults(status=401)
 
         async def run(status: int) -> None:
             server.faults = Faults(status=status, message=leak)
-            async with client_of(server, transport_attempts=1) as client:
+            async with client_of(server, transport_attempts=1, patience_seconds=0.1) as client:
                 assert KEY not in repr(client)
                 assert KEY not in repr(vars(client).get("statistics"))
                 await client.complete(body_of(1))

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from tests.servers.openai.faults import Faults
 from tests.servers.openai.server import OpenAIServer
 from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, texts_of
 from tuneproof.common.errors import UserError
+from tuneproof.endpoint.client import Client
 from tuneproof.generation.engines import endpoint as engine
 from tuneproof.records.keys import canonical_json
 
@@ -89,17 +91,18 @@ def test_passing_faults_lose_nothing_and_change_nothing(workspace: Workspace, se
     assert texts_of(answered(engine, workspace.job(), workspace.questions)) == expected
 
 
-def test_a_request_that_gets_no_answer_leaves_the_others_saved(
-    workspace: Workspace, server: OpenAIServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("tuneproof.endpoint.client.backoff_seconds", lambda failures: 0.0)
+def test_a_request_that_gets_no_answer_leaves_the_others_saved(workspace: Workspace, server: OpenAIServer) -> None:
     server.faults = Faults(stuck={"500": 0.1})
-    saved: list[str] = []
-    with (
-        engine.start(workspace.job()) as ask,
-        pytest.raises(UserError, match=r"of 20 got no answer, the last because .* run again: what arrived is kept"),
-    ):
-        ask(engine.render(workspace.job(), workspace.questions), lambda request, _: saved.append(request.id))
+    job, saved = workspace.job(), list[str]()
+
+    async def ask() -> None:
+        options: dict[str, Any] = {"label": "ours", "concurrency": 8, "timeout_seconds": 30.0}
+        async with Client(server.base_url, None, first_backoff_seconds=0.001, **options) as client:
+            requests = engine.render(job, workspace.questions)
+            await engine.Questioner(job, client).ask_all(requests, lambda request, _: saved.append(request.id))
+
+    with pytest.raises(UserError, match=r"of 20 got no answer, the last because .* run again: what arrived is kept"):
+        asyncio.run(ask())
     assert 0 < len(saved) < 20
 
 

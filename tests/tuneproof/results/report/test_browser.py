@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
-from tests.made_up.run import Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import run_here
 from tuneproof.records.files import read_rows
 from tuneproof.records.rows import Question
 from tuneproof.results.details import Details, read_all_details
@@ -25,7 +26,7 @@ def workspace(tmp_path: Path) -> Iterator[Path]:
 
 def run_of(workspace: Path, shape: Shape) -> tuple[list[Details], list[Question]]:
     write_run(workspace, shape)
-    done = run_script(workspace, "aggregate.py")
+    done = run_here(workspace, "aggregate.py")
     assert done.returncode == 0, done.stderr
     return read_all_details(load_params()), read_rows(Path("data/questions.jsonl"), Question, made_by="validate.py")
 

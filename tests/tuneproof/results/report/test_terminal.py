@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from tests.made_up.aggregated_run import SHAPE, details
-from tests.made_up.run import SCRIPTS, write_run
+from tests.made_up.run import write_run
+from tests.running import SCRIPTS
 from tuneproof.results.report.terminal import plain_text
 from tuneproof.results.words import summary_markdown
 

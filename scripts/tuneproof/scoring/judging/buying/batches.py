@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from openai import OpenAI
     from openai.types import Batch
 
-FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.5, 60.0
+FIRST_POLL_SECONDS, LONGEST_POLL_SECONDS = 0.1, 60.0
 ANY_BATCH = content_key({"kind": "batch", "reply": None})  # is in the ledger once there was any batch
 FAILED = {"failed", "cancelled"}
 ENDED = {"completed", "expired", *FAILED}

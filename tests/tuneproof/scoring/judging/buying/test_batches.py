@@ -3,7 +3,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,12 +16,6 @@ from tests.waiting import wait_until
 
 PRICES = {"gpt-4o-mini": {"prompt": 10.0, "reply": 40.0}}
 ANSWERS = {"sft": [f"Answer {number}" for number in range(10)], "baseline": ["No idea."] * 10}
-
-
-@pytest.fixture(autouse=True)
-def quick_looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr("tuneproof.scoring.judging.buying.batches.FIRST_POLL_SECONDS", 0.01)
-    yield
 
 
 def statuses(project: Project, stage: str = "judgements") -> set[str]:
