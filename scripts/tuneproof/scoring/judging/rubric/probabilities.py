@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuneproof.scoring.judging.rubric.reading import Criteria, Criterion, UnreadableError, json_objects
+from tuneproof.scoring.judging.rubric.objects import UnreadableError, what_is_said
+from tuneproof.scoring.judging.rubric.reading import Criteria, Criterion
 
 LEXEMES = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
@@ -62,12 +63,12 @@ def token_starts(logprobs: Sequence[Mapping[str, Any]], text: str) -> list[tuple
 def score_spans(text: str, criteria: Criteria) -> dict[str, tuple[int, int]] | None:
     """Finds where the score of each criterion stands in a readable reply."""
     try:
-        objects = list(json_objects(text))
+        objects = what_is_said(text).objects
     except UnreadableError:
         return None
     if len(objects) != 1:
         return None
-    start, end, _ = objects[0]
+    start, end = objects[0].start, objects[0].end
     spans: dict[str, tuple[int, int]] = {}
     path: list[str] = []
     key = ""
