@@ -10,6 +10,7 @@ from tests.conftest import Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.own_settings import own_params
 from tests.servers.openai.newer_models import NewerModels
+from tests.servers.openai.odd_endings import OddEndings
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import Ledger
@@ -133,6 +134,16 @@ def test_one_over_long_answer_is_refused_with_its_reason_and_the_others_get_thei
         asked = server.counts.requests.total()
         project.run_ok("judge.py", "sft")
         assert server.counts.requests.total() == asked
+
+
+def test_a_reply_that_ended_in_no_known_way_is_no_score_and_asked_for_again(project: Project) -> None:
+    with OddEndings({"finish_reason": "stop", "error": {"message": "upstream is gone"}}, times=1) as server:
+        with_answers(project, server.base_url, {"sft": ["Fine.", "Good."]})
+        project.run_ok("judge.py", "sft")
+        assert server.counts.paid.total() == 4
+    for row in rows_of(project, "judgements", "sft"):
+        assert [reply["status"] for reply in row["replies"]] == ["unreadable", "ok"]
+        assert row["replies"][0]["error"].startswith("its finish_reason is error: upstream is gone")
 
 
 class OddLogprobs(OpenAIServer):
