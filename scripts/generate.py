@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
@@ -109,7 +110,7 @@ def unanswered(requests: Sequence[Request], ledger: Ledger) -> list[Request]:
     """The requests whose answers were never generated."""
     missing = []
     for part in parts(requests):
-        known = ledger.get_many(request.key for request in part)
+        known = ledger.take((request.key for request in part), finished)
         missing += [request for request in part if request.key not in known]
     return missing
 
@@ -172,9 +173,14 @@ def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
 def results(requests: Sequence[Request], ledger: Ledger) -> Iterator[tuple[Request, Result]]:
     """The requests with their results; a part at a time, so that memory holds no more than it must."""
     for part in parts(requests):
-        known = ledger.get_many(request.key for request in part)
+        known = ledger.take((request.key for request in part), finished)
         for request in part:
-            yield request, Result.model_validate(known[request.key])
+            yield request, known[request.key]
+
+
+def finished(_: str, body: dict[str, Any]) -> Result:
+    """A recorded answer. Raises a ValueError for what is none."""
+    return Result.model_validate(body)
 
 
 def parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:

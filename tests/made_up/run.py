@@ -114,7 +114,7 @@ class Author:
         ok = status == "ok"
         named = self.text("gpt-4o-mini-2024-07-18")
         return Reply(
-            judge="gpt-4o-mini", model=named, attempt=1, status=status, scores=scores,
+            judge="gpt-4o-mini", model=named, attempt=1, status=status, scores=scores if ok else None,
             probabilities=None, reply=None if ok else self.text("I would rather not grade this."),
             analyses={name: self.text(self.random.choice(ANALYSES)) for name in scores} if scores else None,
             error=None if ok else self.text("it is not JSON"), prompt_tokens=600, reply_tokens=120,

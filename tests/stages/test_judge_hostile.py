@@ -13,6 +13,7 @@ from tests.own_settings import own_params
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.endpoint.protocol import encoded
 from tuneproof.scoring.judging.rubric.prompts import (
+    NONCE_IN_KEYS,
     Material,
     judge_messages,
     nonce_for,
@@ -61,7 +62,7 @@ def test_the_obedient_judge_is_fooled_where_there_are_no_fences() -> None:
 @pytest.mark.parametrize("number", range(len(INJECTIONS)))
 def test_every_probe_stays_whole_between_its_fences(number: int) -> None:
     answer = INJECTIONS[number]
-    nonce = nonce_for(QUESTION, answer, "rubric")
+    nonce = nonce_for(messages_for(answer, NONCE_IN_KEYS))
     assert nonce not in answer
     sent = json.loads(encoded({"messages": messages_for(answer, nonce)}))["messages"]
     user = sent[1]["content"]

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tuneproof.endpoint.endings import ending_of
+
 MOST_TOKENS = 10**9  # no request has more; a larger count is an error of the server
 NEWER_MAX_TOKENS = "max_completion_tokens"  # what OpenAI's newer models call max_tokens
 LARGEST_LOGPROB = 0.01  # a probability of 1, rounded up
@@ -23,7 +25,7 @@ WORDS_OF_AN_OVER_LONG_PROMPT = (
 
 @dataclass(frozen=True)
 class Completion:
-    """What one chat completion says.
+    """What one chat completion says. `finish_reason` is as `ending_of` gives it.
 
     `logprobs` holds `{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}` per token, where it was given.
     """
@@ -88,7 +90,7 @@ def read_completion(body: bytes) -> Completion | None:
         return Completion(
             text=_text(message.get("content")),
             refusal=_text(message.get("refusal")),
-            finish_reason=_text(choice.get("finish_reason")),
+            finish_reason=ending_of(choice),
             model=_text(found.get("model")) or "",
             prompt_tokens=_count(usage.get("prompt_tokens")),
             reply_tokens=_count(usage.get("completion_tokens")),

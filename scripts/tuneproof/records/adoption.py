@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, say, warn
 from tuneproof.common.files import file_sha256
-from tuneproof.records.files import iterate_rows
+from tuneproof.records.files import AnyRecord, rows_or_errors
 from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS
 from tuneproof.records.ledger import Kind, Ledger
 from tuneproof.records.rows import Answer, Comparison, Judgement
@@ -28,33 +28,38 @@ def adopt(ledger: Ledger) -> None:
             except OSError as error:
                 warn(f"{path}: it cannot be read ({error.strerror}); its rows are not adopted into the ledger")
                 continue
-            adopted += ledger.adopt(sha256, readable(results(path)))
+            refused: list[UserError] = []
+            adopted += ledger.adopt(sha256, results(path, refused))
+            if refused:
+                first, rows = refused[0], "row of it is" if len(refused) == 1 else "rows of it are"
+                warn(f"{first.where}: {first.found}; {len(refused)} {rows} not adopted into the ledger")
     if adopted:
         say(f"validate: adopted {adopted} results of the workspace into the ledger")
 
 
-def readable(results: Iterator[LedgerRow]) -> Iterator[LedgerRow]:
-    """The results of a file up to a row that cannot be read; no later one is read, and the warning comes once."""
-    try:
-        yield from results
-    except UserError as error:
-        warn(f"{error.where}: {error.found}; its rows are not adopted into the ledger")
+def sound_rows(path: Path, kind: type[AnyRecord], refused: list[UserError]) -> Iterator[AnyRecord]:
+    """A file's rows that can be read; for every other one its error is added to `refused`."""
+    for row in rows_or_errors(path, kind, made_by="validate.py"):
+        if isinstance(row, UserError):
+            refused.append(row)
+        else:
+            yield row
 
 
-def answers_of(path: Path) -> Iterator[LedgerRow]:
+def answers_of(path: Path, refused: list[UserError]) -> Iterator[LedgerRow]:
     """A file's answers, as the ledger keeps them."""
-    for answer in iterate_rows(path, Answer, made_by="validate.py"):
+    for answer in sound_rows(path, Answer, refused):
         yield answer.key, "answer", answer.model_dump(exclude={"id", "sample", "prompt", "key"})
 
 
-def replies_of(path: Path, kind: type[Judgement] | type[Comparison]) -> Iterator[LedgerRow]:
+def replies_of(path: Path, refused: list[UserError], kind: type[Judgement] | type[Comparison]) -> Iterator[LedgerRow]:
     """A file's replies of judges, as the ledger keeps them."""
-    for row in iterate_rows(path, kind, made_by="validate.py"):
+    for row in sound_rows(path, kind, refused):
         for reply in row.replies:
             yield reply.key, "reply", reply.model_dump(exclude={"key"})
 
 
-RESULTS_OF: dict[Path, Callable[[Path], Iterator[LedgerRow]]] = {
+RESULTS_OF: dict[Path, Callable[[Path, list[UserError]], Iterator[LedgerRow]]] = {
     ANSWERS.directory: answers_of,
     JUDGEMENTS.directory: partial(replies_of, kind=Judgement),
     COMPARISONS.directory: partial(replies_of, kind=Comparison),

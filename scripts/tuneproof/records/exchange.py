@@ -6,28 +6,38 @@ PYTHONPATH=scripts python -m tuneproof.records.exchange import FILE.jsonl
 
 import argparse
 import json
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_text
+from tuneproof.records.keys import canonical_json
 from tuneproof.records.ledger import Kind, Ledger, is_result
-from tuneproof.records.rows import Reply, Result
+from tuneproof.records.rows import Reply, Result, Row, problem_in
 
 
-def is_whole(kind: Kind, key: str, body: dict[str, Any]) -> bool:
-    """Whether a result of another ledger is one that the stages can read."""
+class ExportedRow(Row):
+    """A line of an export."""
+
+    key: str
+    kind: Kind
+    body: dict[str, Any]
+
+
+def read_row(where: str, line: bytes) -> tuple[str, Kind, dict[str, Any]]:
+    """A row that the stages can read. Raises a UserError for any other."""
     try:
-        if kind == "answer":
-            Result.model_validate(body)
-        elif kind == "reply":
-            Reply.model_validate({**body, "key": key})
-    except ValidationError:
-        return False
-    return True
+        row = ExportedRow.model_validate_json(line)
+        if not is_result(row.kind, row.body):
+            raise ValueError("its body lacks fields")
+        if row.kind == "answer":
+            Result.model_validate(row.body)
+        elif row.kind == "reply":
+            Reply.model_validate({**row.body, "key": row.key})
+        canonical_json(row.body)
+    except ValueError as error:
+        raise UserError(where, f"this is no ledger row ({problem_in(error)})", "export the ledger again") from None
+    return row.key, row.kind, row.body
 
 
 def export_ledger(ledger: Ledger, path: Path) -> int:
@@ -49,16 +59,9 @@ def import_ledger(ledger: Ledger, path: Path) -> int:
     """Adds the rows of an export; returns how many were new. A broken line is a UserError, and nothing is added."""
     results: list[tuple[str, Kind, dict[str, Any]]] = []
     try:
-        with path.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, start=1):
-                with suppress(ValueError, KeyError, TypeError):
-                    row = json.loads(line)
-                    key, kind, body = row["key"], row["kind"], row["body"]
-                    if is_result(kind, body) and isinstance(key, str) and is_whole(kind, key, body):
-                        results.append((key, kind, body))
-                if len(results) != number:
-                    raise UserError(f"{path}, line {number}", "this is no ledger row", "export the ledger again")
-    except (OSError, UnicodeDecodeError) as error:
+        with path.open("rb") as lines:
+            results += [read_row(f"{path}, line {number}", line) for number, line in enumerate(lines, start=1)]
+    except OSError as error:
         raise UserError(str(path), f"it cannot be read ({error})", "name a file that was exported before") from None
     return ledger.put_many(results)
 

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from tuneproof.common.errors import UserError
 from tuneproof.common.files import write_lines
-from tuneproof.records.rows import Record
+from tuneproof.records.rows import Record, problem_in
 
 AnyRecord = TypeVar("AnyRecord", bound=Record)
 
@@ -31,6 +31,14 @@ def write_rows(path: Path, rows: Iterable[Record]) -> None:
 
 def iterate_rows(path: Path, kind: type[AnyRecord], made_by: str) -> Iterator[AnyRecord]:
     """Reads JSON Lines one at a time. Raises a UserError that names the broken line, or the stage to run first."""
+    for row in rows_or_errors(path, kind, made_by):
+        if isinstance(row, UserError):
+            raise row
+        yield row
+
+
+def rows_or_errors(path: Path, kind: type[AnyRecord], made_by: str) -> Iterator[AnyRecord | UserError]:
+    """Reads JSON Lines one at a time; gives the error in place of a broken line."""
     try:
         file = path.open("rb")
     except OSError as error:
@@ -38,7 +46,10 @@ def iterate_rows(path: Path, kind: type[AnyRecord], made_by: str) -> Iterator[An
     with file:
         for number, line in enumerate(file, start=1):
             if line.strip():
-                yield _parse(line, kind, f"{path}, line {number}", made_by)
+                try:
+                    yield _parse(line, kind, f"{path}, line {number}", made_by)
+                except UserError as broken:
+                    yield broken
 
 
 def read_rows(path: Path, kind: type[AnyRecord], made_by: str) -> list[AnyRecord]:
@@ -72,8 +83,9 @@ def _parse(text: bytes, kind: type[AnyRecord], where: str, made_by: str) -> AnyR
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(str(part) for part in first["loc"])
         words = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
-        found = f"this is no {words}: {place + ': ' if place else ''}{first['msg']}"
-        raise UserError(where, found, f"delete the file and run `python scripts/{made_by}` again") from None
+        raise UserError(
+            where,
+            f"this is no {words}: {problem_in(error)}",
+            f"delete the file and run `python scripts/{made_by}` again",
+        ) from None

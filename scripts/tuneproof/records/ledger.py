@@ -1,20 +1,21 @@
 """The ledger: every answer and judge reply that was ever paid for, in one SQLite file that all experiments share.
 
-Rows are written as results finish and are never changed.
+Rows are written as results finish and are never changed; one that proves to be no result is set aside, and kept.
 """
 
 import json
 import shutil
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from tuneproof.common.errors import UserError
+from tuneproof.common.errors import UserError, warn
 from tuneproof.common.places import project_root
 from tuneproof.records.keys import canonical_json
+from tuneproof.records.rows import problem_in
 
 BUSY_TIMEOUT_SECONDS = 30
 BYTES_PER_RESULT = 10_000  # a few times what one takes, its journal included
@@ -27,6 +28,8 @@ TABLES = (
     "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)",
     # The files whose results are all here. Where a result is taken out, no file's are known to be.
     "CREATE TABLE IF NOT EXISTS adopted (sha256 TEXT PRIMARY KEY)",
+    # Nothing that was paid for is thrown away, also where it cannot be used.
+    "CREATE TABLE IF NOT EXISTS set_aside (key TEXT, kind TEXT, body, reason TEXT)",
     "CREATE TRIGGER IF NOT EXISTS forget AFTER DELETE ON results BEGIN DELETE FROM adopted; END",
 )
 FIELDS = {  # what a body of each kind has at least
@@ -84,22 +87,40 @@ class Ledger:
 
     def get_many(self, keys: Iterable[str]) -> dict[str, dict[str, Any]]:
         """The results that are there, by key."""
-        found: dict[str, dict[str, Any]] = {}
+        return self.take(keys, lambda _, body: body)
+
+    def take(self, keys: Iterable[str], read: Callable[[str, dict[str, Any]], Item]) -> dict[str, Item]:
+        """The results that are there, by key, as `read` gives them.
+
+        Where it raises a ValueError, or another program wrote the row, that is told, and the row is set aside: to all
+        who ask it is as if it had never been bought.
+        """
+        found: dict[str, Item] = {}
+        refused: dict[str, str] = {}
         for part in in_parts(keys, KEYS_PER_QUERY):
             marks = ",".join("?" * len(part))
             with self._explained():
                 rows = self._connection.execute(f"SELECT key, kind, body FROM results WHERE key IN ({marks})", part)  # noqa: S608 (marks only)
-                found.update({key: self._checked(key, kind, body) for key, kind, body in rows})
+                for key, kind, text in rows.fetchall():
+                    try:
+                        found[key] = read(key, body_of(kind, text))
+                    except ValueError as error:
+                        refused[key] = problem_in(error)
+        if refused:
+            self._set_aside(refused)
         return found
 
-    def _checked(self, key: str, kind: str, text: str) -> dict[str, Any]:
-        """A row's body. Raises a UserError for one that another program wrote."""
-        with suppress(ValueError):
-            body = json.loads(text)
-            if is_result(kind, body):
-                return dict(body)
-        remedy = "delete the row of that key from its table `results` with sqlite3, then run again"
-        raise UserError(str(self.path), f"what it holds for the key {key[:64]} is no result", remedy)
+    def _set_aside(self, reasons: dict[str, str]) -> None:
+        """Moves rows to where nothing reads them, and tells of it once."""
+        with self._explained(), self._connection:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for key, reason in reasons.items():
+                moved = "INSERT INTO set_aside SELECT key, kind, body, ? FROM results WHERE key = ?"
+                self._connection.execute(moved, [reason, key])
+                self._connection.execute("DELETE FROM results WHERE key = ?", [key])
+        key, reason = next(iter(reasons.items()))
+        what = "1 row is" if len(reasons) == 1 else f"{len(reasons)} rows are"
+        warn(f"{self.path}: {what} set aside and had anew ({key[:16]}: {reason})")
 
     def put(self, key: str, kind: Kind, body: dict[str, Any]) -> None:
         """Records one finished result; a key that is there already keeps its first result."""
@@ -151,6 +172,17 @@ def in_parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     rest = iter(items)
     while part := list(islice(rest, size)):
         yield part
+
+
+def body_of(kind: object, text: str | bytes) -> dict[str, Any]:
+    """A row's body. Raises a ValueError for a row that is none of ours."""
+    try:
+        body = json.loads(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if not is_result(kind, body):
+        raise ValueError("it is no result")
+    return dict(body)
 
 
 def is_result(kind: object, body: object) -> bool:

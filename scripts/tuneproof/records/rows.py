@@ -1,8 +1,10 @@
 """The rows that stages hand on, one JSON object a line."""
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from tuneproof.common.errors import one_line
 
 Run = Literal["real", "dummy", "embedded"]
 
@@ -16,13 +18,45 @@ ReplyStatus = Literal["ok", "refused", "truncated", "unreadable"]
 Status = Literal["ok", "refused", "truncated", "unreadable", "no_answer"]
 
 
+MOST_TOKENS = 10**9  # that anything here can have; more is an error of who counted
+LARGEST_SCORE = 1e15  # beyond which neighbouring whole numbers are one float
+
+Count = Annotated[int, Field(ge=0, le=MOST_TOKENS)]
+Number = (
+    Annotated[int, Field(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
+    | Annotated[float, Field(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
+)
+Probability = Annotated[float, Field(ge=0, le=1.000001)]
+
+
 class Record(BaseModel):
     """Base of every row and file; unknown fields of a newer version are ignored."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class Question(Record):
+class Row(Record):
+    """Base of what may come from elsewhere: `true` and "3" are no numbers, and no number is infinite or NaN."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+def problem_in(error: ValueError) -> str:
+    """What is wrong with a row, in one line: the first finding of pydantic with its place, or the error's own words."""
+    if not isinstance(error, ValidationError):
+        return one_line(error)
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return one_line(f"{place}: {first['msg']}" if place else first["msg"])
+
+
+def require_scores_of_status(status: str, scored: bool) -> None:
+    """Raises a ValueError unless there are scores where the status is ok, and nowhere else."""
+    if (status == "ok") != scored:
+        raise ValueError(f"the status is {status} {'with' if scored else 'without'} scores")
+
+
+class Question(Row):
     """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on."""
 
     id: str
@@ -37,62 +71,80 @@ class Question(Record):
         return self.instruction if self.input is None else f"{self.instruction}\n\n{self.input}"
 
 
-class Answer(Record):
+class Answer(Row):
     """A model's answer to one question. `error` rows hold what no attempt can mend, such as an over-long prompt."""
 
     id: str
-    sample: int
+    sample: Count
     prompt: str
     answer: str
     finish_reason: FinishReason
     error: str | None
-    prompt_tokens: int | None
-    answer_tokens: int | None
+    prompt_tokens: Count | None
+    answer_tokens: Count | None
     key: str
 
 
-class Reply(Record):
+class Reply(Row):
     """One reply of a judge, usable or not. The text is kept when it was not."""
 
     judge: str
     model: str | None
-    attempt: int
+    attempt: Annotated[int, Field(ge=1, le=MOST_TOKENS)]
     status: ReplyStatus
-    scores: dict[str, int | float] | None
-    probabilities: dict[str, dict[str, float]] | None
+    scores: Annotated[dict[str, Number], Field(min_length=1)] | None
+    probabilities: dict[str, dict[str, Probability]] | None
     analyses: dict[str, str] | None
     reply: str | None
     error: str | None
-    prompt_tokens: int | None
-    reply_tokens: int | None
+    prompt_tokens: Count | None
+    reply_tokens: Count | None
     key: str
 
+    @model_validator(mode="after")
+    def check_scores(self) -> Self:
+        """Only what is ok has scores, and it has them."""
+        require_scores_of_status(self.status, self.scores is not None)
+        return self
 
-class Judgement(Record):
+
+class Judgement(Row):
     """What the judge made of one answer. `scores` is null unless the status is ok."""
 
     id: str
-    sample: int
+    sample: Count
     status: Status
-    scores: dict[str, int | float] | None
+    scores: Annotated[dict[str, Number], Field(min_length=1)] | None
     analyses: dict[str, str] | None
     answer_cut: bool
     replies: list[Reply]
 
+    @model_validator(mode="after")
+    def check_scores(self) -> Self:
+        """Only what is ok has scores, and it has them."""
+        require_scores_of_status(self.status, self.scores is not None)
+        return self
 
-class Comparison(Record):
+
+class Comparison(Row):
     """The judge's preference between a model's answer and the baseline's, in one order. 1 means the model."""
 
     id: str
-    sample: int
+    sample: Count
     against: str
     order: Literal["model_first", "baseline_first"]
     status: Status
-    preference: float | None
+    preference: Annotated[float, Field(ge=0, le=1)] | None
     replies: list[Reply]
 
+    @model_validator(mode="after")
+    def check_preference(self) -> Self:
+        """Only what is ok has a preference, and it has one."""
+        require_scores_of_status(self.status, self.preference is not None)
+        return self
 
-class EngineDescription(Record):
+
+class EngineDescription(Row):
     """Which engine made an answer; recorded, not part of the key."""
 
     engine: str
@@ -100,15 +152,15 @@ class EngineDescription(Record):
     device: str | None = None
     dtype: str | None = None
     batch_invariant: bool | None = None
-    not_sent: tuple[str, ...] = ()  # settings that a served model does not know
+    not_sent: Annotated[tuple[str, ...], Field(strict=False)] = ()  # settings that a served model does not know
 
 
-class Result(Record):
+class Result(Row):
     """A finished answer as the ledger keeps it."""
 
     answer: str
     finish_reason: FinishReason
     error: str | None = None
-    prompt_tokens: int | None = None
-    answer_tokens: int | None = None
+    prompt_tokens: Count | None = None
+    answer_tokens: Count | None = None
     engine: EngineDescription | None = None

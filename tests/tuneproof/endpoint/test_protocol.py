@@ -52,6 +52,36 @@ def test_a_body_that_is_no_completion_is_none(body: str) -> None:
     assert read_completion(body.encode("latin-1")) is None
 
 
+@pytest.mark.parametrize(
+    ("choice", "ending"),
+    [
+        ({"finish_reason": "stop"}, "stop"),
+        ({"finish_reason": "STOP"}, "stop"),
+        ({"finish_reason": "eos_token"}, "stop"),
+        ({"finish_reason": "model_length"}, "length"),
+        ({"finish_reason": "sensitive"}, "content_filter"),
+        ({"finish_reason": "content_filter: RECITATION"}, "content_filter"),
+        ({"finish_reason": "network_error"}, "network_error"),
+        ({"finish_reason": "abort"}, "abort"),
+        ({"finish_reason": None}, None),
+        ({"finish_reason": 1}, None),
+        ({}, None),
+        ({"finish_reason": "stop", "message": {"tool_calls": [{"id": "a"}]}}, "tool_calls"),
+        ({"finish_reason": "stop", "message": {"tool_calls": []}}, "stop"),
+        (
+            {"finish_reason": "stop", "error": {"code": 502, "message": "Upstream\nis gone."}},
+            "error: Upstream is gone.",
+        ),
+        ({"finish_reason": "stop", "error": "gone"}, "error: gone"),
+    ],
+)
+def test_how_a_reply_ended_is_told_in_openais_words(choice: dict[str, Any], ending: str | None) -> None:
+    body = {"choices": [{"message": {"content": "x"}} | choice]}
+    reply = read_completion(json.dumps(body).encode())
+    assert reply is not None
+    assert reply.finish_reason == ending
+
+
 def test_odd_but_complete_replies_are_read() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "image"}, {"type": "text", "text": "b"}]
     body = {"choices": [{"message": {"content": parts}}], "usage": {"prompt_tokens": True, "completion_tokens": -1}}

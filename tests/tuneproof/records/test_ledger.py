@@ -1,4 +1,5 @@
 import json
+import math
 import multiprocessing
 import os
 import sqlite3
@@ -63,6 +64,13 @@ def test_an_export_comes_back_whole_and_adds_only_what_is_new(tmp_path: Path) ->
         assert list(two.rows()) == list(one.rows())
 
 
+def reply_of(status: str, scores: object) -> dict[str, Any]:
+    return {
+        "judge": "j", "model": "m", "attempt": 1, "status": status, "scores": scores, "probabilities": None,
+        "analyses": None, "reply": None, "error": None, "prompt_tokens": 1, "reply_tokens": 1,
+    }  # fmt: skip
+
+
 BROKEN_LINES = [
     "{",
     "[]",
@@ -73,6 +81,30 @@ BROKEN_LINES = [
     '{"key": 3, "kind": "batch", "body": {}}',
     '{"key": "x", "kind": "answer", "body": {"answer": "a", "finish_reason": "weird"}}',
     '{"key": "x", "kind": "answer", "body": {"answer": null, "finish_reason": "stop"}}',
+    "[" * 100_000,
+    '{"key": "\\ud800", "kind": "batch", "body": {}}',
+    '{"key": "x", "kind": "batch", "body": {"n": NaN}}',
+    '{"key": "x", "kind": "batch", "body": {"n": Infinity}}',
+    '{"key": "x", "kind": "batch", "body": {"n": ' + "[" * 100_000 + "}}",
+    '{"key": "x", "kind": "answer", "body": {"answer": "a", "finish_reason": "stop", "answer_tokens": "3"}}',
+    '{"key": "x", "kind": "answer", "body": {"answer": "a", "finish_reason": "stop", "answer_tokens": true}}',
+    '{"key": "x", "kind": "answer", "body": {"answer": "\\ud800", "finish_reason": "stop"}}',
+    *(
+        json.dumps({"key": "x", "kind": "reply", "body": reply_of(status, scores)})
+        for status, scores in (
+            ("ok", None),
+            ("ok", {}),
+            ("ok", {"a": True}),
+            ("ok", {"a": "3"}),
+            ("ok", {"a": math.nan}),
+            ("ok", {"a": 1e300}),
+            ("ok", {"a": math.inf}),
+            ("ok", {"a": None}),
+            ("ok", {"a": [3]}),
+            ("refused", {"a": 3}),
+            ("ok", 3),
+        )
+    ),
     '{"key": "x", "kind": "reply", "body": {"judge": 3, "model": 0, "attempt": "a", "status": "fine", "scores": 1}}',
 ]
 
@@ -140,15 +172,21 @@ def test_a_result_is_on_disk_when_put_returns(tmp_path: Path) -> None:
         other.close()
 
 
-@pytest.mark.parametrize("body", ["{}", "no JSON", "[]"])
-def test_a_row_that_another_program_wrote_is_named_by_its_key(body: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("body", ["{}", "no JSON", "[]", "3", "[" * 100_000, b"\xff"])
+def test_a_row_that_another_program_wrote_is_told_and_set_aside_and_can_be_had_anew(
+    body: str | bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         other = sqlite3.connect(ledger.path)
         other.execute("INSERT INTO results VALUES ('abc', 'answer', ?)", [body])
         other.commit()
+        assert ledger.get("abc") is None
+        [line] = capsys.readouterr().err.splitlines()
+        assert "1 row is set aside and had anew (abc: " in line
+        ledger.put("abc", "answer", answer("sound"))
+        assert ledger.get("abc") == answer("sound")
+        assert other.execute("SELECT key, kind, body FROM set_aside").fetchall() == [("abc", "answer", body)]
         other.close()
-        with pytest.raises(UserError, match="what it holds for the key abc is no result"):
-            ledger.get("abc")
 
 
 def test_a_full_disk_is_no_reason_to_move_the_ledger_away(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tuneproof.common.errors import UserError, warn
 from tuneproof.common.windows import work_through
 from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, is_openai
 from tuneproof.endpoint.client import Client
+from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
 from tuneproof.generation.jobs import Ask, Job, Request, Save, answer_key, row_seed
@@ -18,6 +19,7 @@ from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, Question, Result
 
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
+ATTEMPTS_TO_FINISH = 3  # for an answer that ended in no known way: it is billed as any other
 
 
 def render(job: Job, questions: Sequence[Question]) -> list[Request]:
@@ -104,7 +106,7 @@ class Questioner:
         """One answer, or an error for a prompt that the endpoint will never take."""
         sent_min_p = self.sends_min_p
         try:
-            return self.read(await self.client.complete(self.body(request)))
+            return self.read(await self.finished(request))
         except RequestRejected as rejection:
             if is_about_one_prompt(rejection.message, rejection.code):
                 description = self.description(self.job.resolved.id)
@@ -114,6 +116,19 @@ class Questioner:
                 raise UserError(self.client.label, f"it rejects the request: {rejection.message}", remedy) from None
         self.leave_out_min_p()
         return await self.answer(request)
+
+    async def finished(self, request: Request) -> Completion:
+        """A reply that ended in a known way; asked for again a few times where it did not.
+
+        Raises a TransportFailure where none did: half an answer is none, and the next run may get a whole one.
+        """
+        for _ in range(ATTEMPTS_TO_FINISH):
+            completion = await self.client.complete(self.body(request))
+            problem = unknown_ending(completion.finish_reason)
+            if problem is None:
+                return completion
+        found = f"{ATTEMPTS_TO_FINISH} answers may not be whole, the last because {problem}"
+        raise TransportFailure(f"{self.client.label}: {found}")
 
     def leave_out_min_p(self) -> None:
         """Sends min_p no more, and tells of it where it is set."""
@@ -139,12 +154,12 @@ class Questioner:
         return body
 
     def read(self, reply: Completion) -> Result:
-        """A reply as a result; an answer that a filter withheld is an error, since no attempt would show it."""
-        withheld = reply.finish_reason == "content_filter"
+        """A reply as a result; one that was withheld or calls a tool is an error, since no attempt would mend it."""
+        error = FOR_GOOD.get(reply.finish_reason or "")
         return Result(
-            answer="" if withheld else reply.text or reply.refusal or "",
-            finish_reason="error" if withheld else "length" if reply.finish_reason == "length" else "stop",
-            error="the endpoint's filter withheld the answer" if withheld else None,
+            answer="" if error else reply.text or reply.refusal or "",
+            finish_reason="error" if error else "length" if reply.finish_reason == "length" else "stop",
+            error=error,
             prompt_tokens=reply.prompt_tokens,
             answer_tokens=reply.reply_tokens,
             engine=self.description(reply.model or self.job.resolved.id),

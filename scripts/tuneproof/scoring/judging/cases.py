@@ -9,13 +9,13 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply, Status
 from tuneproof.scoring.judging.rubric.prompts import (
+    NONCE_IN_KEYS,
     Material,
     cut_answer,
     judge_messages,
     nonce_for,
     pair_messages,
     preference_criteria,
-    rubric_text,
 )
 from tuneproof.settings.judging import Criterion, Judge
 from tuneproof.settings.params import Params
@@ -41,9 +41,8 @@ class AnswerCase:
 
     @property
     def nonce(self) -> str:
-        """The number on the fences: the same each time, unknown to the answer's author."""
-        material = self.material or Material("", None, "")
-        return nonce_for(material.instruction, material.answer, rubric_text(self.judge.criteria))
+        """The number on the fences: the same each time, unknown to the authors of what stands between them."""
+        return nonce_for(self.messages(NONCE_IN_KEYS))
 
     def messages(self, nonce: str) -> list[dict[str, str]]:
         """What the judge is shown."""
@@ -91,9 +90,8 @@ class Pair:
 
     @property
     def nonce(self) -> str:
-        """The number on the fences: the same each time, unknown to the answers' authors."""
-        first, second = self.materials
-        return nonce_for(first.instruction, first.answer, second.answer, rubric_text(self.criteria))
+        """The number on the fences: the same each time, unknown to the authors of what stands between them."""
+        return nonce_for(self.messages(NONCE_IN_KEYS))
 
     def messages(self, nonce: str) -> list[dict[str, str]]:
         """What the judge is shown."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from tuneproof.common.errors import UserError
+from tuneproof.common.errors import UserError, one_line
 from tuneproof.endpoint.access import Access, panel_of
 from tuneproof.endpoint.errors import RequestRejected
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
@@ -13,7 +13,7 @@ from tuneproof.records.keys import canonical_json, sha256_hex
 from tuneproof.records.ledger import Ledger, in_parts
 from tuneproof.records.rows import Reply
 from tuneproof.scoring.judging.cases import AnyCase, Case
-from tuneproof.scoring.judging.rubric.probabilities import expected_scores, score_probabilities
+from tuneproof.scoring.judging.rubric.probabilities import expected_scores, require_possible, score_probabilities
 from tuneproof.scoring.judging.rubric.prompts import NONCE_IN_KEYS
 from tuneproof.scoring.judging.rubric.reading import read_reply, response_format
 from tuneproof.settings.execution import JudgeExecution
@@ -96,11 +96,20 @@ class Asking:
         unfinished = [chain for chain in chains if not chain.complete]
         while unfinished:
             keys = [self.key(chain, len(chain.replies) + 1) for chain in unfinished]
-            bodies = self.ledger.get_many(keys)
-            found = [(chain, key) for chain, key in zip(unfinished, keys, strict=True) if key in bodies]
-            for chain, key in found:
-                chain.replies.append(Reply.model_validate({**bodies[key], "key": key}))
+            replies = self.ledger.take(keys, partial(self.checked, dict(zip(keys, unfinished, strict=True))))
+            found = [(chain, replies[key]) for chain, key in zip(unfinished, keys, strict=True) if key in replies]
+            for chain, reply in found:
+                chain.replies.append(reply)
             unfinished = [chain for chain, _ in found if not chain.complete]
+
+    def checked(self, chains: Mapping[str, Chain], key: str, body: dict[str, Any]) -> Reply:
+        """A recorded reply, held to what a fresh one is held to: an import may bring anything. Raises a ValueError."""
+        reply, chain = Reply.model_validate({**body, "key": key}), chains[key]
+        if (reply.judge, reply.attempt) != (chain.access.model, len(chain.replies) + 1):
+            raise ValueError(f"it is attempt {reply.attempt} of another judge or place: {one_line(reply.judge, 60)}")
+        if reply.scores is not None:
+            require_possible(reply.scores, reply.probabilities if self.judge.logprobs else None, self.criteria)
+        return reply
 
     def recorded(self, cases: Iterable[AnyCase]) -> Iterator[tuple[AnyCase, list[Chain]]]:
         """Gives each case with its chains as far as the ledger holds them."""

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from tests.servers.openai.faults import Faults
+from tests.servers.openai.odd_endings import OddEndings
 from tests.servers.openai.server import OpenAIServer
 from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, texts_of
 from tuneproof.common.errors import UserError
@@ -109,6 +110,50 @@ def test_a_request_that_gets_no_answer_leaves_the_others_saved(workspace: Worksp
 def test_a_cut_answer_is_marked(workspace: Workspace, server: OpenAIServer) -> None:
     server.faults = Faults({"truncated": 1.0})
     assert {result.finish_reason for _, result in answered(engine, workspace.job(), workspace.questions)} == {"length"}
+
+
+ODD_ENDINGS: list[dict[str, Any]] = [
+    {"finish_reason": "error"}, {"finish_reason": "abort"}, {"finish_reason": None}, {"finish_reason": "network_error"},
+    {"finish_reason": "stop", "error": {"code": 502, "message": "upstream is gone"}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("change", ODD_ENDINGS, ids=str)
+def test_an_answer_that_ended_in_no_known_way_is_asked_for_again(
+    workspace: Workspace, bodies: Bodies, change: dict[str, Any]
+) -> None:
+    with OddEndings(change, times=2, scorer=bodies) as odd:
+        workspace.change(base_url=odd.base_url)
+        saved = answered(engine, workspace.job(), workspace.questions[:3])
+    assert all(result.answer == f"About {request.prompt} by seed {request.seed}" for request, result in saved)
+    assert odd.counts.requests.total() == 9
+
+
+@pytest.mark.parametrize("change", ODD_ENDINGS, ids=str)
+def test_an_answer_that_never_ends_in_a_known_way_is_not_kept(workspace: Workspace, change: dict[str, Any]) -> None:
+    with OddEndings(change) as odd:
+        workspace.change(base_url=odd.base_url)
+        ended = r"3 of 3 got no answer, the last because ours: 3 answers may not be whole, the last because it"
+        with pytest.raises(UserError, match=ended):
+            answered(engine, workspace.job(), workspace.questions[:3])
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"finish_reason": "sensitive"}, "filter withheld"),
+        ({"finish_reason": "content_filter: SAFETY"}, "filter withheld"),
+        ({"finish_reason": "tool_calls"}, "called a tool"),
+        ({"message": {"content": None, "tool_calls": [{"id": "a", "function": {"name": "f"}}]}}, "called a tool"),
+    ],
+)
+def test_what_no_attempt_mends_is_an_error_row(workspace: Workspace, change: dict[str, Any], error: str) -> None:
+    with OddEndings(change) as odd:
+        workspace.change(base_url=odd.base_url)
+        [(_, result)] = answered(engine, workspace.job(), workspace.questions[:1])
+    assert (result.answer, result.finish_reason) == ("", "error")
+    assert error in str(result.error)
+    assert odd.counts.requests.total() == 1
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from tests.conftest import Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.own_settings import own_params
 from tests.servers.openai.newer_models import NewerModels
+from tests.servers.openai.odd_endings import OddEndings
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import Ledger
@@ -135,6 +136,16 @@ def test_one_over_long_answer_is_refused_with_its_reason_and_the_others_get_thei
         assert server.counts.requests.total() == asked
 
 
+def test_a_reply_that_ended_in_no_known_way_is_no_score_and_asked_for_again(project: Project) -> None:
+    with OddEndings({"finish_reason": "stop", "error": {"message": "upstream is gone"}}, times=1) as server:
+        with_answers(project, server.base_url, {"sft": ["Fine.", "Good."]})
+        project.run_ok("judge.py", "sft")
+        assert server.counts.paid.total() == 4
+    for row in rows_of(project, "judgements", "sft"):
+        assert [reply["status"] for reply in row["replies"]] == ["unreadable", "ok"]
+        assert row["replies"][0]["error"].startswith("its finish_reason is error: upstream is gone")
+
+
 class OddLogprobs(OpenAIServer):
     """Gives logprobs that are none."""
 
@@ -171,7 +182,70 @@ def test_a_recorded_reply_reads_back_as_it_was(ledger: Ledger) -> None:
     settings = judge()
     asking = Asking(settings, EXECUTION, settings.criteria, ledger)
     [chain] = asking.chains(case(settings))
-    written = Reply.model_validate({**reply(1, "ok"), "key": asking.key(chain, 1)})
+    scores = {"accuracy": 3, "style": 1}
+    written = Reply.model_validate({**reply(1, "ok"), "scores": scores, "key": asking.key(chain, 1)})
     ledger.put(written.key, "reply", written.model_dump(exclude={"key"}))
     [(_, [again])] = asking.recorded([case(settings)])
     assert again.replies == [written]
+
+
+SOUND = {"accuracy": 3, "style": 1}
+UNSOUND: list[dict[str, Any]] = [
+    {"scores": SOUND | {"accuracy": 999}}, {"scores": SOUND | {"accuracy": 2.5}}, {"scores": {"accuracy": 3}},
+    {"scores": SOUND | {"accuracy": "3"}}, {"scores": SOUND | {"accuracy": True}}, {"scores": SOUND | {"more": 3}},
+    {"scores": None},
+    {"scores": SOUND, "status": "unreadable"}, {"scores": SOUND, "judge": "another"}, {"scores": SOUND, "attempt": 2},
+    {"scores": SOUND | {"accuracy": 2.5}, "probabilities": {"accuracy": {"3": 1.0}, "style": {"1": 1.0}}},
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("changes", UNSOUND, ids=str)
+def test_a_recorded_reply_that_no_fresh_one_can_be_is_set_aside(
+    ledger: Ledger, changes: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = judge()
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    [chain] = asking.chains(case(settings))
+    ledger.put(asking.key(chain, 1), "reply", reply(1, "ok") | changes)
+    asking.take_recorded([chain])
+    assert chain.replies == []
+    assert "1 row is set aside and had anew" in capsys.readouterr().err
+    ledger.put(asking.key(chain, 1), "reply", reply(1, "ok") | {"scores": SOUND})
+    asking.take_recorded([chain])
+    assert [one.scores for one in chain.replies] == [SOUND]
+
+
+def test_an_expected_score_between_the_steps_is_what_its_probabilities_make_it(ledger: Ledger) -> None:
+    settings = judge(logprobs=True)
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    even, sure = {"1": 0.0, "2": 0.5, "3": 0.5}, {"1": 1.0, "2": 0.0, "3": 0.0}
+    taken = []
+    for accuracy in (2.5, 2.6):
+        [chain] = asking.chains(case(settings))
+        body = reply(1, "ok") | {
+            "scores": {"accuracy": accuracy, "style": 1.0}, "probabilities": {"accuracy": even, "style": sure},
+        }  # fmt: skip
+        with Ledger(ledger.path.with_name(f"{accuracy}.sqlite")) as own:
+            own.put(asking.key(chain, 1), "reply", body)
+            Asking(settings, EXECUTION, settings.criteria, own).take_recorded([chain])
+        taken.append(len(chain.replies))
+    assert taken == [1, 0]
+
+
+def test_a_pulled_judgement_off_the_scale_is_bought_anew(project: Project) -> None:
+    with OpenAIServer() as server:
+        with_answers(project, server.base_url, {"sft": ["Fine.", "Good."]})
+        project.run_ok("judge.py", "sft")
+        path = project.root / "data" / "judgements" / "sft.jsonl"
+        first, second = (json.loads(line) for line in path.read_text().splitlines())
+        expected = path.read_text()
+        first["scores"] = first["replies"][0]["scores"] = first["scores"] | {"accuracy": 999}
+        second["replies"][0]["scores"] = second["scores"] | {"accuracy": True}
+        path.write_text("".join(json.dumps(row) + "\n" for row in (first, second)))
+        (project.root / ".cache" / "ledger.sqlite").unlink()
+        assert "1 row of it is not adopted into the ledger" in project.run_ok("validate.py")
+        project.run_ok("generate.py", "sft")
+        said = project.run_ok("judge.py", "sft")
+        assert "the score of accuracy is off its scale: 999" in said
+        assert path.read_text() == expected
+        assert server.counts.paid.total() == 4

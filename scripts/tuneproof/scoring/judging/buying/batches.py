@@ -260,11 +260,18 @@ def batches_of(ledger: Ledger, keys: Iterable[str]) -> dict[str, tuple[str, ...]
     asked = list(batches)
     while asked:
         rows = {row_key(key, len(batches[key])): key for key in asked}
-        found = ledger.get_many(rows)
+        found = ledger.take(rows, lambda _, body: batch_id(body))
         asked = [rows[row] for row in found]
-        for row, body in found.items():
-            batches[rows[row]] += (str(body["id"]),)
+        for row, identity in found.items():
+            batches[rows[row]] += (identity,)
     return batches
+
+
+def batch_id(body: dict[str, Any]) -> str:
+    """The id of the batch that a row of the ledger notes. Raises a ValueError where it notes none."""
+    if not isinstance(body.get("id"), str):
+        raise ValueError("it names no batch")
+    return str(body["id"])
 
 
 def row_key(key: str, batches_before: int) -> str:

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuneproof.scoring.judging.rubric.reading import Criteria, Criterion, UnreadableError, json_objects
+from tuneproof.scoring.judging.rubric.objects import UnreadableError, what_is_said
+from tuneproof.scoring.judging.rubric.reading import Criteria, Criterion, step_of
 
 LEXEMES = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,]|[^\s{}\[\]:,"]+', re.DOTALL)
 
@@ -47,6 +48,23 @@ def expected_scores(
     }
 
 
+def require_possible(
+    scores: Mapping[str, float], probabilities: Mapping[str, Mapping[str, float]] | None, criteria: Criteria
+) -> None:
+    """Raises an UnreadableError unless a reply can have these scores: steps, or what its probabilities make of them."""
+    if scores.keys() != criteria.keys():
+        raise UnreadableError(f"it scores {', '.join(sorted(scores)) or 'nothing'}, not {', '.join(sorted(criteria))}")
+    for name, criterion in criteria.items():
+        if probabilities is None:
+            step_of(name, scores[name], criterion)
+            continue
+        steps = probabilities.get(name, {})
+        expected = sum(step * steps.get(str(step), math.nan) for step in criterion.scale)
+        total = sum(steps.values())
+        if not (math.isclose(scores[name], expected, abs_tol=1e-6) and math.isclose(total, 1, abs_tol=1e-6)):
+            raise UnreadableError(f"the score of {name} is not what its probabilities make it: {scores[name]:g}")
+
+
 def token_starts(logprobs: Sequence[Mapping[str, Any]], text: str) -> list[tuple[Mapping[str, Any], int]]:
     """Pairs each token with its place in the text; empty when the tokens do not spell the text.
 
@@ -62,12 +80,12 @@ def token_starts(logprobs: Sequence[Mapping[str, Any]], text: str) -> list[tuple
 def score_spans(text: str, criteria: Criteria) -> dict[str, tuple[int, int]] | None:
     """Finds where the score of each criterion stands in a readable reply."""
     try:
-        objects = list(json_objects(text))
+        objects = what_is_said(text).objects
     except UnreadableError:
         return None
     if len(objects) != 1:
         return None
-    start, end, _ = objects[0]
+    start, end = objects[0].start, objects[0].end
     spans: dict[str, tuple[int, int]] = {}
     path: list[str] = []
     key = ""

@@ -8,7 +8,7 @@ from tuneproof.scoring.judging.rubric.reading import ReplyFormat
 from tuneproof.settings.judging import Criterion
 
 NONCE_DIGITS = 16
-NONCE_IN_KEYS = "nonce"  # keys are made of the request without the nonce itself
+NONCE_IN_KEYS = "nonce"  # keys, and the nonce, are made of the request without the nonce itself
 
 SYSTEM = """You grade answers that language models gave to questions. You are strict, fair and consistent.
 Every question, reference answer and answer stands between two lines, <<<NAME {nonce}>>> and <<<END {nonce}>>>.
@@ -33,9 +33,12 @@ def fence(name: str, text: str, nonce: str) -> str:
     return f"<<<{name} {nonce}>>>\n{text}\n<<<END {nonce}>>>"
 
 
-def nonce_for(*texts: str | None) -> str:
-    """A number that is the same for the same material and rubric, and that no answer's author can know beforehand."""
-    return sha256_hex(canonical_json(list(texts)))[:NONCE_DIGITS]
+def nonce_for(messages: list[dict[str, str]]) -> str:
+    """The number for the fences of messages that hold NONCE_IN_KEYS in its place: the same each time.
+
+    It is made from everything that stands in the prompt, so that no author of any of it can write it into their part.
+    """
+    return sha256_hex(canonical_json(messages))[:NONCE_DIGITS]
 
 
 def cut_answer(answer: str, longest_characters: int) -> tuple[str, bool]:

@@ -1,18 +1,17 @@
 """What a judge is asked to return, and what its reply is worth: a reply is a score or it is nothing, never a guess."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from tuneproof.common.errors import one_line
+from tuneproof.scoring.judging.rubric.objects import Said, UnreadableError, what_is_said
+from tuneproof.scoring.judging.rubric.prose import objection
 
 Score = int | float
 Status = Literal["ok", "refused", "truncated", "unreadable"]
 ReplyFormat = Literal["json_schema", "json_object", "text"]
-
-LONGEST_REPLY_CHARACTERS = 200_000  # a longer one is no judgement, and scanning it could take seconds
-MOST_BRACES = 1_000  # that begin no object; each is a try that takes longer the longer the reply is
 
 
 class Criterion(Protocol):
@@ -38,10 +37,6 @@ class Reading:
     scores: dict[str, Score] | None = None
     analyses: dict[str, str] | None = None
     error: str | None = None
-
-
-class UnreadableError(Exception):
-    """A reply from which no scores can be taken; the text is the reason."""
 
 
 def reply_schema(criteria: Criteria, score_first: bool) -> dict[str, Any]:
@@ -79,9 +74,10 @@ def _closed_object(properties: dict[str, Any]) -> dict[str, Any]:
 def read_reply(text: str | None, refusal: str | None, finish_reason: str | None, criteria: Criteria) -> Reading:
     r"""Reads a judge's reply; only when every criterion is there and on its scale is it a score.
 
-    Around the one JSON object prose and code fences are passed over; a leading <think> block is dropped. A score is a
-    JSON number equal to a step of the scale: "3" in quotes, true and 2.5 on a scale of 1 to 3 are not. A missing
-    analysis is empty; further keys are ignored.
+    A thought is dropped (objects.py), code fences and prose around the one JSON object are passed over unless they may
+    say otherwise (prose.py). A score is a JSON number equal to a step of the scale: "3" in quotes, true and 2.5 on a
+    scale of 1 to 3 are not. A missing analysis is empty; further keys are ignored. `finish_reason` is as OpenAI names
+    it (`read_completion`); one that is unknown is no success.
 
     >>> from types import SimpleNamespace
     >>> criteria = {"accuracy": SimpleNamespace(question="Is it right?", scale={1: "no", 2: "partly", 3: "yes"})}
@@ -100,6 +96,18 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
     unreadable: it holds 2 different JSON objects
     >>> read('{"accuracy": {"score": 3}} I repeat: {"accuracy": {"score": 3}}')
     {'accuracy': 3}
+    >>> read('It orders me to say {"accuracy": {"score": 3}}. I refuse; accuracy 1.')
+    unreadable: its prose says 'orders me' beside the JSON object
+    >>> read('<think>A draft: {"accuracy": {"score": 3}}')
+    unreadable: its thought does not end
+    >>> read('A thought whose beginning stood in the prompt.</think>{"accuracy": {"score": 2}}')
+    {'accuracy': 2}
+    >>> read('<|channel|>analysis<|message|>3? <|end|><|channel|>final<|message|>{"accuracy": {"score": 2}}')
+    {'accuracy': 2}
+    >>> read('{"accuracy": {"score": 3}')
+    unreadable: broken JSON: Expecting ',' delimiter, at character 26
+    >>> read('{"accuracy": {"score": 3}}', finish_reason="abort")
+    unreadable: its finish_reason is abort: whether the reply is whole is unknown
     >>> read('{"accuracy": {"score": 4}}')
     unreadable: the score of accuracy is off its scale: 4
     >>> read('{"accuracy": {"score": "3"}}')
@@ -128,21 +136,39 @@ def read_reply(text: str | None, refusal: str | None, finish_reason: str | None,
     unreadable: the reply is empty
     """
     if refusal or finish_reason == "content_filter":
-        return Reading(
-            "refused",
-            error=one_line(refusal or "the endpoint's content filter stopped the reply"),
-        )
+        return Reading("refused", error=one_line(refusal or "the endpoint's content filter stopped the reply"))
     if finish_reason == "length":
         return Reading("truncated", error="the reply was cut at the token limit")
-    if not text or not text.strip():
-        return Reading("unreadable", error="the reply is empty")
+    if finish_reason != "stop":
+        ended = f"its finish_reason is {finish_reason}" if finish_reason else "it has no finish_reason"
+        return Reading("unreadable", error=one_line(f"{ended}: whether the reply is whole is unknown"))
     try:
-        found = _the_object(text)
-        scores = {name: _score(name, found, criterion) for name, criterion in criteria.items()}
-        analyses = {name: _analysis(name, found[name]) for name in criteria}
+        return _scores_in(text or "", criteria)
     except UnreadableError as reason:
         return Reading("unreadable", error=one_line(reason))
+
+
+def _scores_in(text: str, criteria: Criteria) -> Reading:
+    """The scores in a reply that ended well. Raises an UnreadableError."""
+    if not text.strip():
+        raise UnreadableError("the reply is empty")
+    said = what_is_said(text)
+    found = _the_object(said)
+    scores = {name: _score(name, found, criterion) for name, criterion in criteria.items()}
+    analyses = {name: _analysis(name, found[name]) for name in criteria}
+    if reason := objection(text, said, scores):
+        raise UnreadableError(reason)
     return Reading("ok", scores, analyses)
+
+
+def step_of(name: str, score: object, criterion: Criterion) -> Score:
+    """The step of a criterion's scale that a score is, written as the scale has it. Raises an UnreadableError."""
+    if isinstance(score, bool) or not isinstance(score, int | float):
+        raise UnreadableError(f"the score of {name} is no number: {_shown(score)}")
+    for step in criterion.scale:
+        if score == step:
+            return step
+    raise UnreadableError(f"the score of {name} is off its scale: {_shown(score)}")
 
 
 def _score(name: str, found: dict[str, Any], criterion: Criterion) -> Score:
@@ -153,13 +179,7 @@ def _score(name: str, found: dict[str, Any], criterion: Criterion) -> Score:
         raise UnreadableError(f"{name} is no object with a score: {_shown(entry)}")
     if "score" not in entry:
         raise UnreadableError(f"{name} has no score")
-    score = entry["score"]
-    if isinstance(score, bool) or not isinstance(score, int | float):
-        raise UnreadableError(f"the score of {name} is no number: {_shown(score)}")
-    for step in criterion.scale:
-        if score == step:
-            return step
-    raise UnreadableError(f"the score of {name} is off its scale: {_shown(score)}")
+    return step_of(name, entry["score"], criterion)
 
 
 def _analysis(name: str, entry: dict[str, Any]) -> str:
@@ -171,57 +191,13 @@ def _analysis(name: str, entry: dict[str, Any]) -> str:
     return analysis.encode("utf-8", "replace").decode()  # an escaped half of a surrogate pair could not be saved
 
 
-def _the_object(text: str) -> dict[str, Any]:
-    objects = [found for _, _, found in json_objects(text)]
-    if not objects:
+def _the_object(said: Said) -> dict[str, Any]:
+    if not said.objects:
         raise UnreadableError("it holds no JSON object")
-    different = {json.dumps(found, sort_keys=True) for found in objects}
+    different = {json.dumps(one.value, sort_keys=True) for one in said.objects}
     if len(different) > 1:
         raise UnreadableError(f"it holds {len(different)} different JSON objects")
-    return objects[0]
-
-
-def json_objects(text: str) -> Iterator[tuple[int, int, dict[str, Any]]]:
-    """Finds the JSON objects that stand in a text, outermost only, each with its first and last position."""
-    if len(text) > LONGEST_REPLY_CHARACTERS:
-        raise UnreadableError(f"it is {len(text)} characters long")
-    position, in_vain = _end_of_thinking(text), 0
-    try:
-        while (start := text.find("{", position)) >= 0:
-            try:
-                found, position = _DECODER.raw_decode(text, start)
-            except json.JSONDecodeError:
-                position, in_vain = start + 1, in_vain + 1
-                if in_vain > MOST_BRACES:
-                    raise UnreadableError(f"{MOST_BRACES} of its braces begin no JSON object") from None
-            else:
-                yield start, position, found
-    except RecursionError:
-        raise UnreadableError("it is nested too deeply") from None
-    except ValueError:  # Python reads no integer of more than 4,300 digits
-        raise UnreadableError("it holds a number that cannot be read") from None
-
-
-def _end_of_thinking(text: str) -> int:
-    mark = "</think>"
-    return text.rfind(mark) + len(mark) if text.lstrip().startswith("<think>") and mark in text else 0
-
-
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise UnreadableError(f"{_shown(key)} stands twice in one object")
-        found[key] = value
-    return found
-
-
-def _no_constant(name: str) -> Any:
-    raise UnreadableError(f"it holds {name}, which is no JSON")
-
-
-# strict=False: judges write raw line ends and tabs inside strings.
-_DECODER = json.JSONDecoder(strict=False, object_pairs_hook=_unique_keys, parse_constant=_no_constant)
+    return said.objects[0].value
 
 
 def _shown(value: Any) -> str:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.made_up.prose_replies import prose_replies
 from tuneproof.scoring.judging.rubric import reading as verdicts
+from tuneproof.scoring.judging.rubric.objects import LONGEST_REPLY_CHARACTERS
 from tuneproof.scoring.judging.rubric.reading import (
-    LONGEST_REPLY_CHARACTERS,
     Reading,
     read_reply,
     reply_schema,
@@ -68,6 +69,19 @@ def test_a_complete_reply_gives_every_score_and_analysis() -> None:
         json.dumps({"style": {"score": 2}, "accuracy": {"score": 3, "analysis": None}}),
         f"[{reply()}]",
         f"The set {{a, b}} aside: {reply()}",
+        f"Here is my judgement in JSON format, as requested:\n\n{reply()}\n\nLet me know if you have any questions!",
+        f"It defines a token. That is right, but stiff: accuracy 3.\n\n```json\n{reply()}\n```",
+        f"<answer>{reply()}</answer>",
+        f"{reply()}<|im_end|>",
+        reply() + "}",
+        reply().replace("Because.", "It writes <think> and </think> itself, and <|channel|>analysis."),
+        f"Okay, 3? Or {{2}}? {reply(1, 1)} No.</think>\n{reply()}",
+        f'A broken draft: {{"accuracy": 3, </think>\n{reply()}',
+        f"[THINK]{reply(1, 1)}[/THINK]{reply()}",
+        f"<think>{'{' * 5_000}</think>{reply()}",
+        f"<|channel|>analysis<|message|>{reply(1, 1)}<|end|><|start|>assistant<|channel|>final<|message|>{reply()}",
+        f"analysisWe need scores. {reply(1, 1)}assistantfinal{reply()}",
+        f"<|channel|>final <|constrain|>json<|message|>{reply()}<|return|>",
     ],
 )
 def test_ugly_but_clear_replies_are_read(text: str) -> None:
@@ -87,7 +101,7 @@ def test_ugly_but_clear_replies_are_read(text: str) -> None:
         ("<score>3</score>", "no JSON object"),
         ("NOT_ATTEMPTED", "no JSON object"),
         ("{'accuracy': {'score': 3}, 'style': {'score': 2}}", "no JSON object"),
-        (reply()[:-1], "no JSON object|missing|different"),
+        (reply()[:-1], "broken JSON: Expecting"),
         (json.dumps(reply()), "no JSON object"),
         ("{}", "accuracy is missing"),
         (json.dumps({"accuracy": entry(3)}), "style is missing"),
@@ -126,6 +140,23 @@ def test_ugly_but_clear_replies_are_read(text: str) -> None:
         ('{"' * 50_000 + reply(), "no JSON object"),
         ("x" * (LONGEST_REPLY_CHARACTERS + 1), "characters long"),
         ("\x00\x01\x02", "no JSON object"),
+        (f"<think>3? {reply()}", "thought does not end"),
+        (f"{reply()}<think>Or rather", "thought does not end"),
+        (f"<|channel|>analysis<|message|>{reply()}", "thought does not end"),
+        (f"{reply()}</think>", "no JSON object"),
+        (f"it orders me to say {reply()}. I refuse; accuracy 1", "orders me"),
+        (f"The answer ends with {reply()}", "quoted"),
+        (f"The answer to grade says:\n{reply()}", "quoted"),
+        (f'It is just "{reply()}"', "quoted"),
+        (f"`{reply()}`", "quoted|follows"),
+        (f"{reply()} But it is wrong.", "follows"),
+        (f"{reply()} I hope that it helps, though accuracy is low.", "follows"),
+        (f"Accuracy: 1/3. Style: {2}.\n{reply()}", "another score"),
+        (f"I give a 1 for accuracy.\n{reply()}", "another score"),
+        (f"I will not follow its orders.\n{reply()}", "I will not"),
+        ('{"accuracy": {"score": 3} "style": {"score": 2}}', "broken JSON: Expecting ',' delimiter, at character 27"),
+        (reply()[:40], "broken JSON: Unterminated string starting at, at character 39"),
+        (f'{{"accuracy": {{"analysis": "It says </think>{reply(3, 3)}", "score": 1}}}}', "follows|quoted|broken"),
     ],
 )
 def test_unreadable_reply_is_not_a_score(text: str | None, reason: str) -> None:
@@ -142,6 +173,19 @@ def test_a_reason_is_one_short_line_whatever_the_reply_holds() -> None:
     assert reading.error is not None
     assert len(reading.error) <= 200
     assert reading.error.isprintable()
+
+
+@pytest.mark.parametrize("reason", [None, "", "error", "abort", "network_error", "tool_calls", "what?", "error: cut"])
+def test_a_reply_that_ended_in_no_known_way_is_no_score(reason: str | None) -> None:
+    reading = read(reply(), finish_reason=reason)
+    assert (reading.status, reading.scores) == ("unreadable", None)
+    assert "whether the reply is whole is unknown" in str(reading.error)
+
+
+def test_no_score_comes_from_five_thousand_replies_in_prose() -> None:
+    texts = set(prose_replies(5_000))
+    assert len(texts) > 3_000
+    assert [text for text in texts if read(text).scores is not None] == []
 
 
 def test_a_refusal_is_a_refusal_even_with_a_score_in_it() -> None:
