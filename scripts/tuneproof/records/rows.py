@@ -1,6 +1,6 @@
 """The rows that stages hand on, one JSON object a line."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -23,13 +23,17 @@ class Record(BaseModel):
 
 
 class Question(Record):
-    """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on."""
+    """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on.
+
+    `checks` are those that stand with this question alone (docs/checks.md).
+    """
 
     id: str
     instruction: str
     reference: str | None
     tags: dict[str, str] = {}
     input: str | None = Field(default=None, exclude_if=lambda text: text is None)
+    checks: list[dict[str, Any]] | None = Field(default=None, exclude_if=lambda checks: checks is None)
 
     @property
     def asked(self) -> str:
@@ -90,6 +94,16 @@ class Comparison(Record):
     status: Status
     preference: float | None
     replies: list[Reply]
+
+
+class Check(Record):
+    """What programs found in one answer, by criterion. A score is null where the check could not be applied."""
+
+    id: str
+    sample: int
+    scores: dict[str, float | None]
+    reasons: dict[str, str]
+    status: Literal["ok", "no_answer"]
 
 
 class EngineDescription(Record):
