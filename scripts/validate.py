@@ -24,6 +24,7 @@ from tuneproof.records.adoption import adopt
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import (
     ANSWERS,
+    CHECKS,
     COMPARISONS,
     DETAILS_DIRECTORY,
     ENGINES_DIRECTORY,
@@ -42,8 +43,8 @@ from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_para
 from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
-    ANSWERS.directory, ENGINES_DIRECTORY, JUDGEMENTS.directory, COMPARISONS.directory, DETAILS_DIRECTORY,
-    METRICS_DIRECTORY,
+    ANSWERS.directory, ENGINES_DIRECTORY, JUDGEMENTS.directory, COMPARISONS.directory, CHECKS.directory,
+    DETAILS_DIRECTORY, METRICS_DIRECTORY,
 )  # fmt: skip
 WORLD_WORDS: dict[Run, str] = {
     "real": "a real run",
@@ -151,6 +152,9 @@ def needs_of_a_real_run(params: Params) -> Iterator[str]:
         yield f"generate will stop unless every answer is there already: {found}"
     for found in missing_judge_key(params):
         yield f"judge will stop unless every reply is there already: {found}"
+    for name, check in params.check.root.items():
+        for package in check.missing_packages():
+            yield f"check will stop: check.{name} needs {package} (pip install -r requirements/checks.txt)"
     if params.publish.enabled and not os.environ.get("HF_TOKEN"):
         yield "publish will stop unless you are logged in to the Hub: there is no HF_TOKEN"
     free_gigabytes = shutil.disk_usage(".").free / 1e9

@@ -6,7 +6,7 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.house.rooms import rooms_reached
-from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS, QUESTIONS, RESOLVED_DIRECTORY
+from tuneproof.records.handovers import ANSWERS, CHECKS, COMPARISONS, JUDGEMENTS, QUESTIONS, RESOLVED_DIRECTORY
 from tuneproof.settings.params import Params
 
 DVC_FILE = ROOT / "dvc.yaml"
@@ -33,7 +33,7 @@ def test_stage_script_and_test_share_a_name() -> None:
 
 
 def test_what_stages_hand_on_is_what_dvc_keeps() -> None:
-    for handover in (ANSWERS, JUDGEMENTS, COMPARISONS):
+    for handover in (ANSWERS, JUDGEMENTS, COMPARISONS, CHECKS):
         name = handover.written_by.removesuffix(".py")
         assert stage(name)["outs"][0] == str(handover.path("${key}"))
     kept = {path for out in stage("validate")["outs"] for path in out}

@@ -6,6 +6,7 @@ from typing import Any
 from tuneproof.common.errors import OutOfReachError, UserError, warn
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path
+from tuneproof.inputs.checks import check_columns, checks_of
 from tuneproof.inputs.found import Found, is_pinned, say_kept
 from tuneproof.records.files import rows_text
 from tuneproof.records.handovers import QUESTION_SOURCE, QUESTIONS
@@ -30,7 +31,7 @@ def needed_columns(settings: Questions) -> list[str]:
         settings.instruction_column, settings.input_column, settings.reference_column, settings.id_column,
         *settings.tag_columns,
     ]  # fmt: skip
-    return [column for column in named if column is not None]
+    return [column for column in named if column is not None] + check_columns(settings.checks_column)
 
 
 def read_questions(where: str, rows: Sequence[Mapping[str, Any]], settings: Questions) -> list[Question]:
@@ -76,7 +77,8 @@ def read_question(place: str, row: Mapping[str, Any], settings: Questions) -> Qu
         asked = instruction if given is None else f"{instruction}\n{given}"
         identity = sha256_hex(f"{asked}\n{reference or ''}")[:ID_DIGITS]
     tags = {column: text_of(place, column, row) or "" for column in settings.tag_columns}
-    return Question(id=identity, instruction=instruction, reference=reference, tags=tags, input=given)
+    checks = checks_of(place, row, settings.checks_column)
+    return Question(id=identity, instruction=instruction, reference=reference, tags=tags, input=given, checks=checks)
 
 
 def warn_of_unused_columns(where: str, rows: Sequence[Mapping[str, Any]], settings: Questions) -> None:

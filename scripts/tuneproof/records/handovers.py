@@ -10,7 +10,7 @@ from typing import Generic
 
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
-from tuneproof.records.rows import Answer, Comparison, Judgement, Question
+from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question
 
 HERE = Path()
 
@@ -82,6 +82,7 @@ ANSWERS = Handover(Path("data/answers"), Answer, written_by="generate.py")
 ENGINES_DIRECTORY = Path("data/engines")
 JUDGEMENTS = Handover(Path("data/judgements"), Judgement, written_by="judge.py")
 COMPARISONS = Handover(Path("data/comparisons"), Comparison, written_by="compare.py")
+CHECKS = Handover(Path("data/checks"), Check, written_by="check.py")
 DETAILS_DIRECTORY = Path("data/details")
 METRICS_DIRECTORY = Path("metrics")
 REPORT_DIRECTORY = Path("report")

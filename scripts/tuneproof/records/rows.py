@@ -1,6 +1,6 @@
 """The rows that stages hand on, one JSON object a line."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -57,13 +57,17 @@ def require_scores_of_status(status: str, scored: bool) -> None:
 
 
 class Question(Row):
-    """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on."""
+    """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on.
+
+    `checks` are those that stand with this question alone (docs/checks.md).
+    """
 
     id: str
     instruction: str
     reference: str | None
     tags: dict[str, str] = {}
     input: str | None = Field(default=None, exclude_if=lambda text: text is None)
+    checks: list[dict[str, Any]] | None = Field(default=None, exclude_if=lambda checks: checks is None)
 
     @property
     def asked(self) -> str:
@@ -142,6 +146,16 @@ class Comparison(Row):
         """Only what is ok has a preference, and it has one."""
         require_scores_of_status(self.status, self.preference is not None)
         return self
+
+
+class Check(Row):
+    """What programs found in one answer, by criterion. A score is null where the check could not be applied."""
+
+    id: str
+    sample: int
+    scores: dict[str, float | None]
+    reasons: dict[str, str]
+    status: Literal["ok", "no_answer"]
 
 
 class EngineDescription(Row):

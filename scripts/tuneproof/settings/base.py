@@ -2,6 +2,7 @@
 
 import difflib
 import re
+from collections.abc import Collection
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
 
@@ -82,6 +83,12 @@ Address = Annotated[str, BeforeValidator(lambda value: check_address(value) if i
 KeyVariable = Annotated[str, AfterValidator(check_key_variable)]
 
 
+def nearest(name: str, known: Collection[str]) -> str:
+    """What may have been meant by a name that is unknown."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
+
+
 class Settings(BaseModel):
     """Base of every section: frozen, strict about types, and helpful about misspelt keys."""
 
@@ -92,11 +99,10 @@ class Settings(BaseModel):
     def refuse_unknown_keys(cls, values: object) -> object:
         """Names the nearest known setting for one that is unknown."""
         if isinstance(values, dict):
+            known = [field.alias or name for name, field in cls.model_fields.items()]
             for key in values:
-                if key not in cls.model_fields:
-                    near = difflib.get_close_matches(str(key), cls.model_fields, n=1, cutoff=0.5)
-                    hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(cls.model_fields)}"
-                    raise ValueError(f"there is no setting {shown_name(key)}; {hint}")
+                if key not in known:
+                    raise ValueError(f"there is no setting {shown_name(key)}; {nearest(str(key), known)}")
         return values
 
 

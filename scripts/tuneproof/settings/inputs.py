@@ -18,4 +18,5 @@ class Questions(Settings):
     reference_column: str | None = "output"
     id_column: str | None = None
     tag_columns: Strings = ()
+    checks_column: str | None = None
     limit: Positive | None = None

@@ -21,6 +21,13 @@ def as_number(value: str | float) -> int | float:
     return int(number) if number.is_integer() else number
 
 
+def criterion_name(name: str) -> str:
+    """A criterion's name, which becomes a metric column and a JSON key; raises a ValueError for one that cannot."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_CRITERIA:
+        raise ValueError(f"{shown_name(name)} cannot name a criterion; use small letters, not a metrics column's name")
+    return name
+
+
 class Criterion(Settings):
     """One criterion of the rubric: a question and what each step of its scale means."""
 
@@ -93,10 +100,7 @@ class Judge(Settings):
     def check_names(cls, criteria: dict[str, Criterion]) -> dict[str, Criterion]:
         """Names become metric columns and JSON keys."""
         for name in criteria:
-            if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or name in RESERVED_CRITERIA:
-                raise ValueError(
-                    f"{shown_name(name)} cannot name a criterion; use small letters, not a metrics column's name"
-                )
+            criterion_name(name)
         return criteria
 
     @model_validator(mode="after")

@@ -1,13 +1,13 @@
 """All of params.yaml as typed, frozen settings."""
 
-import difflib
 import re
 from collections.abc import Collection
 from typing import Annotated, Self, TypeVar
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from tuneproof.settings.base import Settings, first_problem, shown_name
+from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
+from tuneproof.settings.checks import Checks
 from tuneproof.settings.execution import Execution
 from tuneproof.settings.generation import Generate, Model
 from tuneproof.settings.inputs import Questions
@@ -31,9 +31,7 @@ def is_number(text: str) -> bool:
 def require_known(where: str, name: str, known: Collection[str]) -> None:
     """Raises a ValueError for what is set for something that is not there, with the nearest name that is."""
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-        hint = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
-        raise ValueError(f"{where}: there is no {shown_name(name)}; {hint}")
+        raise ValueError(f"{where}: there is no {shown_name(name)}; {nearest(name, known)}")
 
 
 class Decision(Settings):
@@ -128,6 +126,7 @@ class Params(GenerationParams):
 
     judge: Judge
     compare: Compare
+    check: Checks = Checks()
     decision: Decision = Decision()
     gate: Gate = Gate()
     publish: Publish = Publish()
@@ -139,6 +138,14 @@ class Params(GenerationParams):
             self.check_own_world()
         for endpoint in self.execution.judge.key_variables:
             require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
+        return self
+
+    @model_validator(mode="after")
+    def check_criteria(self) -> Self:
+        """A criterion has one source, or its column in the metrics would have two meanings."""
+        for name in self.check.root:
+            if name in self.judge.criteria:
+                raise ValueError(f"check.{name}: judge.criteria has this name already; rename one of the two")
         return self
 
     def check_own_world(self) -> None:

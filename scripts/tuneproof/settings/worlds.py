@@ -9,6 +9,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import Run
+from tuneproof.settings.checks import Checks
 from tuneproof.settings.generation import Model
 from tuneproof.settings.judging import Criterion, Judge
 from tuneproof.settings.params import AnyParams, Params
@@ -40,6 +41,9 @@ EMBEDDED_CRITERIA = {
         scale={1: "Formal, academic or padded.", 2: "Readable but stiff.", 3: "Simple and direct."},
     ),
 }
+EMBEDDED_CHECKS = Checks.model_validate(
+    {"finished": {"kind": "finish"}, "no_loop": {"kind": "repetition"}, "shared_words": {"kind": "token_f1"}}
+)
 
 
 def checkpoint_for(key: str, baseline: str) -> Path:
@@ -62,6 +66,7 @@ def embedded_params(params: AnyParams) -> AnyParams:
             "reference_column": "reference",
             "id_column": "id",
             "tag_columns": (),
+            "checks_column": None,
         }
     )
     models = {
@@ -77,6 +82,7 @@ def embedded_params(params: AnyParams) -> AnyParams:
     }  # fmt: skip
     if isinstance(params, Params):
         changes["judge"] = embedded_judge(params.judge)
+        changes["check"] = EMBEDDED_CHECKS
     return params.model_copy(update=changes)
 
 
