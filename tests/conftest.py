@@ -29,14 +29,15 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET
 # Measured. A file stays with one worker: one of these begun last would run alone at the end, all others waiting.
 LONGEST_FILES = (
     "test_pipeline.py", "test_vllm.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_documented_commands.py",
-    "test_sagemaker_pipeline.py", "test_first_run.py", "test_generate.py",
+    "test_sagemaker_pipeline.py", "test_first_run.py", "test_real_judge.py", "test_generate.py", "test_embedded.py",
+    "test_report_in_browser.py", "test_transformers.py", "test_gate.py",
 )  # fmt: skip
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest files come first, then the other slow ones."""
+    """The longest files come first, then the other ones with whole pipelines and real engines."""
     order = {name: place for place, name in enumerate(LONGEST_FILES)}
-    items.sort(key=lambda item: (order.get(item.path.name, len(order)), item.get_closest_marker("slow") is None))
+    items.sort(key=lambda item: (order.get(item.path.name, len(order)), item.path.parent.name != "pipeline"))
 
 
 @pytest.fixture(autouse=True)

@@ -53,7 +53,9 @@ def results(workspace: Workspace, name: str, texts: list[str]) -> dict[tuple[str
 
 
 @pytest.mark.parametrize(("sampling", "may_differ"), SAMPLINGS)
-@pytest.mark.parametrize("model", ["base", "sft", "dpo"])
+@pytest.mark.parametrize(
+    "model", ["sft", *(pytest.param(name, marks=pytest.mark.exhaustive) for name in ("base", "dpo"))]
+)
 def test_its_answers_are_those_of_the_transformers_engine(
     workspace: Workspace, model: str, sampling: dict[str, Any], may_differ: int
 ) -> None:
