@@ -21,6 +21,7 @@ from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json
 from tuneproof.common.progress import Progress
 from tuneproof.endpoint.access import require_keys
+from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request
 from tuneproof.records.files import read_rows, write_rows
@@ -126,9 +127,12 @@ def generate(
         hand_over(request.key, result)
         counts["answers"] += 1
         counts["errors"] += result.finish_reason == "error"
+        counts["runs"] += result.repeated_token is not None
         counts["prompt tokens"] += result.prompt_tokens or 0
         counts["answer tokens"] += result.answer_tokens or 0
         progress.advance()
+        if counts["runs"] == counts["answers"] == EARLY_ANSWERS:
+            require_no_runs(job, counts["runs"], counts["answers"])
 
     def speed() -> str:
         done, unit = (counts["answer tokens"], "tokens") if counts["answer tokens"] else (counts["answers"], "answers")
@@ -139,28 +143,37 @@ def generate(
         try:
             ask(missing, save)
         finally:
+            errors = f"{counts['errors']} errors"
+            errors += f", {counts['runs']} of one repeated token" if counts["runs"] else ""
             tokens = f", {counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens"
             say(
-                f"{what}: generated {counts['answers']} of {len(missing)} answers ({counts['errors']} errors)"
+                f"{what}: generated {counts['answers']} of {len(missing)} answers ({errors})"
                 f"{tokens if counts['answer tokens'] else ''} in {progress.seconds:.1f} s, {speed()}"
             )
 
 
 def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
-    """Writes the answers in the questions' order, and which engines made them."""
+    """Writes the answers in the questions' order, and which engines made them.
+
+    Raises a UserError, and writes nothing, where most of them are no answers but what broken weights give.
+    """
     reasons: Counter[str] = Counter()
     engines: Counter[str] = Counter()
+    runs = 0
     # Answers that validate adopted from a colleague's data came without their engine.
     unrecorded = EngineDescription(engine=job.resolved.engine, version="not recorded")
 
     def answers() -> Iterator[Answer]:
+        nonlocal runs
         for request, result in results(requests, ledger):
             reasons[result.finish_reason] += 1
+            runs += result.repeated_token is not None
             engines[(result.engine or unrecorded).model_dump_json()] += 1
             yield Answer(
                 id=request.id, sample=request.sample, prompt=request.prompt, key=request.key,
-                **result.model_dump(exclude={"engine"}),
+                **result.model_dump(exclude={"engine", "repeated_token"}),
             )  # fmt: skip
+        require_no_runs(job, runs, reasons.total())
 
     path = ANSWERS.path(job.resolved.model)
     write_rows(path, answers())

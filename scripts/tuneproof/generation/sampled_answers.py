@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
+from tuneproof.generation.broken_weights import repeated_token
 from tuneproof.generation.jobs import Job, Request, Save, over_long
-from tuneproof.records.rows import EngineDescription, Result
+from tuneproof.records.rows import EngineDescription, FinishReason, Result
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,12 +76,14 @@ def read_result(
     """The answer's text, without what ended it: a stop token or, where it came first, a stop string."""
     ended = bool(token_ids) and token_ids[-1] in stops
     text, used = cut_at_stop_string(tokenizer, token_ids[:-1] if ended else token_ids, job.model.stop)
+    reason: FinishReason = "stop" if ended or used is not None else "length"
     return Result(
         answer=text,
-        finish_reason="stop" if ended or used is not None else "length",
+        finish_reason=reason,
         prompt_tokens=len(request.token_ids),
         answer_tokens=len(token_ids) if used is None else used,
         engine=engine,
+        repeated_token=repeated_token(token_ids, reason),
     )
 
 

@@ -178,3 +178,4 @@ class Result(Row):
     prompt_tokens: Count | None = None
     answer_tokens: Count | None = None
     engine: EngineDescription | None = None
+    repeated_token: Count | None = None  # the one token that all of the answer is, up to its limit

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, shortened
+from tuneproof.generation.broken_weights import not_finite
 from tuneproof.generation.jobs import Ask, Job, Request, Save
 from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
@@ -94,7 +95,11 @@ def sample_batch(job: Job, model: "Llama", batch: Sequence[Request], stops: Sequ
     cache = model.empty_cache(first, longest + steps)
     answers, ended = np.zeros((len(batch), steps), dtype=np.int64), np.zeros(len(batch), dtype=bool)
     for step in range(steps):
-        chosen = choose(model.next_logits(read, cache), drawn[:, step], job.settings.sampling)
+        with np.errstate(all="ignore"):  # what becomes of broken weights is told once, below
+            logits = model.next_logits(read, cache)
+        if not np.isfinite(logits).all():
+            raise not_finite(job)
+        chosen = choose(logits, drawn[:, step], job.settings.sampling)
         answers[:, step], read = chosen, chosen[:, None]
         ended |= np.isin(chosen, stops)
         if ended.all():

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
+from tuneproof.generation.broken_weights import not_finite
 from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package
 from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from tuneproof.generation.tokens import load_tokenizer, render_requests, stop_token_ids
@@ -136,6 +137,8 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
     numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)).float() for request in batch])
 
     def choose(input_ids: Any, scores: Any) -> Any:
+        if not torch.isfinite(scores.amax(dim=-1)).all():  # a model may hide single tokens behind -inf
+            raise not_finite(job)
         if sampling.temperature == 0:
             return scores
         probabilities = torch.softmax(scores.float() / sampling.temperature, dim=-1)

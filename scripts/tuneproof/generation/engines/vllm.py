@@ -19,6 +19,7 @@ from tuneproof.common.logs import output_to, reason_in
 from tuneproof.common.places import project_root
 from tuneproof.common.processes import end_orphans, no_survivors
 from tuneproof.common.windows import work_through
+from tuneproof.generation.broken_weights import repeated_token
 from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package, over_long
 from tuneproof.generation.tokens import load_tokenizer, render_requests, stop_token_ids
 from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result
@@ -209,6 +210,7 @@ class Engine:
             prompt_tokens=len(request.token_ids),
             answer_tokens=len(answer.token_ids),
             engine=self.description,
+            repeated_token=repeated_token(answer.token_ids, answer.finish_reason),
         )
 
     def failure(self, error: Exception) -> UserError:
