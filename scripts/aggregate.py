@@ -1,7 +1,7 @@
 """Turns scores into means, differences to the baseline, intervals and verdicts.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/engines/, data/judgements/,
-        data/comparisons/ (where there are any)
+        data/comparisons/, data/checks/ (where there are any)
 Writes  metrics/<model>.json, data/details/<model>.json, report/plots/
 Run     python scripts/aggregate.py
 """
@@ -20,13 +20,16 @@ from tuneproof.records.handovers import (
     METRICS_DIRECTORY,
     QUESTION_SOURCE,
     QUESTIONS,
+    earlier_plans,
 )
 from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.results.analysis.assembling import all_details
 from tuneproof.results.analysis.plots import PLOTS_DIRECTORY, write_plots
 from tuneproof.results.analysis.scores import read_scores
+from tuneproof.results.analysis.sources import plan_details, run_criteria
 from tuneproof.results.details import Details, RubricCriterion, RunDetails
 from tuneproof.results.words import run_note
+from tuneproof.settings.decision import WIN_RATE
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_params
@@ -41,7 +44,7 @@ def main() -> None:
     params = world_params(load_params(), judge.run)
     ids, tags = read_questions()
     shared = run_details(params, judge, len(ids))
-    say(f"aggregate: {len(ids)} questions, {len(params.models)} models, {', '.join(shared.rubric)}")
+    say(f"aggregate: {len(ids)} questions, {len(params.models)} models, {', '.join(shared.criteria)}")
     scores = {model: read_scores(model, ids, shared) for model in params.models}
     models = all_details(params, shared, scores, ids, tags)
     for details in models:
@@ -79,6 +82,7 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int) -> RunDeta
         )
         for name, criterion in params.judge.criteria.items()
     }
+    criteria = run_criteria(params)
     return RunDetails(
         run=judge.run,
         baseline=params.baseline,
@@ -87,6 +91,8 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int) -> RunDeta
         alpha=params.decision.alpha,
         min_questions=params.decision.min_questions,
         rubric=rubric,
+        criteria=criteria,
+        plan=plan_details(params.decision, criteria, earlier_plans(params.decision.key)),
         judge=judge,
         judge_settings=params.judge.model_dump(mode="json", include=JUDGE_SETTINGS),
         source=QUESTION_SOURCE.read(),
@@ -95,11 +101,14 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int) -> RunDeta
 
 def metrics(details: Details) -> dict[str, Any]:
     """The few numbers that DVC compares, to two decimals, flat enough for `dvc metrics show`."""
-    row: dict[str, Any] = {name: two_decimals(criterion.mean) for name, criterion in details.criteria.items()}
+    deciding = {name: details.criteria[name] for name in details.run.deciding if name != WIN_RATE}
+    row: dict[str, Any] = {name: two_decimals(criterion.mean) for name, criterion in deciding.items()}
     row |= {"coverage": two_decimals(details.coverage), "n": details.questions, "run": details.run.run}
     if details.is_baseline:
         return row
-    row["gain"] = {name: two_decimals(criterion.gain) for name, criterion in details.criteria.items()}
+    row["gain"] = {name: two_decimals(criterion.gain) for name, criterion in deciding.items()}
+    if details.decision:
+        row["ship"] = details.decision.ship
     row["verdict"] = details.verdict
     if details.win_rate and details.win_rate.win_rate is not None:
         row["win_rate"] = two_decimals(details.win_rate.win_rate)

@@ -1,7 +1,7 @@
 """Stops a regression: compares this run's scores with another revision's, question by question.
 
-Reads   params.yaml, data/details/, data/questions.jsonl, data/answers/, data/judgements/, and the same files
-        of another Git revision or DVC experiment (from DVC's cache or remote)
+Reads   params.yaml, data/details/, data/questions.jsonl, data/answers/, data/judgements/, data/checks/ (where
+        there are any), and the same files of another Git revision or DVC experiment (from DVC's cache or remote)
 Writes  nothing; prints the comparison, with --markdown for a pull request
 Exit    0: no regression; 1: regression; 2: cannot tell, or not comparable
 Run     python scripts/gate.py --against <revision or experiment> [--model <model>] [--markdown]
@@ -17,7 +17,7 @@ from pathlib import Path
 from tuneproof.common.errors import UserError, run, say, say_error
 from tuneproof.records.handovers import ANSWERS, QUESTIONS
 from tuneproof.results.gate.decision import Outcome
-from tuneproof.results.gate.findings import compare_runs, model_files, naming
+from tuneproof.results.gate.findings import compare_runs, model_files, naming, source_files
 from tuneproof.results.gate.revisions import Revision
 from tuneproof.results.gate.text import gate_text
 from tuneproof.results.words import markdown_text
@@ -66,7 +66,8 @@ def gate(against: str, chosen: Sequence[str] | None, markdown: bool) -> Outcome:
         there = [model for model in models if revision.has(ANSWERS.path(model))]
         if not there:
             raise UserError(revision.where, f"it has no answers of {', '.join(models)}", "name one that has some")
-        revision.fetch([path for model in there for path in model_files(model)], other)
+        checked = [path for model in there for path in source_files(model) if revision.has(path)]
+        revision.fetch([*(path for model in there for path in model_files(model)), *checked], other)
         new = [model for model in models if model not in there]
         with naming(revision, other):
             findings = compare_runs(there, new, other, against, params.gate.max_drop)

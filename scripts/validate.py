@@ -2,7 +2,8 @@
 
 Reads   params.yaml, data/pins.json, the Hub or local files, what this machine has
 Writes  data/resolved/<model>.json, data/resolved/judge.json, data/resolved/questions.json, data/questions.jsonl,
-        data/pins.json; all of them or none. Removes what models left behind that are no longer in params.yaml.
+        data/pins.json, and data/resolved/plan.json where the section decision is a plan; all of them or none.
+        Removes what models left behind that are no longer in params.yaml.
 Run     python scripts/validate.py [--update]
 """
 
@@ -19,6 +20,7 @@ from tuneproof.endpoint.access import missing_judge_keys
 from tuneproof.generation.needs import missing_engines
 from tuneproof.inputs.judge import resolve_judge
 from tuneproof.inputs.models import resolve_model
+from tuneproof.inputs.plan import resolve_plan
 from tuneproof.inputs.questions import resolve_questions
 from tuneproof.records.adoption import adopt
 from tuneproof.records.files import record_text, rows_text
@@ -31,6 +33,7 @@ from tuneproof.records.handovers import (
     JUDGE,
     JUDGEMENTS,
     METRICS_DIRECTORY,
+    PLAN,
     QUESTION_SOURCE,
     QUESTIONS,
     RESOLVED_DIRECTORY,
@@ -113,6 +116,8 @@ def resolve_world(world: Run, params: Params, pins: Pins) -> dict[Path, str]:
         QUESTION_SOURCE.path: record_text(source),
         JUDGE.path: record_text(resolve_judge(settings, world)),
     }
+    if settings.decision.is_plan:
+        files[PLAN.path] = record_text(resolve_plan(settings, world, source.rows_sha256))
     for key, model in params.models.items():
         requested = model.id or model.path or key
         resolved = resolve_model(key, settings, requested, world, pins)

@@ -14,6 +14,7 @@ import numpy as np
 from scipy.special import ndtr, ndtri
 
 from tests.measurements import interval_candidates
+from tests.measurements.decision_worlds import collapse_world, lower_limits, ship_world, verdicts
 from tuneproof.statistics import differences as statistics
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import difference_interval, mean_interval
@@ -200,8 +201,66 @@ def win_rates(worlds: int, _names: list[str]) -> None:
         print(f"| {judge} | {questions} | {shown} |", flush=True)
 
 
+# Worlds built to be worst: scale, depth of a collapse, the usual gain (0: as small as makes up for the collapses).
+COLLAPSES = ((2.0, 2.0, 1.0), (4.0, 4.0, 1.0), (4.0, 3.0, 1.0), (4.0, 4.0, 2.0), (1.0, 1.0, 0.0), (1.0, 0.5, 0.0))
+COLLAPSED = (0.3, 0.5, 1, 2, 3, 4, 5, 7)  # questions that collapse, on average
+
+
+def rare_collapses(worlds: int, _names: list[str]) -> None:
+    """The worst false rates where a few questions collapse and the mean does not move, or moves by a guard's margin."""
+    print("| n | a verdict | by t | any of two | by t | guard holds | by t | the worst worlds |")
+    for questions in SIZES:
+        rates: dict[str, list[tuple[float, str]]] = {}
+        for (span, depth, gain), expected in product(COLLAPSES, COLLAPSED):
+            named = f"0-{span:g}, {expected} fall by {depth:g}, {f'{gain:g} up' if gain else 'even gains'}"
+            for test, rate in collapse_rates(worlds, questions, expected / questions, depth, gain, span).items():
+                rates.setdefault(test, []).append((100 * rate, named))
+        worst = {test: max(found) for test, found in rates.items()}
+        shown = " | ".join(f"{worst[test][0]:.1f}" for test in worst)
+        print(f"| {questions} | {shown} | {'; '.join(worst[one][1] for one in list(worst)[::2])} |", flush=True)
+
+
+def collapse_rates(
+    worlds: int, questions: int, chance: float, depth: float, gain: float, span: float
+) -> dict[str, float]:
+    """How often a verdict is false: of one comparison, of two independent ones, and of a guard; each now and by t."""
+    generator = np.random.default_rng(SEED)
+    one, other = (collapse_world(generator, worlds, questions, chance, depth, gain, span, 0.0) for _ in range(2))
+    drop = -chance * depth / 2
+    guarded = collapse_world(generator, worlds, questions, chance, depth, gain, span, drop)
+    level, rates = 1 - (1 - ALPHA) ** 0.5, {}
+    for how, t in (("", False), (" by t", True)):
+        rates[f"verdict{how}"] = float(np.mean(verdicts(one, ALPHA, span, t) != 0))
+        either = [verdicts(differences, level, span, t) != 0 for differences in (one, other)]
+        rates[f"two{how}"] = float(np.mean(np.any(either, axis=0)))
+        held = [
+            lower_limits(one, ALPHA, ALPHA / 2, span, t) > 0,
+            lower_limits(guarded, ALPHA, ALPHA / 2, span, t) > drop,
+        ]
+        rates[f"guard{how}"] = float(np.mean(held, axis=1).max())
+    return {name: rates[name] for test in ("verdict", "two", "guard") for name in (test, f"{test} by t")}
+
+
+def ships(worlds: int, names: list[str]) -> None:
+    """False and true *ship* of one model with a claim on two criteria and a guard on a third, and what improved."""
+    print(
+        "| scores | n | samples | ship: no gain | guard drops | both | all well | improved | by t | lone | in order |"
+    )
+    for name, samples, questions in product(names, (1, 3), SIZES):
+        shares, shift = SCORES[name], 3.2 / np.sqrt(questions)
+        # Claims, and the guard's true drop in margins.
+        cases = (((0.0, 0.0), 0.0), ((9.0, 9.0), 1.0), ((0.0, 0.0), 1.0), ((shift, shift), 0.0), ((shift, 0.0), 0.0))
+        none, guard, both, well, lone = (
+            ship_world(worlds, questions, shares, samples, claimed, dropped, SEED) for claimed, dropped in cases
+        )
+        figures = [one.ships.mean() for one in (none, guard, both, well)]
+        figures += [well.improved.mean(), well.by_t.mean(), lone.improved.mean(), lone.in_order.mean()]
+        shown = " | ".join(f"{100 * figure:.1f}" for figure in figures)
+        print(f"| {name} | {questions} | {samples} | {shown} |", flush=True)
+
+
 COMMANDS: dict[str, Callable[[int, list[str]], None]] = {
-    function.__name__: function for function in (coverage, families, two_steps, win_rates)
+    function.__name__: function for function in (coverage, families, two_steps, win_rates, rare_collapses, ships)
 }
 
 

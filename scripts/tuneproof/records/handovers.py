@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Generic
 
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
-from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
+from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
 from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question
 
 HERE = Path()
@@ -78,6 +78,7 @@ QUESTIONS = RowFile(Path("data/questions.jsonl"), Question, written_by="validate
 RESOLVED_DIRECTORY = Path("data/resolved")
 JUDGE = Document(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge)
 QUESTION_SOURCE = Document(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions)
+PLAN = Document(RESOLVED_DIRECTORY / "plan.json", ResolvedPlan)
 ANSWERS = Handover(Path("data/answers"), Answer, written_by="generate.py")
 ENGINES_DIRECTORY = Path("data/engines")
 JUDGEMENTS = Handover(Path("data/judgements"), Judgement, written_by="judge.py")
@@ -91,3 +92,11 @@ REPORT_DIRECTORY = Path("report")
 def resolved_model(model: str) -> ResolvedModel:
     """What validate made of a model. Raises a UserError when it was not validated."""
     return Document(RESOLVED_DIRECTORY / f"{model}.json", ResolvedModel).read()
+
+
+def earlier_plans(key: str) -> list[str]:
+    """The plans that decided before the one with this key; none where validate has seen no plan."""
+    if not PLAN.path.is_file():
+        return []
+    seen = PLAN.read()
+    return [*(one for one in seen.earlier if one != key), *([seen.key] if seen.key != key else [])]

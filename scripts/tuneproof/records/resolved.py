@@ -49,3 +49,15 @@ class ResolvedQuestions(Record):
     rows: int
     rows_sha256: str
     settings: str | None = None
+
+
+class ResolvedPlan(Record):
+    """The plan by which models ship, when validate last saw it: `key` identifies it, `rows_sha256` the questions.
+
+    `earlier` are the plans that had decided on the same questions before it took their place.
+    """
+
+    run: Run
+    key: str
+    rows_sha256: str
+    earlier: tuple[str, ...] = ()

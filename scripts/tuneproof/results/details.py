@@ -16,8 +16,38 @@ from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQue
 from tuneproof.records.rows import Record, Run
 from tuneproof.settings.params import Params
 
-CriterionVerdict = Literal["better", "worse", "undecided", "too few"]
+CriterionVerdict = Literal["better", "worse", "undecided", "too few", "not tested"]
 OverallVerdict = Literal["better", "worse", "mixed", "undecided", "too few"]
+
+
+Role = Literal["improves", "guard", "shown"]  # what is claimed, what must not drop, and what decides nothing
+Ship = Literal["yes", "no", "not yet"]
+GuardOutcome = Literal["held", "dropped", "open", "too few"]
+
+
+class Criterion(Record):
+    """A criterion from any source: who gives its scores, their limits and distance, and what they decide."""
+
+    source: str
+    low: float
+    high: float
+    step: float
+    role: Role
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest possible score."""
+        return self.low, self.high
+
+
+class PlanDetails(Record):
+    """The section decision by which the models ship. `earlier` plans decided on the same questions before it."""
+
+    key: str
+    improves: list[str]
+    in_order: bool
+    must_not_drop: dict[str, float]
+    earlier: tuple[str, ...] = ()
 
 
 class RubricCriterion(Record):
@@ -43,9 +73,21 @@ class RunDetails(Record):
     alpha: float
     min_questions: int
     rubric: dict[str, RubricCriterion]
+    criteria: dict[str, Criterion]  # of all sources, those of the rubric among them
+    plan: PlanDetails | None = None
     judge: ResolvedJudge
     judge_settings: dict[str, Any]  # those of params.yaml that determine a score
     source: ResolvedQuestions
+
+    @property
+    def claimed(self) -> list[str]:
+        """The criteria of the claim, in their order."""
+        return [name for name, one in self.criteria.items() if one.role == "improves"]
+
+    @property
+    def deciding(self) -> list[str]:
+        """The criteria that decide something, and the judge's."""
+        return [name for name, one in self.criteria.items() if one.role != "shown" or one.source == "judge"]
 
 
 class MissingScores(Record):
@@ -57,6 +99,20 @@ class MissingScores(Record):
     verdict_if_worst: CriterionVerdict
     verdict_if_best: CriterionVerdict
     could_change_verdict: bool
+
+
+class Collapses(Record):
+    """The share of questions on which a model falls by a whole step or to the lowest score, against the baseline.
+
+    With several samples every one of the model's is compared with every one of the baseline's. `of_baseline` is what
+    two samples of the baseline do to each other; None where there is only one.
+    """
+
+    share: float
+    low: float
+    high: float
+    questions: int
+    of_baseline: float | None
 
 
 class LengthBin(Record):
@@ -95,6 +151,7 @@ class CriterionDetails(Record):
     smallest_detectable: float | None = None  # the true gain that `paired` questions show in 80 % of repeats
     questions_needed: int | None = None  # to show the observed gain as often
     missing: MissingScores | None = None  # only where scores are missing
+    collapses: Collapses | None = None
 
 
 class SliceScore(Record):
@@ -156,6 +213,33 @@ class WinRateDetails(Record):
     length_controlled_low: float | None
     length_controlled_high: float | None
     length_controlled_caution: str | None
+    length_controlled_pulled: bool  # without other models' scores the effect of length is pulled towards 0
+
+
+class GuardDetails(Record):
+    """One guard on one model: the mean difference to the baseline, each limit at 1 - alpha by itself.
+
+    For `collapses` the difference is the share of questions less the baseline's own, with its sign turned. `held`: a
+    drop of more than the margin is excluded. `dropped`: a smaller one is.
+    """
+
+    margin: float
+    difference: float | None
+    low: float | None
+    high: float | None
+    questions: int
+    outcome: GuardOutcome
+    questions_needed: int | None
+
+
+class DecisionDetails(Record):
+    """Whether one model ships by the plan, and what says so. `questions_needed` would settle all that is open."""
+
+    ship: Ship
+    improved: list[str]
+    worsened: list[str]
+    guards: dict[str, GuardDetails]
+    questions_needed: int | None
 
 
 class JudgeScores(Record):
@@ -197,7 +281,10 @@ class Details(Record):
     finish_reasons: dict[str, int]
     answers_cut: int  # cut by max_tokens, or for the judge
     verdict: OverallVerdict | None  # None for the baseline
-    criteria: dict[str, CriterionDetails]
+    criteria: dict[str, CriterionDetails]  # of all sources
+    statuses_of: dict[str, dict[str, int]]  # of the rows of the sources beside the judge
+    collapses: Collapses | None  # on any of the claim's criteria; None for the baseline
+    decision: DecisionDetails | None  # None for the baseline, and without a plan
     win_rate: WinRateDetails | None
     slices: list[Slice]
     lengths: AnswerLengths

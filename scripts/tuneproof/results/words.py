@@ -3,7 +3,15 @@
 import math
 from collections.abc import Sequence
 
-from tuneproof.results.details import CriterionDetails, Details, PanelDetails, RunDetails, WinRateDetails
+from tuneproof.results.details import (
+    CriterionDetails,
+    Details,
+    GuardDetails,
+    PanelDetails,
+    RunDetails,
+    WinRateDetails,
+)
+from tuneproof.settings.decision import COLLAPSES
 
 RUN_NOTES = {
     "real": "",
@@ -18,6 +26,14 @@ VERDICT_WORDS = {
     "worse": "worse",
     "mixed": "better on some criteria, worse on others",
     "undecided": "no clear difference",
+    "too few": "too few questions to decide",
+    "not tested": "decides nothing",
+}
+SHIP_WORDS = {"yes": "ship", "no": "do not ship", "not yet": "not yet"}
+GUARD_WORDS = {
+    "held": "guard holds",
+    "dropped": "guard broken",
+    "open": "guard is open",
     "too few": "too few questions to decide",
 }
 NOTHING = "-"
@@ -70,13 +86,12 @@ def model_sentence(details: Details) -> str:
     """The verdict on one model in one sentence (two where missing scores could change it)."""
     run, subject, baseline = details.run, plain_name(details.model), plain_name(details.run.baseline)
     if details.verdict is None:
-        means = ", ".join(f"{plain_name(name)} {mean_text(criterion)}" for name, criterion in details.criteria.items())
+        means = ", ".join(f"{plain_name(name)} {mean_text(details.criteria[name])}" for name in run.deciding)
         return f"{subject} is the baseline: {means}."
     if details.verdict == "too few":
-        paired = min(criterion.paired or 0 for criterion in details.criteria.values())
         return (
             f"{subject}: too few questions to decide whether it is better than {baseline} "
-            f"({paired} scored in both, {run.min_questions} needed)."
+            f"({paired_questions(details)} scored in both, {run.min_questions} needed)."
         )
     opening = {
         "better": f"{subject} is better than {baseline}",
@@ -84,13 +99,20 @@ def model_sentence(details: Details) -> str:
         "mixed": f"{subject} is better than {baseline} in one respect and worse in another",
         "undecided": f"{subject} was not shown to differ from {baseline}",
     }[details.verdict]
-    facts = "; ".join(criterion_clause(name, criterion) for name, criterion in details.criteria.items())
+    facts = "; ".join(criterion_clause(name, details.criteria[name]) for name in run.claimed)
     return f"{opening}: {facts}.{missing_clause(details)}"
+
+
+def paired_questions(details: Details) -> int:
+    """How many questions are scored in both models on every criterion of the claim, at most."""
+    return min((details.criteria[name].paired or 0 for name in details.run.claimed), default=0)
 
 
 def criterion_clause(name: str, criterion: CriterionDetails) -> str:
     """What was found on one criterion, and what could have been where nothing was."""
     found = f"{plain_name(name)} {gain_text(criterion)}"
+    if criterion.verdict == "not tested":
+        return f"{found}, not tested (one before it did not improve)"
     if criterion.verdict != "undecided":
         return f"{found}, {criterion.verdict}"
     detectable = criterion.smallest_detectable
@@ -104,11 +126,103 @@ def criterion_clause(name: str, criterion: CriterionDetails) -> str:
 def missing_clause(details: Details) -> str:
     """A warning, with a leading space, where the missing scores could turn a verdict; empty otherwise."""
     named = [
-        plain_name(name) for name, one in details.criteria.items() if one.missing and one.missing.could_change_verdict
+        plain_name(name)
+        for name in details.run.claimed
+        if (missing := details.criteria[name].missing) and missing.could_change_verdict
     ]
     if not named:
         return ""
     return f" The missing scores could change the verdict on {' and '.join(named)}."
+
+
+def ship_sentence(details: Details) -> str:
+    """The decision on one model with its reasons; empty for the baseline, and without a plan."""
+    decision, run = details.decision, details.run
+    if decision is None:
+        return ""
+    worse = [f"it is worse on {plain_name(name)}" for name in decision.worsened]
+    broken = [guard_clause(name, one) for name, one in decision.guards.items() if one.outcome == "dropped"]
+    unsettled = [guard_clause(name, one) for name, one in decision.guards.items() if one.outcome in ("open", "too few")]
+    held = [guard_clause(name, one) for name, one in decision.guards.items() if one.outcome == "held"]
+    claimed = " or ".join(map(plain_name, run.claimed))
+    if decision.ship == "no":
+        reasons = [*worse, *broken]
+    elif decision.ship == "yes":
+        none_worse = f"is worse on nothing of {claimed}" if len(run.claimed) > 1 else ""
+        reasons = [f"it improved {' and '.join(map(plain_name, decision.improved))}", none_worse, *held]
+    else:
+        shown = "" if decision.improved and details.verdict != "too few" else not_improved(details, claimed)
+        reasons = [shown, *unsettled]
+    because = ", and ".join(filter(None, reasons))
+    return f"{plain_name(details.model)}: {SHIP_WORDS[decision.ship]}, for {because}{settling_clause(details)}."
+
+
+def not_improved(details: Details, claimed: str) -> str:
+    """Why nothing counts as improved."""
+    if details.verdict == "too few":
+        return f"{paired_questions(details)} questions are scored in both and {details.run.min_questions} are needed"
+    return f"no improvement in {claimed} was shown"
+
+
+def guard_clause(name: str, guard: GuardDetails) -> str:
+    """What one guard says, with its limits."""
+    if name == COLLAPSES:
+        drop = f"a collapse on more than {guard.margin:.4g} of the questions"
+        happened = f"it collapses on more than {guard.margin:.4g} of the questions"
+    else:
+        drop = f"a drop of more than {guard.margin:g} in {plain_name(name)}"
+        happened = f"{plain_name(name)} dropped by more than {guard.margin:g}"
+    clause = {
+        "held": f"{drop} is excluded",
+        "dropped": happened,
+        "open": f"{drop} is not excluded",
+        "too few": f"{drop} cannot be excluded by {guard.questions} questions",
+    }[guard.outcome]
+    found = interval_text(guard.difference, guard.low, guard.high, signed=True)
+    return clause if found == NOTHING else f"{clause} ({found})"
+
+
+def settling_clause(details: Details) -> str:
+    """How many questions would settle what is open, with a leading semicolon; empty where nothing is open."""
+    decision = details.decision
+    if decision is None or decision.ship != "not yet":
+        return ""
+    if decision.questions_needed is None:
+        return "; if what was observed is true, more questions would not change that"
+    return f"; about {decision.questions_needed:,} questions would settle it in 4 of 5 repeats"
+
+
+def plan_sentence(run: RunDetails) -> str:
+    """What was to be shown, and whether that was changed after results had been seen; empty without a plan."""
+    plan = run.plan
+    if plan is None:
+        return ""
+    claimed = (" then " if plan.in_order else " or ").join(map(plain_name, plan.improves))
+    guards = ", ".join(f"{plain_name(name)} by more than {margin:g}" for name, margin in plan.must_not_drop.items())
+    told = f"Plan {plan.key}: {claimed} improves" + (f", and nothing drops of {guards}" if guards else "")
+    if not plan.earlier:
+        return f"{told}."
+    return (
+        f"{told}. It was changed after results on these questions had been seen (before: {', '.join(plan.earlier)}), "
+        "so its level holds no longer."
+    )
+
+
+def collapse_sentence(details: Details) -> str:
+    """How often one model falls by a whole step or to the lowest score; empty for the baseline."""
+    found, run = details.collapses, details.run
+    if found is None:
+        return ""
+    own = (
+        f"; two samples of {plain_name(run.baseline)} do so on {share_text(found.of_baseline)}"
+        if found.of_baseline is not None
+        else ""
+    )
+    return (
+        f"{plain_name(details.model)} falls by a whole step or to the lowest score on {share_text(found.share)} "
+        f"[{found.low:.1%}, {found.high:.1%}] of {found.questions:,} questions "
+        f"(in {' or '.join(map(plain_name, run.claimed))}){own}."
+    )
 
 
 def panel_sentence(details: Details) -> str:
@@ -140,18 +254,30 @@ def family_note(run: RunDetails) -> str:
     """How to read the intervals."""
     confidence = f"{100 * (1 - run.alpha):.4g}%"
     return (
-        f"Intervals of means hold at {confidence} each; those of gains hold together at {confidence}, "
-        f"for all models and criteria. A gain is the mean paired difference to {plain_name(run.baseline)} "
+        f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
+        f"A gain is the mean paired difference to {plain_name(run.baseline)} "
         "over the questions scored in both, so it is not always the difference of the means."
     )
+
+
+def family_clause(run: RunDetails, confidence: str) -> str:
+    """How the intervals of gains hold."""
+    claimed = [plain_name(name) for name in run.claimed]
+    rest = "" if len(claimed) == len(run.criteria) else "; the others hold by themselves and decide nothing"
+    if run.plan and run.plan.in_order:
+        share = f"{100 * (1 - run.alpha / max(len(run.models) - 1, 1)):.4g}%"
+        return f"those of gains in {', '.join(claimed)} at {share} each, tested in this order as long as each improves"
+    named = "all models and criteria" if not rest else f"all models in {' and '.join(claimed)}"
+    return f"those of gains hold together at {confidence}, for {named}{rest}"
 
 
 def summary_markdown(models: Sequence[Details]) -> str:
     """The results as Markdown for a pull request: what kind of run, a sentence per model, the table."""
     run = models[0].run
     note = [f"> **{run_note(run)}**", ""] if run_note(run) else []
-    sentences = [f"- {markdown_text(model_sentence(details))}" for details in models]
-    sentences += [f"- {markdown_text(text)}" for text in map(panel_sentence, models) if text]
+    said = [ship_sentence, model_sentence, collapse_sentence, panel_sentence]
+    sentences = [f"- {markdown_text(text)}" for say in said for text in map(say, models) if text]
+    sentences += [f"- {markdown_text(plan_sentence(run))}"] if run.plan else []
     lines = [*note, *sentences, "", *markdown_table(*table(models)), "", markdown_text(family_note(run)), ""]
     return "\n".join(lines)
 
@@ -190,7 +316,7 @@ def table_rows(details: Details) -> list[list[str]]:
     """One model's rows."""
     name, ends = plain_name(details.model), [share_text(details.coverage), str(details.questions)]
     rows = [
-        [name, plain_name(criterion), mean_text(one), gain_text(one), *ends, criterion_verdict(one)]
+        [name, plain_name(criterion), mean_text(one), gain_text(one), *ends, row_verdict(details, criterion)]
         for criterion, one in details.criteria.items()
     ]
     rate = details.win_rate
@@ -199,6 +325,18 @@ def table_rows(details: Details) -> list[list[str]]:
         compared = share_text(rate.questions / details.questions)
         rows.append([name, "win rate", win_rate_text(rate), NOTHING, compared, str(details.questions), verdict])
     return rows
+
+
+def row_verdict(details: Details, criterion: str) -> str:
+    """The verdict on one criterion, or what its guard says where it is only a guard."""
+    return guard_verdict(details, criterion) or criterion_verdict(details.criteria[criterion])
+
+
+def guard_verdict(details: Details, criterion: str) -> str:
+    """What the guard says of a criterion that is only a guard; empty for any other."""
+    guards = details.decision.guards if details.decision else {}
+    only_guard = criterion in guards and details.run.criteria[criterion].role == "guard"
+    return GUARD_WORDS[guards[criterion].outcome] if only_guard else ""
 
 
 def criterion_verdict(criterion: CriterionDetails) -> str:

@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from tuneproof.settings.base import Address, NotNegative, Positive, Settings, Share, as_tuple, shown_name
-
-RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "verdict", "win_rate"}  # columns of the metrics table
+from tuneproof.settings.decision import RESERVED_CRITERIA
 
 ASK_ONCE = "name it once, and set judge.samples to ask every judge several times"
 

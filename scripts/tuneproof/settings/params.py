@@ -8,6 +8,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
 from tuneproof.settings.checks import Checks
+from tuneproof.settings.decision import WIN_RATE, Decision
 from tuneproof.settings.execution import Execution
 from tuneproof.settings.generation import Generate, Model
 from tuneproof.settings.inputs import Questions
@@ -15,8 +16,8 @@ from tuneproof.settings.judging import Compare, Judge
 
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
 MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
-MODEL_KEY_RULE = "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not judge or questions"
-RESERVED_MODEL_KEYS = {"judge", "questions"}  # their files lie beside the models' in data/resolved
+MODEL_KEY_RULE = "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not judge, plan or questions"
+RESERVED_MODEL_KEYS = {"judge", "plan", "questions"}  # their files lie beside the models' in data/resolved
 
 
 def is_number(text: str) -> bool:
@@ -32,13 +33,6 @@ def require_known(where: str, name: str, known: Collection[str]) -> None:
     """Raises a ValueError for what is set for something that is not there, with the nearest name that is."""
     if name not in known:
         raise ValueError(f"{where}: there is no {shown_name(name)}; {nearest(name, known)}")
-
-
-class Decision(Settings):
-    """When a difference counts."""
-
-    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
-    min_questions: Annotated[int, Field(ge=2)] = 30
 
 
 class Gate(Settings):
@@ -142,11 +136,27 @@ class Params(GenerationParams):
 
     @model_validator(mode="after")
     def check_criteria(self) -> Self:
-        """A criterion has one source, or its column in the metrics would have two meanings."""
+        """Every criterion has one source, and the plan names only what some source gives scores for."""
         for name in self.check.root:
             if name in self.judge.criteria:
                 raise ValueError(f"check.{name}: judge.criteria has this name already; rename one of the two")
+        try:
+            self.decision.check_known(self.criteria)
+        except ValueError as error:
+            raise ValueError(f"decision.{error}") from None
         return self
+
+    @property
+    def scales(self) -> dict[str, dict[str, tuple[float, float]]]:
+        """By source of scores, the lowest and the highest score of each of its criteria."""
+        judged = {name: (one.lowest, one.highest) for name, one in self.judge.criteria.items()}
+        compared = {WIN_RATE: (0.0, 1.0)} if self.compare.enabled else {}
+        return {"judge": judged, "check": dict(self.check.ranges), "compare": compared}
+
+    @property
+    def criteria(self) -> list[str]:
+        """Every criterion of every source."""
+        return [name for scales in self.scales.values() for name in scales]
 
     def check_own_world(self) -> None:
         """Raises a ValueError where a part of the embedded world is asked of the user's own world or its rehearsal."""

@@ -10,6 +10,7 @@ from tuneproof.records.handovers import resolved_model
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import Run
 from tuneproof.settings.checks import Checks
+from tuneproof.settings.decision import WIN_RATE
 from tuneproof.settings.generation import Model
 from tuneproof.settings.judging import Criterion, Judge
 from tuneproof.settings.params import AnyParams, Params
@@ -83,6 +84,8 @@ def embedded_params(params: AnyParams) -> AnyParams:
     if isinstance(params, Params):
         changes["judge"] = embedded_judge(params.judge)
         changes["check"] = EMBEDDED_CHECKS
+        compared = [WIN_RATE] if params.compare.enabled else []
+        changes["decision"] = params.decision.of_known([*EMBEDDED_CRITERIA, *EMBEDDED_CHECKS.ranges, *compared])
     return params.model_copy(update=changes)
 
 

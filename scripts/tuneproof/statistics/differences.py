@@ -12,8 +12,9 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from tuneproof.statistics.collapses import questions_to_exclude, smallest_shown
 from tuneproof.statistics.distributions import Array, student_t_critical
-from tuneproof.statistics.intervals import Interval, Scale, difference_interval, is_constant
+from tuneproof.statistics.intervals import EXACT_METHOD, Interval, Scale, difference_interval, is_constant
 
 Verdict = Literal["better", "worse", "undecided"]
 Overall = Literal["better", "worse", "mixed", "undecided", "too few"]
@@ -194,13 +195,19 @@ def _difference(values: Array, level: float, scale: Scale) -> Difference | None:
         return None
     interval = difference_interval(scored, level, scale)
     spread = None if is_constant(scored) else float(scored.std(ddof=1))
+    detectable = None if spread is None else smallest_detectable(spread, len(scored), level)
+    needed = None if not spread or not interval.mean else questions_needed(interval.mean, spread, level)
+    if interval.method != EXACT_METHOD:  # which knows of no collapse that is more than one of its steps
+        span = scale[1] - scale[0]
+        detectable = detectable and max(detectable, smallest_shown(len(scored), level, span))
+        needed = needed and max(needed, questions_to_exclude(interval.mean, level, span))
     return Difference(
         interval=interval,
         questions=len(scored),
         level=level,
         verdict=verdict(interval.low, interval.high),
-        smallest_detectable=None if spread is None else smallest_detectable(spread, len(scored), level),
-        questions_needed=None if not spread or not interval.mean else questions_needed(interval.mean, spread, level),
+        smallest_detectable=detectable,
+        questions_needed=needed,
     )
 
 

@@ -10,6 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
+from tuneproof.statistics.collapses import lower_limit, mean_limits
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.exact_pairs import exact_paired_interval
 
@@ -21,6 +22,7 @@ FEW_INFORMATIVE = 10  # the same for questions that lie away from the end of the
 SCORE_METHOD = "Wilson score interval with effective sample size"
 CONSTANT_METHOD = "Wilson bound for a score never seen"
 PAIRED_METHOD = "paired t"
+WIDENED_METHOD = "paired t, widened for rare collapses"
 EXACT_METHOD = "exact unconditional (McNemar)"
 
 _ROUNDING = 1e-9  # differences below this, in units of the scale, come from floating point
@@ -71,9 +73,9 @@ def mean_interval(scores: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> Int
 def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> Interval:
     """Returns the interval for the mean of paired differences, one per question, at confidence 1 - alpha.
 
-    Student's paired t, cut at what the scale allows. Where every difference is 0 or the whole scale (two-step
-    criteria with one sample) the exact interval of `exact_paired_interval`. Differences that are all
-    equal get a bound instead of an interval without width.
+    Student's paired t, widened where rare collapses ask for it (`collapses.mean_limits`), cut at what the scale allows.
+    Where every difference is 0 or the whole scale (two-step criteria with one sample) the exact interval of
+    `exact_paired_interval`.
 
     Raises:
         ValueError: No differences, or one larger than the scale.
@@ -82,14 +84,29 @@ def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1,
     values = _checked(differences, (-span, span))
     n, mean, caution = len(values), float(values.mean()), _difference_caution(values, span)
     if is_two_step(values, span):
-        better, worse = int(np.sum(values > span / 2)), int(np.sum(values < -span / 2))
-        low, high = exact_paired_interval(better, worse, n, alpha)
+        low, high = exact_paired_interval(*_better_and_worse(values, span), n, alpha)
         return Interval(mean, span * low, span * high, EXACT_METHOD, caution)
     if is_constant(values / span):
-        low, high = _unseen_limits(mean / span, n, alpha)
-        return Interval(mean, span * low, span * high, CONSTANT_METHOD, caution)
-    width = student_t_critical(alpha, n - 1) * float(values.std(ddof=1)) / math.sqrt(n)
-    return Interval(mean, max(mean - width, -span), min(mean + width, span), PAIRED_METHOD, caution)
+        values = np.full(n, mean)  # what floating point left is no spread
+    low, high = mean_limits(values, alpha, span)
+    width = student_t_critical(alpha, n - 1) * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    as_t = math.isclose(mean - low, width, rel_tol=1e-9) and math.isclose(high - mean, width, rel_tol=1e-9)
+    return Interval(mean, low, high, PAIRED_METHOD if as_t else WIDENED_METHOD, caution)
+
+
+def one_sided_limits(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> tuple[float, float]:
+    """Returns the lower and the upper limit of a mean paired difference, each alone at confidence 1 - alpha.
+
+    By the methods of `difference_interval`, and with its errors. A limit that stands alone takes the share that was
+    never seen at half its level: there is no other side whose half it could use.
+    """
+    span = scale[1] - scale[0]
+    values = _checked(differences, (-span, span))
+    if is_two_step(values, span):
+        low, high = exact_paired_interval(*_better_and_worse(values, span), len(values), 2 * alpha)
+        return span * low, span * high
+    low, high = (lower_limit(one, alpha, alpha / 2, span) for one in (values, -values))
+    return low, 0.0 - high
 
 
 def wilson_interval(successes: int, n: int, alpha: float) -> tuple[float, float]:
@@ -112,6 +129,11 @@ def is_two_step(differences: Array, span: float) -> bool:
     """Whether every difference is 0 or the whole scale up or down."""
     steps = np.abs(differences) / span
     return bool(np.all((steps <= _ROUNDING) | (steps >= 1 - _ROUNDING)))
+
+
+def _better_and_worse(differences: Array, span: float) -> tuple[int, int]:
+    """How many differences are the whole scale up, and down."""
+    return int(np.sum(differences > span / 2)), int(np.sum(differences < -span / 2))
 
 
 def _checked(values: ArrayLike, scale: Scale) -> Array:

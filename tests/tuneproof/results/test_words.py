@@ -29,7 +29,7 @@ def test_a_win_rate_above_one_half_is_never_shown_as_one_half() -> None:
     rate = WinRateDetails(
         win_rate=0.58, low=0.503, high=0.66, level=0.05, verdict="better", caution=None, questions=60, consistency=None,
         position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=None, length_controlled_low=None,
-        length_controlled_high=None, length_controlled_caution=None,
+        length_controlled_high=None, length_controlled_caution=None, length_controlled_pulled=False,
     )  # fmt: skip
     assert win_rate_text(rate) == "58.0% [50.3%, 66.0%]"
     assert win_rate_text(rate.model_copy(update={"low": 0.52})) == "58% [52%, 66%]"

@@ -13,6 +13,7 @@ from tuneproof.statistics.intervals import (
     EXACT_METHOD,
     PAIRED_METHOD,
     SCORE_METHOD,
+    WIDENED_METHOD,
     difference_interval,
     mean_interval,
     wilson_interval,
@@ -103,11 +104,12 @@ def test_what_is_not_a_score_on_the_scale_is_refused(scores: list[float]) -> Non
         mean_interval(scores, 0.05)
 
 
-def test_paired_interval_is_the_t_interval_of_scipy_and_statsmodels() -> None:
-    interval = difference_interval(DIFFERENCES, 0.05)
+def test_paired_interval_of_even_differences_is_the_t_interval_of_scipy_and_statsmodels() -> None:
+    even = np.concatenate([DIFFERENCES, -DIFFERENCES])
+    interval = difference_interval(even, 0.05)
 
-    assert (interval.low, interval.high) == pytest.approx(tuple(DescrStatsW(DIFFERENCES).tconfint_mean(0.05)), rel=1e-9)
-    reference = stats.ttest_1samp(DIFFERENCES, 0).confidence_interval(0.95)
+    assert (interval.low, interval.high) == pytest.approx(tuple(DescrStatsW(even).tconfint_mean(0.05)), rel=1e-9)
+    reference = stats.ttest_1samp(even, 0).confidence_interval(0.95)
     assert (interval.low, interval.high) == pytest.approx((reference.low, reference.high), rel=1e-9)
     assert interval.method == PAIRED_METHOD
 
@@ -122,7 +124,8 @@ def test_equal_differences_get_a_width() -> None:
     interval = difference_interval([1.0] * 40, 0.05)
 
     assert 0 < interval.low < 1 < interval.high < 2
-    assert interval.method == CONSTANT_METHOD
+    assert interval.method == WIDENED_METHOD
+    assert interval.low == pytest.approx(1 - (1 - 0.05 ** (1 / 40)) * 3)  # a share of 7 % may all fall by 2 unseen
 
 
 def test_swapping_the_models_mirrors_the_difference_to_the_last_bit() -> None:

@@ -192,21 +192,23 @@ def test_judge_that_prefers_the_longer_answer_wins_raw_and_not_with_length_held_
         preferences = (lengths > 0).astype(float)
         assert win_rate(preferences).win_rate > 0.75
         result = length_controlled(preferences, lengths, 0.05)
-        assert result.length_effect > 3
+        assert result.length_effect > 2 and result.pulled
+        assert result.interval.low < 0.5
         controlled.append(result.interval.mean)
 
-    assert np.mean(controlled) == pytest.approx(0.5, abs=0.05)
+    assert np.mean(controlled) == pytest.approx(0.66, abs=0.03)  # half way from 0.84: the rest is what the pull keeps
 
 
 def test_length_controlled_rate_finds_the_true_one_under_a_judge_that_likes_length() -> None:
     results = [length_controlled(*logistic_world(400, 1.5, seed), 0.05) for seed in range(300)]
 
-    assert np.mean([result.interval.mean for result in results]) == pytest.approx(0.6, abs=0.01)
-    assert 0.91 <= np.mean([result.interval.low <= 0.6 <= result.interval.high for result in results]) <= 0.985
+    assert np.mean([result.interval.mean for result in results]) == pytest.approx(0.615, abs=0.01)  # raw: 0.66
+    assert np.mean([result.interval.low <= 0.6 <= result.interval.high for result in results]) >= 0.95
 
 
 def test_regression_agrees_with_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(win_rates, "_RIDGE", 0.0)
+    monkeypatch.setattr(win_rates, "_QUESTIONS_PER_RIDGE", math.inf)
     wins, lengths = logistic_world(300, 1.0)
     wins = np.clip(wins, 0.1, 0.9)  # graded preferences count as probabilities
     design = sm.add_constant(np.tanh(lengths / lengths.std(ddof=1)))

@@ -1,6 +1,7 @@
 """Puts a model's details together from its scores, what it was compared with, and what validate made of it."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,17 +11,21 @@ import numpy as np
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, resolved_model
 from tuneproof.records.resolved import ResolvedModel
-from tuneproof.results.analysis.criteria import Scored, criterion_details, gains, slices
+from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
+from tuneproof.results.analysis.criteria import Scored, criterion_details, paired, slices
+from tuneproof.results.analysis.decisions import claims, decision_details, shown
 from tuneproof.results.analysis.preferences import read_preferences, win_rate_details
 from tuneproof.results.analysis.scores import ModelScores
 from tuneproof.results.analysis.usage import judge_cost
-from tuneproof.results.details import AnswerLengths, Details, RunDetails, Usage, WinRateDetails
+from tuneproof.results.details import AnswerLengths, CriterionDetails, Details, RunDetails, Usage, WinRateDetails
+from tuneproof.settings.decision import WIN_RATE
 from tuneproof.settings.execution import Price
 from tuneproof.settings.params import Params
 from tuneproof.statistics.differences import Difference, overall_verdict
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import wilson_interval
-from tuneproof.statistics.win_rates import question_preferences
+from tuneproof.statistics.shipping import Key
+from tuneproof.statistics.win_rates import BothOrders, question_preferences
 
 
 def all_details(
@@ -40,8 +45,23 @@ def all_details(
         tags: The questions' tags, in the same order.
     """
     scored = {model: Scored.of(one, len(ids)) for model, one in scores.items()}
-    win_rates = all_win_rates(params, run, scores, scored, ids)  # first: it adds the comparisons' replies to the usage
-    analysis = Analysis(run, tags, scored, gains(run, scored), win_rates, params.execution.judge.prices)
+    compared = all_preferences(params, run, scores, ids)  # first: it adds the comparisons' replies to the usage
+    if WIN_RATE in run.criteria:
+        add_preferences(run, scored, compared, ids)
+    win_rates = all_win_rates(run, scored, compared, ids)
+    differences = paired(run, scored)
+    tested = claims(run, differences)
+    analysis = Analysis(
+        run=run,
+        tags=tags,
+        scores=scores,
+        scored=scored,
+        differences=differences,
+        tested=tested,
+        compared=tested | shown(run, differences, tested),
+        win_rates=win_rates,
+        prices=params.execution.judge.prices,
+    )
     return [rounded(analysis.details(model, one)) for model, one in scores.items()]
 
 
@@ -51,21 +71,22 @@ class Analysis:
 
     run: RunDetails
     tags: Sequence[Mapping[str, str]]
+    scores: Mapping[str, ModelScores]
     scored: dict[str, Scored]
-    differences: dict[tuple[str, str], Difference]
+    differences: dict[Key, Array]
+    tested: dict[Key, Difference]  # as part of the claim
+    compared: dict[Key, Difference]  # all of them
     win_rates: dict[str, WinRateDetails | None]
     prices: dict[str, Price]
 
     def details(self, model: str, scores: ModelScores) -> Details:
         """One model's details."""
         run, scored, baseline = self.run, self.scored[model], self.scored[self.run.baseline]
-        compared = {name: self.differences.get((model, name)) for name in run.rubric}
-        criteria = {
-            name: criterion_details(run, name, scores, scored, baseline, difference)
-            for name, difference in compared.items()
-        }
-        verdicts = [difference.verdict for difference in compared.values() if difference]
-        paired = min(criterion.paired or 0 for criterion in criteria.values())
+        criteria = {name: self.criterion(model, name, scores, scored, baseline) for name in run.criteria}
+        tested = [difference for name in run.claimed if (difference := self.tested.get((model, name)))]
+        least = min((criteria[name].paired or 0 for name in run.claimed), default=0)
+        fallen, is_baseline = self.falls(model, run.claimed), model == run.baseline
+        decision = None if is_baseline else decision_details(run, model, self.tested, self.differences, fallen)
         answers, ok = scores.statuses.total(), scores.statuses["ok"]
         low, high = wilson_interval(ok, answers, run.alpha)
         return Details(
@@ -84,14 +105,34 @@ class Analysis:
             statuses=dict(sorted(scores.statuses.items())),
             finish_reasons=dict(sorted(scores.finish_reasons.items())),
             answers_cut=scores.cut,
-            verdict=None if model == run.baseline else overall_verdict(verdicts, paired, run.min_questions),
+            verdict=None if is_baseline else overall_verdict([one.verdict for one in tested], least, run.min_questions),
             criteria=criteria,
+            statuses_of={source: dict(sorted(counts.items())) for source, counts in scores.statuses_of.items()},
+            collapses=collapse_details(fallen, run.alpha),
+            decision=decision,
             win_rate=self.win_rates.get(model),
             slices=slices(run, self.tags, scored, baseline),
             lengths=answer_lengths(scores),
             usage=usage(scores, self.prices),
             panel=scores.panel,
         )
+
+    def criterion(
+        self, model: str, name: str, scores: ModelScores, scored: Scored, baseline: Scored
+    ) -> CriterionDetails:
+        """One model on one criterion."""
+        difference, tested = self.compared.get((model, name)), (model, name) in self.tested
+        fallen = collapse_details(self.falls(model, [name]), self.run.alpha)
+        return criterion_details(
+            self.run, name, scores, scored, baseline, difference, tested or difference is None, fallen
+        )
+
+    def falls(self, model: str, names: Sequence[str]) -> Falls | None:
+        """On which questions a model falls on any of these criteria; None for the baseline."""
+        if model == self.run.baseline:
+            return None
+        baseline = self.scores[self.run.baseline]
+        return falls(self.scores[model], baseline, self.run.criteria, names, self.run.questions)
 
 
 def resolved_in_this_world(model: str, run: RunDetails) -> ResolvedModel:
@@ -103,25 +144,40 @@ def resolved_in_this_world(model: str, run: RunDetails) -> ResolvedModel:
     return resolved
 
 
-def all_win_rates(
-    params: Params,
-    run: RunDetails,
-    scores: Mapping[str, ModelScores],
-    scored: Mapping[str, Scored],
-    ids: Mapping[str, int],
-) -> dict[str, WinRateDetails | None]:
-    """The win rate of every model that was compared with the baseline. Adds the comparisons' replies to the usage."""
+Preferences = dict[str, tuple[BothOrders, Counter[str]]]  # by model, with how often each status occurs
+
+
+def all_preferences(
+    params: Params, run: RunDetails, scores: Mapping[str, ModelScores], ids: Mapping[str, int]
+) -> Preferences:
+    """Every model's comparisons with the baseline. Adds their replies to the usage."""
     if not params.compare.enabled:
         return {}
     others = [model for model in run.models if model != run.baseline]
-    read = {model: read_preferences(model, run.baseline, ids, scores[model].usage) for model in others}
-    preferences = {model: question_preferences(orders) for model, (orders, _) in read.items()}
+    return {model: read_preferences(model, run.baseline, ids, scores[model].usage) for model in others}
+
+
+def add_preferences(
+    run: RunDetails, scored: Mapping[str, Scored], compared: Preferences, ids: Mapping[str, int]
+) -> None:
+    """Makes the preferences a criterion like any other: 0.5 is what the baseline would win against itself."""
+    scored[run.baseline].scores[WIN_RATE] = np.full(len(ids), 0.5)
+    for model, (orders, _) in compared.items():
+        preferences = question_preferences(orders)
+        scored[model].scores[WIN_RATE] = np.array([preferences.get(question, np.nan) for question in ids])
+
+
+def all_win_rates(
+    run: RunDetails, scored: Mapping[str, Scored], compared: Preferences, ids: Mapping[str, int]
+) -> dict[str, WinRateDetails | None]:
+    """The win rate of every model that was compared with the baseline."""
     found = {}
-    for model, (orders, statuses) in read.items():
+    for model, (orders, statuses) in compared.items():
+        preferences = question_preferences(orders)
         lengths = scored[model].characters - scored[run.baseline].characters
-        differences = {question: float(lengths[ids[question]]) for question in preferences[model]}
-        rivals = [mean_scores(run, scored[other], ids) for other in others if other != model]
-        found[model] = win_rate_details(run, orders, preferences[model], statuses, differences, rivals)
+        differences = {question: float(lengths[ids[question]]) for question in preferences}
+        rivals = [mean_scores(run, scored[other], ids) for other in compared if other != model]
+        found[model] = win_rate_details(run, orders, preferences, statuses, differences, rivals)
     return found
 
 

@@ -8,6 +8,8 @@ import numpy as np
 
 from tuneproof.results.analysis.scores import ModelScores, Places
 from tuneproof.results.details import (
+    Collapses,
+    Criterion,
     CriterionDetails,
     LengthBin,
     MissingScores,
@@ -17,7 +19,7 @@ from tuneproof.results.details import (
     SliceScore,
 )
 from tuneproof.statistics.agreement import rank_correlation
-from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds, simultaneous_differences
+from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import difference_interval, mean_interval
 
@@ -40,27 +42,35 @@ class Scored:
         return cls(means, model.by_question(model.characters, questions))
 
 
-def gains(run: RunDetails, scored: Mapping[str, Scored]) -> dict[tuple[str, str], Difference]:
-    """Every model against the baseline on every criterion, as one family; without what no question was scored for."""
+def paired(run: RunDetails, scored: Mapping[str, Scored]) -> dict[tuple[str, str], Array]:
+    """Every model less the baseline on every criterion, by question; NaN where either has no score."""
     baseline = scored[run.baseline]
-    family = {
+    return {
         (model, criterion): scored[model].scores[criterion] - baseline.scores[criterion]
         for model in run.models
         if model != run.baseline
-        for criterion in run.rubric
+        for criterion in run.criteria
     }
-    scales = {(model, criterion): run.rubric[criterion].ends for model, criterion in family}
-    return simultaneous_differences(family, run.alpha, scales)
 
 
 def criterion_details(
-    run: RunDetails, criterion: str, model: ModelScores, scored: Scored, baseline: Scored, gain: Difference | None
+    run: RunDetails,
+    criterion: str,
+    model: ModelScores,
+    scored: Scored,
+    baseline: Scored,
+    gain: Difference | None,
+    tested: bool,
+    collapses: Collapses | None,
 ) -> CriterionDetails:
-    """One model on one criterion; `gain` is None for the baseline and where nothing was scored in both."""
-    rubric, by_question = run.rubric[criterion], scored.scores[criterion]
+    """One model on one criterion.
+
+    `gain` is None for the baseline and where nothing was scored in both; `tested` says whether it decides anything.
+    """
+    measured, by_question = run.criteria[criterion], scored.scores[criterion]
     values = by_question[~np.isnan(by_question)]
-    interval = mean_interval(values, run.alpha, rubric.ends) if values.size else None
-    bounds = mean_bounds(interval.mean if interval else 0.0, len(values), run.questions, rubric.ends)
+    interval = mean_interval(values, run.alpha, measured.ends) if values.size else None
+    bounds = mean_bounds(interval.mean if interval else 0.0, len(values), run.questions, measured.ends)
     details = CriterionDetails(
         mean=interval.mean if interval else None,
         low=interval.low if interval else None,
@@ -70,17 +80,19 @@ def criterion_details(
         scored=len(values),
         mean_if_missing_worst=bounds[0],
         mean_if_missing_best=bounds[1],
-        distribution=distribution(model.scores[criterion], rubric),
+        distribution=distribution(model.scores[criterion], run.rubric[criterion]) if criterion in run.rubric else {},
         length_correlation=rank_correlation(scored.characters, by_question),
-        lengths=length_bins(scored.characters, by_question, run.alpha, rubric),
+        lengths=length_bins(scored.characters, by_question, run.alpha, measured),
+        collapses=collapses,
     )
     if scored is baseline:
         return details
-    return details.model_copy(update=gain_fields(run, by_question, baseline.scores[criterion], gain, rubric))
+    changes = gain_fields(run, by_question, baseline.scores[criterion], gain, measured)
+    return details.model_copy(update=changes if tested else changes | {"verdict": "not tested"})
 
 
 def gain_fields(
-    run: RunDetails, model: Array, baseline: Array, gain: Difference | None, rubric: RubricCriterion
+    run: RunDetails, model: Array, baseline: Array, gain: Difference | None, measured: Criterion
 ) -> dict[str, object]:
     """The fields of CriterionDetails that compare with the baseline."""
     if gain is None:
@@ -97,18 +109,18 @@ def gain_fields(
         "verdict": "too few" if too_few else gain.verdict,
         "smallest_detectable": gain.smallest_detectable,
         "questions_needed": gain.questions_needed,
-        "missing": missing_scores(model, baseline, gain.level, rubric) if gain.questions < run.questions else None,
+        "missing": missing_scores(model, baseline, gain.level, measured) if gain.questions < run.questions else None,
     }
 
 
-def missing_scores(model: Array, baseline: Array, level: float, rubric: RubricCriterion) -> MissingScores:
+def missing_scores(model: Array, baseline: Array, level: float, measured: Criterion) -> MissingScores:
     """What the missing scores could have made of the gain."""
     questions = [str(place) for place in range(len(model))]
     maps = [
         {questions[place]: float(values[place]) for place in np.flatnonzero(~np.isnan(values))}
         for values in (model, baseline)
     ]
-    bounds = missing_bounds(maps[0], maps[1], questions, level, rubric.ends)
+    bounds = missing_bounds(maps[0], maps[1], questions, level, measured.ends)
     return MissingScores(
         missing=bounds.missing,
         worst=bounds.worst,
@@ -127,7 +139,7 @@ def distribution(scores: Array, rubric: RubricCriterion) -> dict[str, int]:
     return {step: int(np.sum(nearest == place)) for place, step in enumerate(rubric.scale)}
 
 
-def length_bins(characters: Array, scores: Array, alpha: float, rubric: RubricCriterion) -> list[LengthBin]:
+def length_bins(characters: Array, scores: Array, alpha: float, measured: Criterion) -> list[LengthBin]:
     """Mean scores of questions grouped by the length of their answers, in a few groups of equal size."""
     known = np.flatnonzero(~np.isnan(characters) & ~np.isnan(scores))
     if known.size == 0:
@@ -136,7 +148,7 @@ def length_bins(characters: Array, scores: Array, alpha: float, rubric: RubricCr
     groups = np.array_split(ordered, max(1, min(MOST_LENGTH_BINS, len(ordered) // QUESTIONS_PER_LENGTH_BIN)))
     bins = []
     for group in groups:
-        interval = mean_interval(scores[group], alpha, rubric.ends)
+        interval = mean_interval(scores[group], alpha, measured.ends)
         bins.append(
             LengthBin(
                 characters=float(characters[group].mean()),
@@ -157,7 +169,7 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
         counts = Counter(value for value in values if value is not None)
         for value, count in sorted(counts.most_common(MOST_SLICES), key=lambda pair: (-pair[1], pair[0])):
             places = np.array([place for place, other in enumerate(values) if other == value])
-            scores = {name: slice_score(run, name, places, scored, baseline) for name in run.rubric}
+            scores = {name: slice_score(run, name, places, scored, baseline) for name in run.criteria}
             known = {name: score for name, score in scores.items() if score}
             found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
     return found
@@ -165,7 +177,7 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
 
 def slice_score(run: RunDetails, criterion: str, places: Places, scored: Scored, baseline: Scored) -> SliceScore | None:
     """One criterion over some of the questions; None where none of them has a score."""
-    scale = run.rubric[criterion].ends
+    scale = run.criteria[criterion].ends
     model, other = scored.scores[criterion][places], baseline.scores[criterion][places]
     known = model[~np.isnan(model)]
     if known.size == 0:

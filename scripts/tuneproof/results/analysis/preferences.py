@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import COMPARISONS
-from tuneproof.results.analysis.scores import RERUN
+from tuneproof.results.analysis.sources import RERUN
 from tuneproof.results.analysis.usage import ReplyUsage
 from tuneproof.results.details import RunDetails, WinRateDetails
 from tuneproof.statistics.intervals import Interval
@@ -75,7 +75,7 @@ def win_rate_details(
     alpha = run.alpha / (len(run.models) - 1)  # so that one verdict in all models' win rates is false that often
     interval = win_rate_interval(list(preferences.values()), alpha) if preferences else None
     enough = interval is not None and len(preferences) >= run.min_questions
-    controlled = controlled_interval(alpha, preferences, length_differences, others)
+    controlled, pulled = controlled_interval(alpha, preferences, length_differences, others)
     return WinRateDetails(
         win_rate=six_decimals(interval.mean if interval else None),
         low=six_decimals(interval.low if interval else None),
@@ -92,6 +92,7 @@ def win_rate_details(
         length_controlled_low=six_decimals(controlled.low if controlled else None),
         length_controlled_high=six_decimals(controlled.high if controlled else None),
         length_controlled_caution=controlled.caution if controlled else None,
+        length_controlled_pulled=pulled,
     )
 
 
@@ -100,14 +101,18 @@ def controlled_interval(
     preferences: Mapping[str, float],
     length_differences: Mapping[str, float],
     others: Sequence[Mapping[str, float]],
-) -> Interval | None:
-    """The length-controlled win rate; None where too few questions have a preference and two lengths."""
+) -> tuple[Interval | None, bool]:
+    """The length-controlled win rate; None where too few questions have a preference and two lengths.
+
+    The second says whether its effect of length is pulled towards 0.
+    """
     questions = [question for question in preferences if not math.isnan(length_differences[question])]
     if len(questions) < FEWEST_FOR_REGRESSION:
-        return None
+        return None, False
     difficulties = question_difficulties([[other[question] for question in questions] for other in others])
     wins, lengths = ([values[question] for question in questions] for values in (preferences, length_differences))
-    return length_controlled(wins, lengths, alpha, difficulties).interval
+    controlled = length_controlled(wins, lengths, alpha, difficulties)
+    return controlled.interval, controlled.pulled
 
 
 def six_decimals(share: float | None) -> float | None:

@@ -16,13 +16,12 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement
 from tuneproof.results.analysis.panel import PanelScores
+from tuneproof.results.analysis.sources import HANDOVERS, RERUN, SourceRows, check_scale
 from tuneproof.results.analysis.usage import ReplyUsage
-from tuneproof.results.details import PanelDetails, RubricCriterion, RunDetails
+from tuneproof.results.details import PanelDetails, RunDetails
 from tuneproof.statistics.distributions import Array
 
 Places = NDArray[np.int64]  # places of questions
-
-RERUN = "run `dvc repro`: one of the two files is older than the other"
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,14 @@ class ModelScores:
     """What one model's rows hold. NaN stands for an unscored answer, no answer, or tokens that nobody counted."""
 
     questions: Places  # which question each answer belongs to
+    sample_of: Places  # and which of its samples it is
     samples: int
-    scores: dict[str, Array]
+    scores: dict[str, Array]  # of all sources
     characters: Array
     prompt_tokens: Array
     answer_tokens: Array
-    statuses: Counter[str]
+    statuses: Counter[str]  # the judge's
+    statuses_of: dict[str, Counter[str]]  # the other sources'
     finish_reasons: Counter[str]
     cut: int
     usage: ReplyUsage
@@ -48,29 +49,37 @@ class ModelScores:
         sums = np.bincount(self.questions[known], weights=values[known], minlength=questions)
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
+    def by_sample(self, values: Array, questions: int) -> Array:
+        """Values, one per answer, as a row for each question and a column for each sample; NaN where there is none."""
+        table = np.full((questions, max(self.samples, 1)), np.nan)
+        table[self.questions, self.sample_of] = values
+        return table
+
 
 def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelScores:
-    """Reads a model's answers and judgements.
+    """Reads a model's answers, their judgements and what the other sources say of them.
 
     Args:
         model: Its key in params.yaml.
         ids: Every question's id with its place.
-        run: The criteria that the judgements must hold, and the judges.
+        run: The criteria that the files must hold, and the judges.
 
     Raises:
         UserError: A file is missing or broken, or the files do not belong together.
     """
-    places, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(4))
+    places, of_sample, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(5))
     rubric, judges = run.rubric, run.judge.judges
     scores = {criterion: array("d") for criterion in rubric}
     panel = PanelScores(judges, run.judge_settings["samples"], list(rubric)) if len(judges) > 1 else None
     statuses, finish_reasons, usage = Counter[str](), Counter[str](), ReplyUsage()
-    cut = samples = 0
+    others = {one.source for one in run.criteria.values()} & HANDOVERS.keys()
+    sources = {source: SourceRows(source, model, run.criteria) for source in sorted(others)}
+    cut = 0
     for answer, judgement in judged_answers(model):
         if answer.id not in ids:
             raise UserError(str(ANSWERS.path(model)), f"no question has the id {answer.id[:40]}", RERUN)
         places.append(ids[answer.id])
-        samples = max(samples, answer.sample + 1)
+        of_sample.append(answer.sample)
         characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
         prompt_tokens.append(known(answer.prompt_tokens))
         answer_tokens.append(known(answer.answer_tokens))
@@ -82,17 +91,24 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
             panel.add(judgement)
         for criterion, column in scores.items():
             column.append(score_of(judgement, criterion, model))
+        for source in sources.values():
+            source.take(answer.id, answer.sample)
     check_complete(model, places, ids)
     columns = {criterion: np.array(column) for criterion, column in scores.items()}
-    check_scale(model, columns, rubric)
+    for criterion, values in columns.items():
+        check_scale(JUDGEMENTS.path(model), criterion, values, run.criteria[criterion])
+    for source in sources.values():
+        columns |= source.arrays()
     return ModelScores(
         questions=np.array(places).astype(np.int64),
-        samples=samples,
+        sample_of=np.array(of_sample).astype(np.int64),
+        samples=int(max(of_sample, default=-1)) + 1,
         scores=columns,
         characters=np.array(characters),
         prompt_tokens=np.array(prompt_tokens),
         answer_tokens=np.array(answer_tokens),
         statuses=statuses,
+        statuses_of={name: source.statuses for name, source in sources.items()},
         finish_reasons=finish_reasons,
         cut=cut,
         usage=usage,
@@ -130,16 +146,6 @@ def check_complete(model: str, places: Sequence[float], ids: Mapping[str, int]) 
     if missing:
         found = f"{missing} of {len(ids)} questions have no answer"
         raise UserError(str(ANSWERS.path(model)), found, f"run `python scripts/generate.py {model}`")
-
-
-def check_scale(model: str, scores: Mapping[str, Array], rubric: Mapping[str, RubricCriterion]) -> None:
-    """Raises a UserError for a score that the rubric does not know."""
-    for criterion, values in scores.items():
-        low, high = rubric[criterion].ends
-        off = values[(values < low) | (values > high)]
-        if off.size:
-            found = f"a score of {off[0]:g} for {criterion}, whose scale is {low:g} to {high:g}"
-            raise UserError(str(JUDGEMENTS.path(model)), found, "run `dvc repro`")
 
 
 def known(count: int | None) -> float:

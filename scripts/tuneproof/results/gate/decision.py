@@ -6,7 +6,7 @@ from typing import Literal
 
 from tuneproof.results.details import RunDetails
 from tuneproof.results.gate.changes import Change
-from tuneproof.results.gate.sides import Pairing, Side
+from tuneproof.results.gate.sides import Pairing, Side, compared_criteria
 from tuneproof.statistics.differences import Difference, paired_differences, simultaneous_differences
 
 Outcome = Literal["no regression", "regression", "cannot tell"]
@@ -32,10 +32,15 @@ class Decision:
 
 @dataclass(frozen=True)
 class Findings:
-    """Everything that the gate found. `new` models were asked for and are only here, `gone` ones are only there."""
+    """Everything that the gate found. `new` models were asked for and are only here, `gone` ones are only there.
+
+    `shipping` is what the plan says of the models here, whatever they were in the other run, `before`.
+    """
 
     against: str
     run: RunDetails
+    before: RunDetails
+    shipping: list[str]
     max_drop: float
     questions: int
     unpaired: int
@@ -60,14 +65,14 @@ def combined(outcomes: Iterable[Outcome]) -> Outcome:
 
 def compare(here: Side, there: Side, pairing: Pairing, run: RunDetails, max_drop: float) -> list[Decision]:
     """Decides on every model and criterion, with intervals that hold together over all that changed."""
-    keys = [(model, criterion) for model in here.scores for criterion in run.rubric]
+    keys = [(model, criterion) for model in here.scores for criterion in compared_criteria(run)]
     now = {key: here.scores[key[0]].get(key[1], {}) for key in keys}
     before = {key: there.scores[key[0]].get(key[1], {}) for key in keys}
     changed = {key for key in keys if has_changed(key[0], now[key], before[key], here, there, pairing)}
     differences = simultaneous_differences(
         {key: paired_differences(now[key], before[key], pairing.questions) for key in keys if key in changed},
         run.alpha * ALPHA_SHARE,
-        {key: run.rubric[key[1]].ends for key in keys},
+        {key: run.criteria[key[1]].ends for key in keys},
     )
     return [
         Decision(

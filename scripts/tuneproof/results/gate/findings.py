@@ -6,11 +6,13 @@ from pathlib import Path
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGEMENTS
+from tuneproof.results.analysis.sources import HANDOVERS
 from tuneproof.results.details import read_details
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
 from tuneproof.results.gate.revisions import Revision
 from tuneproof.results.gate.sides import Side, pair, refuse_incomparable
+from tuneproof.results.words import ship_sentence
 
 ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"
 
@@ -32,9 +34,15 @@ def model_files(model: str) -> list[Path]:
     return [ANSWERS.path(model), JUDGEMENTS.path(model), DETAILS_DIRECTORY / f"{model}.json"]
 
 
+def source_files(model: str) -> list[Path]:
+    """The rows of the sources beside the judge, which a run may have or not."""
+    return [handover.path(model) for handover in HANDOVERS.values()]
+
+
 def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
     """Compares this run with the one whose files lie in `other`; `new` models have none there."""
-    now, before = (read_details(root / DETAILS_DIRECTORY / f"{models[0]}.json").run for root in (Path(), other))
+    details = [read_details(DETAILS_DIRECTORY / f"{model}.json") for model in (*models, *new)]
+    now, before = details[0].run, read_details(other / DETAILS_DIRECTORY / f"{models[0]}.json").run
     refuse_incomparable(now, before)
     here, there = Side.read(Path(), models), Side.read(other, models)
     pairing = pair(here, there)
@@ -45,6 +53,8 @@ def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against
     return Findings(
         against=against,
         run=now,
+        before=before,
+        shipping=[text for text in map(ship_sentence, details) if text],
         max_drop=max_drop,
         questions=len(pairing.questions),
         unpaired=pairing.unpaired,

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
-from tuneproof.records.rows import Judgement, Question
+from tuneproof.records.rows import Check, Judgement, Question
+from tuneproof.results.analysis.sources import HANDOVERS
 from tuneproof.results.details import RunDetails
 from tuneproof.statistics.differences import question_means
 
@@ -29,6 +30,9 @@ class Side:
         answers: dict[str, dict[str, list[str]]] = {}
         for model in models:
             scores[model] = scores_by_criterion(JUDGEMENTS.iterate(model, root))
+            for handover in HANDOVERS.values():
+                if (root / handover.path(model)).is_file():
+                    scores[model] |= scores_by_criterion(handover.iterate(model, root))
             texts = answers.setdefault(model, {})
             for row in ANSWERS.iterate(model, root):
                 texts.setdefault(row.id, []).append(row.answer)
@@ -43,7 +47,7 @@ class Pairing:
     unpaired: int
 
 
-def scores_by_criterion(judgements: Iterable[Judgement]) -> Scores:
+def scores_by_criterion(judgements: Iterable[Judgement | Check]) -> Scores:
     """The mean score of every question, by criterion."""
     rows: dict[str, list[tuple[str, float | None]]] = {}
     for judgement in judgements:
@@ -84,7 +88,21 @@ def rubric_changes(now: RunDetails, before: RunDetails) -> list[str]:
             changes.append(f"the scale of {name} differs")
         elif now.rubric[name] != before.rubric[name]:
             changes.append(f"the wording of {name} differs")
-    return changes
+    return [*changes, *scale_changes(now, before)]
+
+
+def scale_changes(now: RunDetails, before: RunDetails) -> list[str]:
+    """How the criteria of the other sources differ. One that only this run has is compared with nothing."""
+    return [
+        f"the scale of {name} differs"
+        for name in compared_criteria(now)
+        if name not in now.rubric and name in before.criteria and now.criteria[name].ends != before.criteria[name].ends
+    ]
+
+
+def compared_criteria(run: RunDetails) -> list[str]:
+    """The criteria that the gate holds a run to: those that decide, and the judge's; a win rate has another rival."""
+    return [name for name in run.deciding if run.criteria[name].source != "compare"]
 
 
 def pair(here: Side, there: Side) -> Pairing:

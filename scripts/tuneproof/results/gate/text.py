@@ -4,7 +4,16 @@ from collections.abc import Mapping, Sequence
 
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.decision import ALPHA_SHARE, Decision, Findings
-from tuneproof.results.words import NOTHING, aligned, interval_text, markdown_table, markdown_text, plain_name, run_note
+from tuneproof.results.words import (
+    NOTHING,
+    aligned,
+    interval_text,
+    markdown_table,
+    markdown_text,
+    plain_name,
+    plan_sentence,
+    run_note,
+)
 
 SHOWN_CHARACTERS = 60  # of a question
 OPENINGS = {
@@ -21,7 +30,9 @@ def gate_text(findings: Findings, markdown: bool) -> str:
     rows = [decision_row(decision) for decision in findings.decisions]
     changes = [change_row(change) for change in findings.changes]
     opening = f"Gate: {OPENINGS[findings.outcome]}, against {plain_name(findings.against)}."
-    notes = [how_to_read(findings), *models_notes(findings), *lost_notes(findings.decisions), run_note(findings.run)]
+    plan = [*findings.shipping, plan_note(findings)]
+    lost = lost_notes(findings.decisions)
+    notes = [how_to_read(findings), *plan, *models_notes(findings), *lost, run_note(findings.run)]
     notes = [note for note in notes if note]
     if markdown:
         opening, notes = f"**{markdown_text(opening)}**", [f"- {markdown_text(note)}" for note in notes]
@@ -55,6 +66,16 @@ def how_to_read(findings: Findings) -> str:
         f"No regression: the interval lies above -{drop} (gate.max_drop). Regression: it lies below 0, and the change "
         f"below -{drop}. All intervals hold together at {confidence}."
     )
+
+
+def plan_note(findings: Findings) -> str:
+    """Whether the two runs decide by the same plan, where one of them has any."""
+    now, before = findings.run.plan, findings.before.plan
+    if now is None or (before and before.key == now.key and not now.earlier):
+        return ""
+    if before and before.key != now.key:
+        return f"Warning: the plan was changed: {before.key} there, {now.key} here. {plan_sentence(findings.run)}"
+    return plan_sentence(findings.run)
 
 
 def models_notes(findings: Findings) -> list[str]:

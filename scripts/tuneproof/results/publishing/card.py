@@ -11,13 +11,17 @@ from tuneproof.common.places import project_root
 from tuneproof.results.details import Details
 from tuneproof.results.publishing.rows import COLUMNS, SPLIT
 from tuneproof.results.words import (
+    collapse_sentence,
     family_note,
     gain_text,
+    guard_verdict,
     markdown_row,
     markdown_text,
     mean_text,
     model_sentence,
+    plan_sentence,
     share_text,
+    ship_sentence,
 )
 from tuneproof.settings.params import Params
 
@@ -34,7 +38,16 @@ def card_text(dataset: str, details: Details, params: Params) -> str:
         f"questions of {place(source.id, source.sha)}, each scored by an LLM judge against the rubric below. "
         "Made with Tuneproof.",
         "## Scores",
-        markdown_text(model_sentence(details)),
+        "\n\n".join(
+            markdown_text(text)
+            for text in (
+                ship_sentence(details),
+                plan_sentence(details.run),
+                model_sentence(details),
+                collapse_sentence(details),
+            )
+            if text
+        ),
         scores_table(details),
         f"Coverage {share_text(details.coverage)} is the share of answers that got a score. An answer without one is "
         "null here and left out of means. " + markdown_text(family_note(details.run)),
@@ -43,7 +56,7 @@ def card_text(dataset: str, details: Details, params: Params) -> str:
         "## How it was made",
         made_of(details, params),
         "## Columns",
-        columns(details.criteria),
+        columns(details.run.rubric),
         "## Licence",
         f"Questions and references come from {place(source.id, None)}, answers from {place(details.resolved.id, None)} "
         "and analyses from the judge. Each keeps the terms of its source; look there before you use them for more "
@@ -104,9 +117,13 @@ def scores_table(details: Details) -> str:
         header += [f"gain over {details.run.baseline}", "verdict"]
     rows = []
     for name, criterion in details.criteria.items():
-        lowest, highest = details.run.rubric[name].ends
+        lowest, highest = details.run.criteria[name].ends
         row = [name, f"{lowest:g} to {highest:g}", mean_text(criterion)]
-        rows.append(row if details.is_baseline else [*row, gain_text(criterion), criterion.verdict or ""])
+        rows.append(
+            row
+            if details.is_baseline
+            else [*row, gain_text(criterion), guard_verdict(details, name) or criterion.verdict or ""]
+        )
     return "\n".join([markdown_row(header), markdown_row(["---"] * len(header)), *map(markdown_row, rows)])
 
 

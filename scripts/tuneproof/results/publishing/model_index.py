@@ -34,7 +34,9 @@ def model_index(details: Details, params: Params, published: str | None) -> dict
     for name, criterion in details.criteria.items():
         if criterion.mean is None:
             continue
-        lowest, highest = details.run.rubric[name].ends
+        measured = details.run.criteria[name]
+        lowest, highest = measured.ends
+        scorer = judges if measured.source in ("judge", "compare") else f"a {measured.source}"
         results.append(
             EvalResult(
                 task_type=TASK,
@@ -43,7 +45,7 @@ def model_index(details: Details, params: Params, published: str | None) -> dict
                 dataset_split=params.questions.split if on_the_hub else None,
                 dataset_revision=source.sha,
                 metric_type=name,
-                metric_name=f"{name}, {lowest:g} to {highest:g}, scored by {judges}",
+                metric_name=f"{name}, {lowest:g} to {highest:g}, scored by {scorer}",
                 metric_value=round(criterion.mean, 4),
                 metric_args={
                     "low": criterion.low,

@@ -30,6 +30,9 @@ OPENINGS = {  # in the order in which a reader wants them
 }
 
 
+SHIP_OPENINGS = {"yes": "Ship {names}", "no": "Do not ship {names}", "not yet": "Not yet: {names}"}
+
+
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
 
 
@@ -116,8 +119,14 @@ def content_security_hash(text: str) -> str:
 
 
 def headline(models: Sequence[Details]) -> str:
-    """All verdicts in one sentence."""
+    """All decisions in one sentence, or all verdicts where there is no plan."""
     parts = []
+    for ship, words_of in SHIP_OPENINGS.items():
+        names = [details.model for details in models if details.decision and details.decision.ship == ship]
+        if names:
+            parts.append(words_of.format(names=listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"))
+    if parts:
+        return "; ".join(parts)
     for verdict in OPENINGS:
         names = [details.model for details in models if details.verdict == verdict]
         if names:
@@ -139,10 +148,10 @@ def confidence(models: Sequence[Details]) -> str:
     if all(details.verdict in ("too few", "undecided", None) for details in models):
         return (
             "Not shown is not the same as equal: these questions do not tell them apart "
-            f"at {1 - run.alpha:.0%} confidence, over all models and criteria together."
+            f"at {1 - run.alpha:.0%} confidence, over all that is claimed of the models."
         )
     return (
-        f"How sure: at {1 - run.alpha:.0%} confidence, over all models and criteria together. If no model truly "
+        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed of the models. If no model truly "
         f"differed from {run.baseline}, at most {run.alpha:.0%} of such runs would call any of them better or worse."
     )
 

@@ -10,7 +10,17 @@ from collections.abc import Sequence
 
 from tuneproof.common.errors import run
 from tuneproof.results.details import Details, read_all_details
-from tuneproof.results.words import VERDICT_WORDS, aligned, family_note, model_sentence, run_note, table
+from tuneproof.results.words import (
+    VERDICT_WORDS,
+    aligned,
+    collapse_sentence,
+    family_note,
+    model_sentence,
+    plan_sentence,
+    run_note,
+    ship_sentence,
+    table,
+)
 from tuneproof.settings.reading import load_params
 
 STYLES = {VERDICT_WORDS["better"]: "bold green", VERDICT_WORDS["worse"]: "bold red"}
@@ -56,9 +66,10 @@ def print_rich(models: Sequence[Details]) -> None:
 
 
 def notes(models: Sequence[Details]) -> list[str]:
-    """What kind of run this is, a sentence per model, and how to read the intervals."""
+    """What kind of run this is, what was decided, sentences on each model, and how to read the intervals."""
     shared = models[0].run
-    return [*filter(None, [run_note(shared)]), *map(model_sentence, models), family_note(shared)]
+    said = [text for say in (ship_sentence, model_sentence, collapse_sentence) for text in map(say, models)]
+    return [text for text in (run_note(shared), *said, plan_sentence(shared), family_note(shared)) if text]
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from tuneproof.results.analysis.preferences import (
     win_rate_details,
 )
 from tuneproof.results.analysis.usage import ReplyUsage
-from tuneproof.results.details import RubricCriterion, RunDetails, WinRateDetails
+from tuneproof.results.details import Criterion, RubricCriterion, RunDetails, WinRateDetails
 from tuneproof.statistics.win_rates import Row, both_orders, question_preferences, win_rate_interval
 
 NAN = float("nan")
@@ -29,6 +29,7 @@ def run_details(min_questions: int = 30, models: Sequence[str] = ("sft", "baseli
     return RunDetails(
         run="real", baseline="baseline", models=list(models), questions=40, alpha=0.05,
         min_questions=min_questions, rubric={"accuracy": RubricCriterion(question="Right?", scale={"1": "", "2": ""})},
+        criteria={"accuracy": Criterion(source="judge", low=1, high=2, step=1, role="improves")},
         judge=ResolvedJudge(run="real", backend="openai", judges=[]), judge_settings={},
         source=ResolvedQuestions(
             run="real", requested="q", id="q", sha=None, content="c", fallback_reason=None, rows=40, rows_sha256="r"

@@ -69,7 +69,8 @@ def test_the_comparison_before_aggregate_says_what_to_run(tmp_path: Path) -> Non
 def test_hostile_names_do_not_break_the_table(aggregated: Path) -> None:
     hostile = "[red]x[/] | <b> \x1b[31m\n" + "w" * 200
     model = details(aggregated, "sft")
-    renamed = model.model_copy(update={"model": hostile, "criteria": {hostile: model.criteria["style"]}})
+    run = model.run.model_copy(update={"criteria": {hostile: model.run.criteria["style"]}})
+    renamed = model.model_copy(update={"model": hostile, "criteria": {hostile: model.criteria["style"]}, "run": run})
     text, markdown = plain_text([renamed]), summary_markdown([renamed])
     assert "\x1b" not in text + markdown
     assert "<b>" not in markdown

@@ -1,0 +1,73 @@
+"""Every model against the baseline by the plan: the claim as one family, the rest alone, the guards, the decision."""
+
+from collections.abc import Mapping
+
+from tuneproof.results.analysis.collapses import SHARE, Falls
+from tuneproof.results.details import DecisionDetails, GuardDetails, RunDetails
+from tuneproof.settings.decision import COLLAPSES
+from tuneproof.statistics.differences import Difference, simultaneous_differences
+from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.shipping import Guard, Key, claimed_differences, decide, guard
+
+
+def claims(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Difference]:
+    """What is claimed, tested as one family or in the plan's order; without what is not tested, or not scored."""
+    family = {(model, name): values for (model, name), values in differences.items() if name in run.claimed}
+    order = run.claimed if run.plan and run.plan.in_order else None
+    return claimed_differences(family, run.alpha, scales(run, family), order)
+
+
+def shown(run: RunDetails, differences: Mapping[Key, Array], tested: Mapping[Key, Difference]) -> dict[Key, Difference]:
+    """All that is not tested as part of the claim: intervals that hold by themselves and decide nothing."""
+    found: dict[Key, Difference] = {}
+    for key, values in differences.items():
+        if key not in tested:
+            found |= simultaneous_differences({key: values}, run.alpha, scales(run, [key]))
+    return found
+
+
+def scales(run: RunDetails, keys: Mapping[Key, Array] | list[Key]) -> dict[Key, tuple[float, float]]:
+    """The lowest and the highest score, by comparison."""
+    return {key: run.criteria[key[1]].ends for key in keys}
+
+
+def decision_details(
+    run: RunDetails,
+    model: str,
+    tested: Mapping[Key, Difference],
+    differences: Mapping[Key, Array],
+    found: Falls | None,
+) -> DecisionDetails | None:
+    """Whether one model ships; None without a plan."""
+    if run.plan is None:
+        return None
+    guards = {}
+    for name, margin in run.plan.must_not_drop.items():
+        if name == COLLAPSES:
+            values, scale = (found.differences if found else None), SHARE
+        else:
+            values, scale = differences[model, name], run.criteria[name].ends
+        if values is not None:
+            guards[name] = guard(values, margin, run.alpha, scale, run.min_questions)
+    compared = {name: tested.get((model, name)) for name in run.claimed}
+    decision = decide(compared, guards, run.min_questions, run.plan.in_order)
+    return DecisionDetails(
+        ship=decision.ship,
+        improved=list(decision.improved),
+        worsened=list(decision.worsened),
+        guards={name: guard_details(one) for name, one in guards.items()},
+        questions_needed=decision.questions_needed,
+    )
+
+
+def guard_details(one: Guard) -> GuardDetails:
+    """A guard as it is recorded."""
+    return GuardDetails(
+        margin=one.margin,
+        difference=one.mean,
+        low=one.low,
+        high=one.high,
+        questions=one.questions,
+        outcome=one.outcome,
+        questions_needed=one.questions_needed,
+    )
