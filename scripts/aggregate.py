@@ -110,7 +110,9 @@ def metrics(details: Details) -> dict[str, Any]:
     if details.decision:
         row["ship"] = details.decision.ship
     row["verdict"] = details.verdict
-    if details.win_rate and details.win_rate.win_rate is not None:
+    # With a plan the metrics hold what decides and no more: one column more would not fit into 120 characters.
+    told = details.run.plan is None or WIN_RATE in details.run.criteria
+    if told and details.win_rate and details.win_rate.win_rate is not None:
         row["win_rate"] = two_decimals(details.win_rate.win_rate)
     return row
 

@@ -5,6 +5,7 @@ A test compares them with the product's own, world by world.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -112,12 +113,30 @@ def ship_world(
 def decided(differences: Array) -> tuple[Any, ...]:
     """The fields of `Ships`; `differences` has axes world, criterion (the guard last), question."""
     held = lower_limits(differences[:, 2], ALPHA, ALPHA / 2, SPAN) > -MARGIN
-    levels = np.array([simultaneous_level([world[0], world[1]], ALPHA) for world in differences])
+    levels = levels_of_two(differences[:, 0], differences[:, 1])
     claims, by_t = (family_verdicts(differences[:, :2], levels, t) for t in (False, True))
     first, second = (verdicts(differences[:, place], ALPHA, SPAN) for place in (0, 1))
     in_order = (first > 0) & (second >= 0)
     improved, better = (np.any(one > 0, axis=1) & np.all(one >= 0, axis=1) for one in (claims, by_t))
     return improved & held, improved, in_order, better
+
+
+def levels_of_two(one: Array, other: Array) -> Array:
+    """`simultaneous_level` of two comparisons in each world, from a table: it depends on their correlation alone."""
+    centred = [values - values.mean(axis=1, keepdims=True) for values in (one, other)]
+    sizes = [np.sqrt((values * values).sum(axis=1)) for values in centred]
+    product = (centred[0] * centred[1]).sum(axis=1)
+    correlations = np.divide(product, sizes[0] * sizes[1], out=np.zeros_like(product), where=sizes[0] * sizes[1] > 0)
+    return np.asarray(np.interp(np.abs(correlations), *level_table()))
+
+
+@cache
+def level_table() -> tuple[Array, Array]:
+    """Levels by correlation."""
+    first, second = np.array([1.0, -1.0, 1.0, -1.0]), np.array([1.0, 1.0, -1.0, -1.0])
+    table = np.linspace(0, 1, 41)
+    mixed = [share * first + math.sqrt(1 - share * share) * second for share in table]
+    return table, np.array([simultaneous_level([first, one], ALPHA) for one in mixed])
 
 
 def family_verdicts(differences: Array, levels: Array, by_t: bool) -> NDArray[np.int64]:

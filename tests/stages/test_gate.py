@@ -144,6 +144,26 @@ def test_max_drop_is_read_from_params(project: Path) -> None:
     assert gate(project).returncode == 0
 
 
+def test_the_gate_says_what_ships_and_that_the_plan_was_changed(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+
+    def plan(**changes: object) -> None:
+        decision = {"improves": ["accuracy"], "must_not_drop": {"style": 0.5}} | changes
+        (project / "params.yaml").write_text(yaml.safe_dump(params | {"decision": decision}, sort_keys=False))
+
+    plan()
+    change_scores(project, lambda place, score: 3)
+    assert (
+        "sft: ship, for it improved accuracy, and a drop of more than 0.5 in style is excluded" in gate(project).stdout
+    )
+    commit_run(project, "by a plan")
+    plan(improves=["style"])
+    assert run_script(project, "aggregate.py").returncode == 0
+    done = gate(project, "--markdown")
+    assert "- Warning: the plan was changed: " in done.stdout and done.returncode == 0
+    assert "sft: not yet, for no improvement in style was shown" in done.stdout
+
+
 def test_an_older_commit_and_a_branch_can_be_named(project: Path) -> None:
     first = command(project, "git", "rev-parse", "HEAD").strip()
     command(project, "git", "branch", "released")

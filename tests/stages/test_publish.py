@@ -164,6 +164,24 @@ def test_the_card_holds_what_is_needed_to_trust_the_numbers(hub_server: HubServe
     assert "gain over" not in card(hub_server, "me/Llama-Instruct-results")
 
 
+def test_the_card_says_whether_the_model_ships_and_how_often_it_collapses(
+    hub_server: HubServer, finished: FinishedRun
+) -> None:
+    params = yaml.safe_load(Path("params.yaml").read_text())
+    params["decision"] |= {"improves": ["accuracy"], "must_not_drop": {"style": 0.1}}
+    Path("params.yaml").write_text(yaml.safe_dump(params))
+    finished.aggregate()
+    publish.main()
+    text = card(hub_server)
+    for needed in (
+        "sft: not yet, for no improvement in accuracy was shown, and a drop of more than 0.1 in style is not excluded",
+        "falls by a whole step or to the lowest score on 0.0% [", ": accuracy improves, and nothing drops of style by",
+        "| guard is open |",
+    ):  # fmt: skip
+        assert needed in text
+    assert "not yet" not in card(hub_server, "me/Llama-Instruct-results")
+
+
 def test_a_local_model_is_shown_by_name_and_not_by_path(hub_server: HubServer, finished: FinishedRun) -> None:
     finished.ids["sft"] = "/home/somebody/secret-project/my model"
     finished.write()
