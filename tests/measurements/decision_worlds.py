@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
+from tuneproof.statistics.collapses import _EXPECTED_COLLAPSE
 from tuneproof.statistics.differences import simultaneous_level
 from tuneproof.statistics.distributions import Array, student_t_critical
 
@@ -30,7 +31,7 @@ def lower_limits(differences: Array, tail: float, unseen: float, span: float, by
     t = student_t_critical(2 * tail, n - 1)
     if by_t:
         return np.asarray(mean - t * spread / math.sqrt(n))
-    cubes = np.mean(squares * centred, axis=1)
+    cubes = np.mean(squares * centred, axis=1) - _EXPECTED_COLLAPSE * (mean + span) ** 3 / n
     skewness = np.divide(cubes, spread**3, out=np.zeros_like(mean), where=spread > 0) / math.sqrt(n)
     even = np.abs(skewness) < 1e-9
     a = np.where(even, 1.0, skewness)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tuneproof.records.paths import ANSWERS_DIRECTORY, CHECKS_DIRECTORY
 
 from tests.made_up.aggregated_run import (
     aggregate,
@@ -21,7 +22,6 @@ from tests.made_up.run import SCRIPTS, Shape, run_script, write_run
 from tuneproof.common.errors import UserError
 from tuneproof.inputs.plan import resolve_plan
 from tuneproof.records.files import read_rows, record_text, write_rows
-from tuneproof.records.paths import ANSWERS_DIRECTORY, CHECKS_DIRECTORY
 from tuneproof.records.resolved import PLAN_FILE, ResolvedPlan
 from tuneproof.records.rows import Answer, Judgement, ScoreRow
 from tuneproof.results.report.terminal import plain_text
@@ -77,7 +77,7 @@ def test_every_place_that_is_read_says_so(decided: Path) -> None:
     models = [details(decided, model) for model in MODELS]
     assert run_script(decided, "report.py").returncode == 0
     page, summary = (decided / "report/index.html").read_text(), (decided / "report/summary.md").read_text()
-    assert "<h1>Ship better; Do not ship worse; Not yet: alike</h1>" in page
+    assert "<h1>Ship better; do not ship worse; not yet: alike</h1>" in page
     for details_of in models[:3]:
         sentence = ship_sentence(details_of)
         assert sentence in plain_text(models) and sentence in summary and sentence in page

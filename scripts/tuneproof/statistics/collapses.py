@@ -1,8 +1,7 @@
 """Limits for a mean gain that hold where a model is a little better on most questions and collapses on a few.
 
 A collapse is rare, so a sample holds none or few of them: Student's t then takes the spread for smaller, and the
-distribution for more even, than it is. Two bounds mend that, and neither has a constant of its own. docs/statistics.md
-says what else was tried.
+distribution for more even, than it is. Two bounds mend that. docs/statistics.md says what else was tried.
 """
 
 import math
@@ -12,6 +11,9 @@ import numpy as np
 from tuneproof.statistics.distributions import Array, student_t_critical
 
 _EVEN = 1e-9  # a skewness below this corrects nothing
+# Of a question that collapsed wholly, in the skewness alone: where one or two of several to be expected were seen, the
+# gains' own skewness hides theirs. Without it families of two are wrong in 6.5 % of the worst worlds, with it in 5.6.
+_EXPECTED_COLLAPSE = 0.25
 
 
 def mean_limits(differences: Array, level: float, span: float) -> tuple[float, float]:
@@ -39,9 +41,14 @@ def lower_limit(differences: Array, tail: float, unseen: float, span: float) -> 
     if n > 1:
         centred = differences - mean
         spread = math.sqrt(float(centred @ centred) / (n - 1))
-        skewness = float(np.mean((centred / spread) ** 3)) / math.sqrt(n) if spread > 0 else 0.0
+        skewness = skewness_with_a_collapse(centred, mean + span, spread) / math.sqrt(n) if spread > 0 else 0.0
         limits[1] = min(limits[1], mean - standard_errors(skewness, 2 * tail, n) * spread / math.sqrt(n))
     return max(limits)
+
+
+def skewness_with_a_collapse(centred: Array, depth: float, spread: float) -> float:
+    """The skewness of differences less their mean, with part of a question that lies `depth` below it."""
+    return float(np.mean((centred / spread) ** 3)) - _EXPECTED_COLLAPSE * (depth / spread) ** 3 / len(centred)
 
 
 def standard_errors(skewness: float, level: float, n: int) -> float:

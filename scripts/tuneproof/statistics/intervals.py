@@ -25,6 +25,7 @@ PAIRED_METHOD = "paired t"
 WIDENED_METHOD = "paired t, widened for rare collapses"
 EXACT_METHOD = "exact unconditional (McNemar)"
 
+_NOTABLE = 0.05  # a limit that is farther from the mean by this share of Student's t is called widened
 _ROUNDING = 1e-9  # differences below this, in units of the scale, come from floating point
 
 
@@ -90,8 +91,8 @@ def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1,
         values = np.full(n, mean)  # what floating point left is no spread
     low, high = mean_limits(values, alpha, span)
     width = student_t_critical(alpha, n - 1) * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
-    as_t = math.isclose(mean - low, width, rel_tol=1e-9) and math.isclose(high - mean, width, rel_tol=1e-9)
-    return Interval(mean, low, high, PAIRED_METHOD if as_t else WIDENED_METHOD, caution)
+    widened = max(mean - low, high - mean) > (1 + _NOTABLE) * width
+    return Interval(mean, low, high, WIDENED_METHOD if widened else PAIRED_METHOD, caution)
 
 
 def one_sided_limits(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> tuple[float, float]:

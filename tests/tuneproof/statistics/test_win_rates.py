@@ -206,6 +206,35 @@ def test_length_controlled_rate_finds_the_true_one_under_a_judge_that_likes_leng
     assert np.mean([result.interval.low <= 0.6 <= result.interval.high for result in results]) >= 0.95
 
 
+@pytest.mark.parametrize(
+    ("truth", "effect", "bias", "width"), [(0.5, 0.0, 0.0, 0.10), (0.5, 1.5, 0.044, 0.19), (0.2, 1.5, 0.054, 0.22)]
+)
+def test_without_difficulty_the_rate_is_pulled_and_its_interval_counts_that(
+    truth: float, effect: float, bias: float, width: float
+) -> None:
+    """The figures of worlds of 805 questions in which the model is longer by a standard deviation."""
+    generator, intervals = np.random.default_rng(17), []
+    for _ in range(80):
+        lengths = generator.normal(1, 1, 805)
+        odds = math.log(truth / (1 - truth)) + effect * np.tanh(lengths / lengths.std(ddof=1))
+        result = length_controlled((generator.logistic(size=805) < odds).astype(float), lengths, 0.05)
+        assert result.pulled
+        intervals.append(result.interval)
+
+    assert np.mean([one.mean for one in intervals]) - truth == pytest.approx(bias, abs=0.01)
+    assert np.mean([one.high - one.low for one in intervals]) == pytest.approx(width, abs=0.02)
+    assert np.mean([one.low <= truth <= one.high for one in intervals]) >= 0.9
+
+
+def test_with_difficulty_the_rate_is_not_pulled() -> None:
+    wins, lengths = logistic_world(400, 1.5)
+    difficulties = np.random.default_rng(18).normal(size=400)
+
+    free, pulled = length_controlled(wins, lengths, 0.05, difficulties), length_controlled(wins, lengths, 0.05)
+
+    assert not free.pulled and free.length_effect > pulled.length_effect > 0
+
+
 def test_regression_agrees_with_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(win_rates, "_RIDGE", 0.0)
     monkeypatch.setattr(win_rates, "_QUESTIONS_PER_RIDGE", math.inf)

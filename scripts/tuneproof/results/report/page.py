@@ -30,7 +30,7 @@ OPENINGS = {  # in the order in which a reader wants them
 }
 
 
-SHIP_OPENINGS = {"yes": "Ship {names}", "no": "Do not ship {names}", "not yet": "Not yet: {names}"}
+SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
 
 
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
@@ -126,7 +126,8 @@ def headline(models: Sequence[Details]) -> str:
         if names:
             parts.append(words_of.format(names=listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"))
     if parts:
-        return "; ".join(parts)
+        decisions = "; ".join(parts)
+        return decisions[0].upper() + decisions[1:]
     for verdict in OPENINGS:
         names = [details.model for details in models if details.verdict == verdict]
         if names:
