@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tuneproof.records.paths import ANSWERS_DIRECTORY, CHECKS_DIRECTORY
 
 from tests.made_up.aggregated_run import (
     aggregate,
@@ -18,15 +17,18 @@ from tests.made_up.aggregated_run import (
     every_file,
     metrics,
 )
-from tests.made_up.run import SCRIPTS, Shape, run_script, write_run
+from tests.made_up.run import Shape, write_run
+from tests.running import SCRIPTS, run_here
 from tuneproof.common.errors import UserError
 from tuneproof.inputs.plan import resolve_plan
-from tuneproof.records.files import read_rows, record_text, write_rows
-from tuneproof.records.resolved import PLAN_FILE, ResolvedPlan
-from tuneproof.records.rows import Answer, Judgement, ScoreRow
+from tuneproof.records.files import record_text, write_rows
+from tuneproof.records.handovers import ANSWERS, CHECKS
+from tuneproof.records.handovers import PLAN as SEEN
+from tuneproof.records.resolved import ResolvedPlan
+from tuneproof.records.rows import Check, Judgement
 from tuneproof.results.report.terminal import plain_text
 from tuneproof.results.words import ship_sentence, summary_markdown
-from tuneproof.settings.params import Params, load_params
+from tuneproof.settings.reading import load_params
 
 PLAN = {"alpha": 0.05, "improves": ["accuracy", "style"], "min_questions": 30}
 MODELS = ("better", "worse", "alike", "baseline")
@@ -75,7 +77,7 @@ def test_a_model_that_improved_ships_one_that_is_worse_does_not_and_one_that_sho
 
 def test_every_place_that_is_read_says_so(decided: Path) -> None:
     models = [details(decided, model) for model in MODELS]
-    assert run_script(decided, "report.py").returncode == 0
+    assert run_here(decided, "report.py").returncode == 0
     page, summary = (decided / "report/index.html").read_text(), (decided / "report/summary.md").read_text()
     assert "<h1>Ship better; do not ship worse; not yet: alike</h1>" in page
     for details_of in models[:3]:
@@ -149,25 +151,24 @@ def test_two_samples_of_the_baseline_tell_how_often_it_falls_itself(tmp_path: Pa
 
 def write_checks(root: Path, model: str, share: float, **changes: Any) -> None:
     """Check rows, of which this share are valid JSON and every tenth has no length."""
-    answers = read_rows(root / ANSWERS_DIRECTORY / f"{model}.jsonl", Answer, made_by="")
+    answers = ANSWERS.read(model, root)
     rows = [
-        ScoreRow(
+        Check(
             id=answer.id, sample=answer.sample, status="ok",
             scores={"valid_json": float(place % 100 < 100 * share), "brevity": 40.0 if place % 10 else None} | changes,
             reasons={"valid_json": "it parses"},
         )
         for place, answer in enumerate(answers)
     ]  # fmt: skip
-    write_rows(root / CHECKS_DIRECTORY / f"{model}.jsonl", rows)
+    write_rows(root / CHECKS.path(model), rows)
 
 
 @pytest.fixture
 def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A run with checks, as the settings will have them, aggregated in this process."""
+    """A run with checks, aggregated in this process; chrF stands for anything on a scale to 100."""
     root = decided_run(tmp_path, PLAN, questions=200)
-    judged = Params.scales.fget  # type: ignore[attr-defined]  # a property
-    scales = {"valid_json": (0.0, 1.0), "brevity": (0.0, 100.0)}
-    monkeypatch.setattr(Params, "scales", property(lambda self: judged(self) | {"check": scales}))
+    checks = {"valid_json": {"kind": "json"}, "brevity": {"kind": "chrf"}}
+    change_params(root, lambda params: params.update(check=checks))
     monkeypatch.chdir(root)
     monkeypatch.setattr(sys, "argv", ["aggregate.py"])
     monkeypatch.syspath_prepend(str(SCRIPTS))
@@ -221,7 +222,7 @@ def test_a_check_off_its_scale_is_refused(checked: Path) -> None:
 
 
 def test_check_rows_of_other_answers_are_refused(checked: Path) -> None:
-    path = checked / CHECKS_DIRECTORY / "worse.jsonl"
+    path = checked / CHECKS.path("worse")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
     with pytest.raises(UserError, match="there is no row where answer"):
         aggregate_here(PLAN)
@@ -235,13 +236,13 @@ def test_a_plan_that_was_changed_after_results_is_shown_as_changed(
     rows = json.loads(Path("data/resolved/questions.json").read_text())["rows_sha256"]
     first = resolve_plan(load_params(), "real", rows)
     assert first.earlier == ()
-    PLAN_FILE.write_text(record_text(first))
+    SEEN.path.write_text(record_text(first))
     change_params(root, lambda params: params["decision"].update(improves=["accuracy"]))
 
     aggregate(root)  # by hand, before validate has seen the change
     by_hand = details(root, "better").run.plan
     second = resolve_plan(load_params(), "real", rows)
-    PLAN_FILE.write_text(record_text(second))
+    SEEN.path.write_text(record_text(second))
     aggregate(root)
 
     plan = details(root, "better").run.plan
@@ -258,6 +259,6 @@ def test_a_plan_before_any_result_may_change(tmp_path: Path, monkeypatch: pytest
     write_run(tmp_path, Shape(questions=40))
     change_params(tmp_path, lambda params: params.update(decision=PLAN))
     monkeypatch.chdir(tmp_path)
-    PLAN_FILE.write_text(record_text(ResolvedPlan(run="real", key="another", rows_sha256="rows")))
+    SEEN.path.write_text(record_text(ResolvedPlan(run="real", key="another", rows_sha256="rows")))
 
     assert resolve_plan(load_params(), "real", "rows").earlier == ()

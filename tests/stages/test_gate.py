@@ -158,7 +158,7 @@ def test_the_gate_says_what_ships_and_that_the_plan_was_changed(project: Path) -
     )
     commit_run(project, "by a plan")
     plan(alpha=0.01)
-    assert run_script(project, "aggregate.py").returncode == 0
+    assert run_here(project, "aggregate.py").returncode == 0
     done = gate(project, "--against", "HEAD", "--markdown")
     assert "- Warning: the plan was changed: " in done.stdout and done.returncode == 0
     assert "- sft: ship, for it improved accuracy" in done.stdout
