@@ -56,6 +56,7 @@ def test_a_setting_that_is_left_out_has_the_value_that_the_page_shows() -> None:
         "baseline": settings["baseline"], "models": settings["models"],
         "questions": {"dataset": settings["questions"]["dataset"]},
         "judge": {"criteria": settings["judge"]["criteria"]}, "compare": {"criteria": settings["compare"]["criteria"]},
+        "decision": {"improves": settings["decision"]["improves"]},
     }  # fmt: skip
     but_for: dict[str, Any] = {
         "embedded": True,

@@ -17,6 +17,7 @@ from tuneproof.common.files import write_json, write_text
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import (
     ANSWERS,
+    CHECKS,
     COMPARISONS,
     ENGINES_DIRECTORY,
     JUDGEMENTS,
@@ -25,7 +26,8 @@ from tuneproof.records.handovers import (
 )
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
-from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply, ReplyStatus, Run
+from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply, ReplyStatus, Run
+from tuneproof.settings.worlds import EMBEDDED_CHECKS
 
 SENTENCES = (
     "A tokenizer splits text into pieces that the model has seen before.",
@@ -202,10 +204,17 @@ def write_run(directory: Path, shape: Shape) -> None:
         write_rows(directory / ANSWERS.path(model), answers)
         write_rows(directory / JUDGEMENTS.path(model), judgements)
         write_rows(directory / COMPARISONS.path(model), comparisons)
+        write_rows(directory / CHECKS.path(model), map(checked, answers))
         write_json(
             directory / ENGINES_DIRECTORY / f"{model}.json",
             [{"engine": "vllm", "version": author.text("0.32.0"), "device": author.text("cpu"), "dtype": "bfloat16"}],
         )
+
+
+def checked(answer: Answer) -> Check:
+    """What the embedded world's checks say of an answer; other runs have none of these criteria."""
+    scores: dict[str, float | None] = dict.fromkeys(EMBEDDED_CHECKS.ranges, 1.0)
+    return Check(id=answer.id, sample=answer.sample, status="ok", scores=scores, reasons={})
 
 
 def write_resolved(directory: Path, author: Author, rows: int) -> None:

@@ -21,7 +21,9 @@ def reply(judge: str, attempt: int, score: float | None) -> Reply:
 
 
 def row(*replies: Reply) -> Judgement:
-    return Judgement(id="q", sample=0, status="ok", scores=None, analyses=None, answer_cut=False, replies=list(replies))
+    return Judgement(
+        id="q", sample=0, status="refused", scores=None, analyses=None, answer_cut=False, replies=list(replies)
+    )
 
 
 def textbook_kappa(one: list[int], other: list[int], steps: int) -> float:
