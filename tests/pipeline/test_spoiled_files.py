@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Done, Project
+from tests.conftest import Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.made_up.mutations import spoiled_lines, spoiled_settings, spoiled_value
+from tests.running import Done
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.common.errors import run
 from tuneproof.records.exchange import export_ledger, import_ledger
@@ -63,9 +64,13 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Spoiled]:
 def called(main: Callable[[], object]) -> Done:
     """How a script ends whose main this is."""
     said, code = io.StringIO(), 0
+
+    def script() -> None:
+        main()
+
     with contextlib.redirect_stderr(said):
         try:
-            run(lambda: main() and None)
+            run(script)
         except SystemExit as ended:
             code = int(ended.code or 0)
     return Done(code, "", said.getvalue())
@@ -164,7 +169,7 @@ def test_a_spoiled_file_is_one_line_or_does_no_harm(
     check(spoiled, kind, QUICK)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_thousands_of_spoiled_files_are_one_line_each_or_do_no_harm(
     spoiled: Spoiled, kind: Callable[[Project, random.Random], Done]
