@@ -22,7 +22,6 @@ OWN: dict[str, Any] = {
         "dpo": {"id": "mlabonne/TwinLlama-3.1-8B-DPO", "prompt": "alpaca"},
         "baseline": {"id": "meta-llama/Llama-3.1-8B-Instruct", "prompt": "chat"},
     },
-    "sagemaker": {"prices_usd_per_hour": {"ml.g5.2xlarge": 1.515, "ml.g6.2xlarge": 1.222}},
     "judge": {
         "criteria": {
             "accuracy": {
@@ -53,7 +52,8 @@ OWN: dict[str, Any] = {
     "execution": {
         "judge": {
             "prices": {"gpt-4o-mini": {"prompt": 0.15, "reply": 0.60}, "gpt-4o": {"prompt": 2.50, "reply": 10.00}}
-        }
+        },
+        "sagemaker": {"prices_usd_per_hour": {"ml.g5.2xlarge": 1.515, "ml.g6.2xlarge": 1.222}},
     },
 }
 

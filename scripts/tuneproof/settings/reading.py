@@ -158,6 +158,8 @@ def load_sections(kind: type[AnyParams], path: Path = PARAMS_FILE) -> AnyParams:
     try:
         others = Params.model_fields.keys() - kind.model_fields
         return kind.model_validate({name: value for name, value in values.items() if name not in others})
+    except UnicodeEncodeError:  # "\\ud800" is YAML, and no text
+        raise UserError(str(path), "it holds half of a surrogate pair, which is no character", "correct it") from None
     except ValidationError as error:
         place, problem = first_problem(error)
         raise UserError(f"{path}, {place}" if place else str(path), problem, "correct the setting") from None
