@@ -12,6 +12,7 @@ import importlib.util
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,8 @@ def generate(
     """Has the missing answers generated, each into the ledger as it finishes, with progress."""
     counts: Counter[str] = Counter()
 
-    def save(request: Request, result: Result) -> None:
-        ledger.put(request.key, "answer", result.model_dump())
+    def save(request: Request, result: Result) -> Future[None]:
+        saved = ledger.record(request.key, "answer", result.model_dump())
         hand_over(request.key, result)
         counts["answers"] += 1
         counts["errors"] += result.finish_reason == "error"
@@ -133,6 +134,7 @@ def generate(
         progress.advance()
         if counts["runs"] == counts["answers"] == EARLY_ANSWERS:
             require_no_runs(job, counts["runs"], counts["answers"])
+        return saved
 
     def speed() -> str:
         done, unit = (counts["answer tokens"], "tokens") if counts["answer tokens"] else (counts["answers"], "answers")

@@ -7,6 +7,7 @@ import json
 import random
 import sys
 from collections.abc import Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
@@ -34,10 +35,13 @@ def ask(engine: vllm.Engine, model: str, first: int | None = None, shuffled: boo
         requests = random.Random(5).sample(requests, len(requests))
     saved: Saved = {}
 
-    def save(request: Request, result: Result) -> None:
+    def save(request: Request, result: Result) -> Future[None]:
         name = f"{request.id}#{request.sample}"
         assert name not in saved
         saved[name] = [result.answer, result.finish_reason, result.error, result.prompt_tokens, result.answer_tokens]
+        on_disk = Future[None]()
+        on_disk.set_result(None)
+        return on_disk
 
     engine.answer(requests, save)
     return saved

@@ -1,9 +1,16 @@
 """Every exception of the pipeline, and how a script ends when one is raised."""
 
+import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from types import TracebackType
 
-INTERRUPTED_EXIT_CODE = 130  # 128 + SIGINT, what a shell reports
+from tuneproof.common.interrupts import Interrupted, Interrupts
+
+STANDARD_STREAMS = (0, 1, 2)
+INTERRUPTED = "interrupted; what was finished is kept, run the same command again to go on"
 
 
 class UserError(Exception):
@@ -48,8 +55,13 @@ def shortened(error: BaseException, characters: int = 160) -> str:
 
 
 def say(line: str) -> None:
-    """Prints one plain line for a person to standard error, where progress goes too."""
-    print(" ".join(line.split()), file=sys.stderr, flush=True)
+    """Prints one plain line for a person to standard error, where progress goes too.
+
+    What cannot be shown is dropped: no run ends for a full disk behind a log, or for a reader that is gone.
+    """
+    if sys.stderr is not None:  # as it is where it was closed before Python began
+        with suppress(OSError, ValueError):  # a ValueError comes from a file that is closed
+            print(" ".join(line.split()), file=sys.stderr, flush=True)
 
 
 def warn(line: str) -> None:
@@ -64,12 +76,54 @@ def say_error(error: UserError) -> None:
 
 
 def run(main: Callable[[], None]) -> None:
-    """Runs a script's main: a UserError becomes `error:` lines and exit 1, Ctrl-C one line and exit 130."""
+    """Runs a script's main: a UserError becomes `error:` lines and exit 1, a signal one line and 128 + its number."""
+    open_standard_streams()
     try:
-        main()
+        with Interrupts():
+            main()
     except UserError as error:
         say_error(error)
         sys.exit(1)
-    except KeyboardInterrupt:
-        say("interrupted; what was finished is kept, run the same command again to go on")
-        sys.exit(INTERRUPTED_EXIT_CODE)
+    except KeyboardInterrupt as interrupt:
+        say(INTERRUPTED)
+        end_at_once_when_interrupted()
+        sys.exit(interrupt.exit_code if isinstance(interrupt, Interrupted) else Interrupted().exit_code)
+    finally:
+        drop_what_cannot_be_shown()
+
+
+def open_standard_streams() -> None:
+    """Opens what was closed (`2>&-`) to nowhere: else the next file opened would get its number, and its output."""
+    opened = os.open(os.devnull, os.O_RDWR)
+    while opened in STANDARD_STREAMS:
+        opened = os.dup(opened)
+    os.close(opened)
+    if sys.stderr is None:
+        sys.stderr = open(STANDARD_STREAMS[-1], "w", closefd=False)  # noqa: SIM115 - as long as the process
+
+
+def end_at_once_when_interrupted() -> None:
+    """A further Ctrl-C ends the process with nothing said, whatever it is still doing."""
+    with suppress(ValueError):  # only the main thread may say so
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def drop_what_cannot_be_shown() -> None:
+    """Sends what standard error still holds to nowhere where it cannot be written: Python would exit with 120."""
+    try:
+        if sys.stderr is not None:
+            sys.stderr.flush()
+    except (OSError, ValueError):
+        if sys.stderr is sys.__stderr__:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, STANDARD_STREAMS[-1])
+            os.close(nowhere)
+
+
+def interrupted_outside_of_run(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    """What Python does with an exception that nobody caught; Ctrl-C while a script still loads is one line too."""
+    if not issubclass(kind, KeyboardInterrupt) or hasattr(sys, "ps1"):  # at a prompt, Ctrl-C ends a line only
+        sys.__excepthook__(kind, error, trace)
+        return
+    say(INTERRUPTED)
+    os._exit(Interrupted().exit_code)  # nothing was begun that would have to be ended

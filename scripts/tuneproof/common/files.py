@@ -4,12 +4,13 @@ import errno
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable
+from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tuneproof.common.errors import UserError
+from tuneproof.common.temporary import Temporary
 
 
 def write_lines(path: Path, lines: Iterable[str]) -> None:
@@ -18,42 +19,53 @@ def write_lines(path: Path, lines: Iterable[str]) -> None:
 
 
 def write_all(files: Iterable[tuple[Path, Iterable[str]]]) -> None:
-    """Writes files, all of them whole or none: temporary files beside them, flushed to disk, then renamed.
+    """Writes files, all of them whole or none: temporary files, flushed to disk, then renamed.
 
-    Raises a UserError when the disk is full or a file cannot be written.
+    Raises a UserError when the disk is full or a file cannot be written; what `files` and their lines raise, an OSError
+    too, stays as it is.
     """
-    waiting: list[tuple[Path, Path]] = []
-    path = Path()
-    try:
+    with ExitStack() as stack:
+        waiting: list[tuple[Temporary, Path]] = []
         for path, lines in files:
-            waiting.append((temporary_file(path, lines), path))
+            try:
+                temporary = stack.enter_context(new_temporary(path))
+            except OSError as error:
+                raise unwritable(path, error) from None
+            write_content(temporary.file, lines, path)
+            waiting.append((temporary, path))
         for temporary, path in waiting:
-            temporary.replace(path)
-    except OSError as error:
-        remedy = "make room or check the folder's permissions, then run again"
-        raise UserError(str(path), f"it cannot be written ({error.strerror or error})", remedy) from None
-    finally:
-        for temporary, _ in waiting:
-            temporary.unlink(missing_ok=True)
+            try:
+                temporary.become(path)
+            except OSError as error:
+                raise unwritable(path, error) from None
 
 
-def temporary_file(path: Path, lines: Iterable[str]) -> Path:
-    """A file beside `path` with its content to be, flushed to disk; none where that fails."""
+def new_temporary(path: Path) -> Temporary:
+    """An empty file for what is to lie at `path`. Raises an OSError where nothing can be written there."""
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
+    return Temporary(path)
+
+
+def write_content(file: IO[str], lines: Iterable[str], path: Path) -> None:
+    """Writes a file's lines and has them on disk."""
+    for line in lines:
+        try:
+            file.write(line)
+        except OSError as error:
+            raise unwritable(path, error) from None
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.writelines(lines)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(0o644)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return temporary
+        file.flush()
+        os.fsync(file.fileno())
+    except OSError as error:
+        raise unwritable(path, error) from None
+
+
+def unwritable(path: Path, error: OSError) -> UserError:
+    """The error for a file that cannot be written."""
+    remedy = "make room or check the folder's permissions, then run again"
+    return UserError(str(path), f"it cannot be written ({error.strerror or error})", remedy)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppress
 from pathlib import Path
 
 from tuneproof.common.errors import one_line
@@ -26,8 +26,9 @@ def output_to(path: Path) -> Iterator[None]:
     path.write_bytes(b"")
     file = path.open("a", buffering=1, encoding="utf-8")
     atexit.register(file.close)  # not earlier: loggers that are set up within go on writing to it
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):  # what cannot be shown is dropped
+        sys.stdout.flush()
+        sys.stderr.flush()
     kept = [(number, os.dup(number)) for number in (1, 2)]
     try:
         for number, _ in kept:

@@ -3,6 +3,7 @@
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Self
 
 from tuneproof.common.errors import say
@@ -26,24 +27,27 @@ class Progress:
         self._done, self._started = 0, clock()
         self._last_line = self._started
         self._bar: Any = None
-        if sys.stderr.isatty():
+        if sys.stderr is not None and sys.stderr.isatty():
             from tqdm import tqdm
 
-            self._bar = tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True)
+            with suppress(OSError):
+                self._bar = tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
-            self._bar.close()
+            with suppress(OSError):
+                self._bar.close()
 
     def advance(self, units: int = 1) -> None:
         """Counts finished units and shows them when it is time to."""
         self._done += units
         if self._bar is not None:
-            self._bar.set_postfix_str(self._facts(), refresh=False)
-            self._bar.update(units)
+            with suppress(OSError):  # a terminal that is gone shows nothing, and ends nothing
+                self._bar.set_postfix_str(self._facts(), refresh=False)
+                self._bar.update(units)
             return
         now = self._clock()
         if now - self._last_line >= SECONDS_BETWEEN_LINES and self._done < self._total:

@@ -4,34 +4,99 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from tuneproof.common.errors import UserError
+from tuneproof.common.errors import UserError, say
+from tuneproof.common.interrupts import Interrupted, told_of_signals
 
 Item = TypeVar("Item")
+SECONDS_TO_END = 5.0  # for what is under way when a signal comes or a worker fails
+SIGNALS_BEFORE_ALL_ENDS = 3  # a second one cancels; should even that hang, a third one raises where it comes
 
 
-async def work_through(items: Iterable[Item], worker: Callable[[Item], Awaitable[None]], concurrency: int) -> None:
+def workers_for(requests_at_once: int) -> int:
+    """Enough workers to keep so many requests in flight while some wait for a reply to be on disk."""
+    return requests_at_once + requests_at_once // 4 + 1
+
+
+async def work_through(
+    items: Iterable[Item],
+    worker: Callable[[Item], Awaitable[None]],
+    concurrency: int,
+    stop_waiting: Callable[[], None] = lambda: None,
+    seconds_to_end: float = SECONDS_TO_END,
+) -> None:
     """Gives every item to `worker`, at most `concurrency` at once, taking the next item only when one is done.
 
-    The first exception is raised, and no further item is taken. After a UserError the workers that are under way end
-    by themselves, so that replies in flight, which are paid for, are kept; any other exception, or being cancelled
-    (Ctrl-C), cancels them.
+    The first exception is raised, and no further item is taken; the workers that are under way end by themselves, so
+    that replies in flight, which are paid for, are kept. After a signal (Ctrl-C) or an exception that is a bug they
+    have `seconds_to_end` for that; a second signal cancels them. `stop_waiting` then ends what is not in flight yet.
+
+    Raises Interrupted after a signal.
     """
-    remaining, stops = iter(items), list[UserError]()
+    window = _Window(stop_waiting, seconds_to_end)
+    remaining = iter(items)
 
     async def work() -> None:
         for item in remaining:
             try:
                 await worker(item)
-            except UserError as stop:
-                stops.append(stop)
-            if stops:
+            except Exception as failure:  # whatever it is, the others are paid for
+                window.fail(failure)
+            if window.ended:
                 return
 
-    try:
+    loop = asyncio.get_running_loop()
+    with told_of_signals(lambda number: window.signalled(number, loop)):
         async with asyncio.TaskGroup() as group:
-            for _ in range(concurrency):
-                group.create_task(work())
-    except BaseExceptionGroup as failures:
-        raise failures.exceptions[0] from None
-    if stops:
-        raise stops[0]
+            window.tasks = [group.create_task(work()) for _ in range(concurrency)]
+    window.finish()
+
+
+class _Window:
+    """How a window of work ends before its time."""
+
+    def __init__(self, stop_waiting: Callable[[], None], seconds_to_end: float) -> None:
+        self.tasks: list[asyncio.Task[None]] = []
+        self._stop_waiting, self._seconds_to_end = stop_waiting, seconds_to_end
+        self._failures: list[Exception] = []
+        self._signals: list[int] = []
+        self._deadline: asyncio.TimerHandle | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no further item is taken."""
+        return bool(self._failures or self._signals)
+
+    def fail(self, failure: Exception) -> None:
+        """Takes a worker's exception. A bug's others get a few seconds, a UserError's as long as they need."""
+        self._failures.append(failure)
+        if not isinstance(failure, UserError):
+            self._end_soon()
+
+    def signalled(self, number: int, loop: asyncio.AbstractEventLoop) -> None:
+        """Takes a signal, wherever it comes; the loop does the rest."""
+        self._signals.append(number)
+        if len(self._signals) >= SIGNALS_BEFORE_ALL_ENDS:
+            raise Interrupted(number)
+        loop.call_soon_threadsafe(self._cancel if len(self._signals) > 1 else self._interrupted)
+
+    def finish(self) -> None:
+        """Raises what ended the work, if anything did."""
+        if self._deadline:
+            self._deadline.cancel()
+        if self._signals:
+            raise Interrupted(self._signals[0])
+        if self._failures:
+            raise self._failures[0]
+
+    def _interrupted(self) -> None:
+        say(f"stopping; what is under way has {self._seconds_to_end:g} s to end, Ctrl-C again does not wait")
+        self._end_soon()
+
+    def _end_soon(self) -> None:
+        self._stop_waiting()
+        if not self._deadline:
+            self._deadline = asyncio.get_running_loop().call_later(self._seconds_to_end, self._cancel)
+
+    def _cancel(self) -> None:
+        for task in self.tasks:
+            task.cancel()

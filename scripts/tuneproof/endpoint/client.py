@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any
 
@@ -102,6 +102,8 @@ class Client:
     async def complete(self, body: dict[str, Any]) -> Completion:
         """Sends `body` to chat/completions until there is a reply, following the endpoint's limits.
 
+        A reply of which nothing could be read is one too, since it is billed; it says so in its `problem`.
+
         `max_tokens` is sent under its newer name from when the endpoint first asks for it.
 
         Raises:
@@ -109,22 +111,25 @@ class Client:
             TransportFailure: there was no usable answer within the attempts.
             EndpointStopped: the key, the credit or the address is wrong, or the endpoint is gone.
         """
-        if not self._newer_name:
-            try:
-                return await self._complete(body)
-            except RequestRejected as rejection:
-                if not wants_newer_name(rejection.message, rejection.code):
-                    raise
-                self._newer_name = True
-        return await self._complete(with_newer_name(body))
+        try:
+            return await self._complete(body)
+        except RequestRejected as rejection:
+            if not wants_newer_name(rejection.message, rejection.code):
+                raise
+        self._newer_name = True
+        return await self._complete(body)
+
+    def stop(self) -> None:
+        """Sends nothing more: what is in flight goes on, and everything else ends with EndpointStopped."""
+        self._stop_for("the run was interrupted", "run again: what arrived is kept")
 
     async def _complete(self, body: dict[str, Any]) -> Completion:
-        tokens, content = estimated_tokens(body), encoded(body)
+        tokens = estimated_tokens(body)
         faults = refusals = 0
         replies_before = self.statistics.replies
         while True:
             try:
-                ticket, answer = await self._ask(content, tokens)
+                ticket, answer = await self._ask(body, tokens)
                 if answer.status != TOO_MANY_REQUESTS:
                     self._pacer.accepted(ticket, answer.headers)
                     return self._reply(answer)
@@ -135,13 +140,14 @@ class Client:
                 seconds = self._failed(fault, faults, replies_before)
             await self._sleep(seconds)
 
-    async def _ask(self, content: bytes, tokens: float) -> tuple[Ticket, Answer]:
+    async def _ask(self, body: dict[str, Any], tokens: float) -> tuple[Ticket, Answer]:
         async with self._slots:
             with self._counted_as_waiting():
                 ticket = await self._pacer.turn(tokens)
             if self._stop:
                 raise self._stop
             self.statistics.requests += 1
+            content = encoded(with_newer_name(body) if self._newer_name else body)
             return ticket, await self._transport.post(content)
 
     async def _sleep(self, seconds: float) -> None:
@@ -153,7 +159,7 @@ class Client:
         """Reads a reply, or raises what the answer means instead of one."""
         if answer.status == OK and (reply := read_completion(answer.body)):
             self.statistics.replies += 1
-            return reply
+            return replace(reply, problem=self._transport.quoted(reply.problem)) if reply.problem else reply
         message, code = error_of(answer.body)
         quoted = f"{answer.status}: {self._transport.quoted(message)}"
         if code in NO_CREDIT:

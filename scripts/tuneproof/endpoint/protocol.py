@@ -27,6 +27,8 @@ WORDS_OF_AN_OVER_LONG_PROMPT = (
 class Completion:
     """What one chat completion says. `finish_reason` is as `ending_of` gives it.
 
+    Where nothing of it could be read, `problem` says why: it is billed all the same.
+
     `logprobs` holds `{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}` per token, where it was given.
     """
 
@@ -37,6 +39,7 @@ class Completion:
     prompt_tokens: int | None
     reply_tokens: int | None
     logprobs: list[dict[str, Any]] | None = None
+    problem: str | None = None
 
 
 def estimated_tokens(body: Mapping[str, Any]) -> float:
@@ -53,7 +56,7 @@ def encoded(body: Mapping[str, Any]) -> bytes:
 
 def error_of(body: bytes) -> tuple[str, str | None]:
     """Gives the message and code of an error as the various servers write it; the raw text where it is none of them."""
-    found = _json(body)
+    found = parsed(body)
     error = found.get("error", found) if isinstance(found, dict) else found
     if isinstance(error, dict):
         code = error.get("code") if isinstance(error.get("code"), str) else error.get("type")
@@ -82,35 +85,56 @@ def with_newer_name(body: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_completion(body: bytes) -> Completion | None:
-    """Reads the body of a chat completion; None when it is none."""
-    found = _json(body)
-    try:
-        choice = found["choices"][0]
-        message, usage = choice["message"], found.get("usage") or {}
-        return Completion(
-            text=_text(message.get("content")),
-            refusal=_text(message.get("refusal")),
-            finish_reason=ending_of(choice),
-            model=_text(found.get("model")) or "",
-            prompt_tokens=_count(usage.get("prompt_tokens")),
-            reply_tokens=_count(usage.get("completion_tokens")),
-            logprobs=_logprobs(choice.get("logprobs")),
-        )
-    except (KeyError, IndexError, TypeError, AttributeError):
+    """Reads the body of an answer with status 200, as `completion_of` does."""
+    found = parsed(body)
+    if found is None and body.lstrip()[:1] == b"<":
         return None
+    return completion_of(found, body[:1000].decode(errors="replace"))
 
 
-def _json(body: bytes) -> Any:
+def completion_of(found: Any, text: str) -> Completion | None:
+    """Reads a chat completion as far as it can be: what came with status 200 is billed. Never fails.
+
+    None for what no model has made: a web page, or an error in a completion's place. `text` is what was found, as text.
+    """
+    fields = found if isinstance(found, dict) else {}
+    choices, usage = fields.get("choices"), _fields(fields.get("usage"))
+    if fields.get("error") and not choices:
+        return None
+    choice = _fields(choices[0]) if isinstance(choices, list) and choices else {}
+    message = _fields(choice.get("message"))
+    return Completion(
+        text=_text(message.get("content")),
+        refusal=_text(message.get("refusal")),
+        finish_reason=ending_of(choice),
+        model=_text(fields.get("model")) or "",
+        prompt_tokens=_count(usage.get("prompt_tokens")),
+        reply_tokens=_count(usage.get("completion_tokens")),
+        logprobs=_logprobs(choice.get("logprobs")),
+        problem=None if message else f"the answer is no chat completion: {text}",
+    )
+
+
+def parsed(body: bytes) -> Any:
+    """A body's JSON; bytes that are no UTF-8 are replaced. None for what is no JSON."""
     try:
-        return json.loads(body)
+        try:
+            return json.loads(body)
+        except UnicodeDecodeError:
+            return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         return None
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
 
 
 def _text(value: Any) -> str | None:
     """Takes a text or a list of text parts; half surrogates, which no file could hold, are replaced."""
     if isinstance(value, list):
-        value = "".join(part["text"] for part in value if part.get("type") == "text")
+        texts = [part.get("text") for part in value if isinstance(part, dict) and part.get("type") == "text"]
+        value = "".join(text for text in texts if isinstance(text, str))
     return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
 
 

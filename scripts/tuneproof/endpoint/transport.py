@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
+LATE_SECONDS = 1.0  # for reading what had come by a request's deadline: the loop may have stood still until then
 LOOKS_LIKE_A_KEY = re.compile(r"\bsk-[\w*.-]+")
 PLACEHOLDER_KEY = "none"  # what servers that need no key are sent
 
@@ -87,18 +88,30 @@ class Transport:
             self._http = None
 
     async def post(self, content: bytes) -> Answer:
-        """Sends one request's body. Raises a Fault when no answer came, in time or at all."""
+        """Sends one request's body. Raises a Fault when no answer came, in time or at all.
+
+        An answer that is here wins over a deadline that has passed, and over being cancelled: it is paid for.
+        """
         import aiohttp
         import httpx2
 
         if self._http is None:
             raise RuntimeError("a Transport is used within `async with`")
+        # Not through AsyncOpenAI's own methods: they take twice as long as all the rest of sending a request.
+        request = asyncio.ensure_future(self._http.post(self._address, content=content, headers=self._headers))
         try:
-            async with asyncio.timeout(self._timeout_seconds):
-                # Not through AsyncOpenAI's own methods: they take twice as long as all the rest of sending a request.
-                response = await self._http.post(self._address, content=content, headers=self._headers)
-        except TimeoutError:
-            raise Fault(f"no answer within {self._timeout_seconds:g} s") from None
+            done, _ = await asyncio.wait({request}, timeout=self._timeout_seconds)
+            if not done:
+                await asyncio.wait({request}, timeout=LATE_SECONDS)
+        except asyncio.CancelledError:
+            if not request.done() or request.exception():
+                request.cancel()
+                raise
+        if not request.done():
+            request.cancel()
+            raise Fault(f"no answer within {self._timeout_seconds:g} s")
+        try:
+            response = request.result()
         # The transport lets some of aiohttp's errors through unwrapped; a ValueError comes from text that is no header.
         except (httpx2.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
             connecting = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError

@@ -2,7 +2,8 @@
 
 import hashlib
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -56,8 +57,14 @@ class Request:
     messages: tuple[dict[str, str], ...] = ()
 
 
-Save = Callable[[Request, Result], None]
+Save = Callable[[Request, Result], Future[None]]  # done when the result is on disk; it need not be waited for at once
 Ask = Callable[[Sequence[Request], Save], None]
+
+
+def save_all(save: Save, results: Iterable[tuple[Request, Result]]) -> None:
+    """Saves results and waits until they are on disk, so that no more is made than can be kept."""
+    for saved in [save(request, result) for request, result in results]:
+        saved.result()
 
 
 class Engine(Protocol):
@@ -69,8 +76,8 @@ class Engine(Protocol):
     def start(self, job: Job) -> AbstractContextManager[Ask]:
         """Loads what answers, and ends it afterwards.
 
-        What it gives answers requests, in any order, and calls `save` for each as it finishes; it raises a UserError
-        when it cannot go on.
+        What it gives answers requests, in any order, and calls `save` for each as it finishes; when it returns, all are
+        on disk. It raises a UserError when it cannot go on.
         """
 
 

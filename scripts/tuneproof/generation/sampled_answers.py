@@ -10,7 +10,7 @@ from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.generation.broken_weights import repeated_token
-from tuneproof.generation.jobs import Job, Request, Save, over_long
+from tuneproof.generation.jobs import Job, Request, Save, over_long, save_all
 from tuneproof.records.rows import EngineDescription, FinishReason, Result
 
 if TYPE_CHECKING:
@@ -35,13 +35,9 @@ def uniforms(seed: int, count: int) -> "NDArray[np.float64]":
 
 def fitting(requests: Sequence[Request], save: Save, context_tokens: int, engine: EngineDescription) -> list[Request]:
     """The requests that leave the model room to answer; the others are saved as errors."""
-    found = []
-    for request in requests:
-        if len(request.token_ids) < context_tokens:
-            found.append(request)
-        else:
-            save(request, over_long(len(request.token_ids), context_tokens, engine))
-    return found
+    too_long = [request for request in requests if len(request.token_ids) >= context_tokens]
+    save_all(save, ((one, over_long(len(one.token_ids), context_tokens, engine)) for one in too_long))
+    return [request for request in requests if len(request.token_ids) < context_tokens]
 
 
 def batches(job: Job, requests: Sequence[Request], context_tokens: int, size: int) -> Iterator[list[Request]]:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
+from tuneproof.common.errors import UserError
+
 DIGITS_OF_A_PLACE = 15  # hex digits of a key: the place of its byte in the file, below the largest offset there is
 
 
@@ -17,9 +19,18 @@ class Claims:
     """
 
     def __init__(self, path: Path) -> None:
-        """Opens the file; one object in a process at a time, because closing the file ends all of its locks."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("ab")
+        """Opens the file; one object in a process at a time, because closing the file ends all of its locks.
+
+        Raises a UserError when that cannot be, and so does a claim on a disk that has no locks.
+        """
+        self.path = path
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab")
+        except OSError as error:
+            found = f"this file of locks cannot be opened ({error.strerror or error})"
+            remedy = "move away what lies there or check its permissions, then run again"
+            raise UserError(str(path), found, remedy) from None
         self._held: set[str] = set()
 
     def __enter__(self) -> Self:
@@ -47,6 +58,9 @@ class Claims:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, place_of(key))
         except BlockingIOError:
             return False
+        except OSError as error:
+            found = f"its disk cannot lock files ({error.strerror or error})"
+            raise UserError(str(self.path), found, "have .cache on a disk that can, then run again") from None
         self._held.add(key)
         return True
 

@@ -1,21 +1,25 @@
 """The ledger: every answer and judge reply that was ever paid for, in one SQLite file that all experiments share.
 
 Rows are written as results finish and are never changed; one that proves to be no result is set aside, and kept.
+writer.py has the thread that writes them.
 """
 
 import json
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
-from tuneproof.common.errors import UserError, warn
+from tuneproof.common.errors import UserError, say, warn
 from tuneproof.common.places import project_root
 from tuneproof.records.keys import canonical_json
 from tuneproof.records.rows import problem_in
+from tuneproof.records.spill import spilled
+from tuneproof.records.writer import Writer, connected, insert
 
 BUSY_TIMEOUT_SECONDS = 30
 BYTES_PER_RESULT = 10_000  # a few times what one takes, its journal included
@@ -47,7 +51,8 @@ def ledger_path() -> Path:
 class Ledger:
     """Finished results by the hash of everything that determines them.
 
-    Several processes may use one file at once. A result is on disk when `put` returns.
+    Several processes may use one file at once. A result is on disk when `put` returns, and when what `record` gives is
+    done. What a run could not write because the file was locked or the disk full, the next one takes in at its start.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -55,18 +60,28 @@ class Ledger:
         self.path = path or ledger_path()
         with self._explained():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # The time-out comes first: switching to WAL itself takes a lock.
-            self._connection = sqlite3.connect(self.path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None)
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection = connected(self.path, BUSY_TIMEOUT_SECONDS)
             for statement in TABLES:
                 self._connection.execute(statement)
+        self._writer = Writer(self.path)
+        self._take_in_what_was_spilled()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        try:
+            self._writer.close(hurried=kind is not None and not issubclass(kind, Exception))
+        finally:
+            self._connection.close()
+
+    def _take_in_what_was_spilled(self) -> None:
+        """Adds what earlier runs could not write. Raises a UserError where it still cannot be: it was paid for."""
+        for path, rows in spilled(self.path):
+            with self._explained():
+                insert(self._connection, [row for row in rows if is_result(row[1], json.loads(row[2]))])
+            path.unlink()
+            say(f"the ledger took in {len(rows)} results that an earlier run could not write ({path})")
 
     @contextmanager
     def _explained(self) -> Iterator[None]:
@@ -122,24 +137,22 @@ class Ledger:
         what = "1 row is" if len(reasons) == 1 else f"{len(reasons)} rows are"
         warn(f"{self.path}: {what} set aside and had anew ({key[:16]}: {reason})")
 
+    def record(self, key: str, kind: Kind, body: dict[str, Any]) -> Future[None]:
+        """Hands a finished result over to the ledger's thread, which no lock and no full disk makes wait.
+
+        What it gives is done when the result is on disk; it ends with a UserError where that could not be for long.
+        """
+        return self._writer.record((key, kind, canonical_json(body)))
+
     def put(self, key: str, kind: Kind, body: dict[str, Any]) -> None:
-        """Records one finished result; a key that is there already keeps its first result."""
-        self.put_many([(key, kind, body)])
+        """Records one finished result and waits; a key that is there already keeps its first result."""
+        self.record(key, kind, body).result()
 
     def put_many(self, results: Iterable[tuple[str, Kind, dict[str, Any]]]) -> int:
-        """Records results in one transaction; returns how many were new."""
+        """Records results in one transaction; returns how many were new. Raises a UserError where that cannot be."""
         rows = [(key, kind, canonical_json(body)) for key, kind, body in results]
         with self._explained():
-            before = self._connection.total_changes
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._connection.executemany("INSERT OR IGNORE INTO results VALUES (?, ?, ?)", rows)
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:  # a full disk has ended it already
-                    self._connection.execute("ROLLBACK")
-                raise
-            return self._connection.total_changes - before
+            return insert(self._connection, rows)
 
     def adopt(self, sha256: str, results: Iterable[tuple[str, Kind, dict[str, Any]]]) -> int:
         """Records the results of a file in parts, each file's content only once; returns how many were new."""

@@ -15,7 +15,6 @@ TRANSPORT_FAULTS = (
     "dropped",  # the connection is closed before any answer
     "cut",  # the connection is closed in the middle of the answer
     "hanging",  # no answer comes
-    "invalid_body",  # 200, but the body is no JSON
     "html",  # 200 and a web page
     "error_body",  # 200, but the body is an error
 )
@@ -28,7 +27,14 @@ CONTENT_FAULTS = (
     "twice",  # two different JSON objects
     "prose",  # no JSON at all
 )
-ALL_FAULTS = TRANSPORT_FAULTS + CONTENT_FAULTS
+BODY_FAULTS = (  # 200 and paid for, with something in the body that no client expects
+    "invalid_body",  # JSON that is cut off
+    "no_choices",
+    "odd_usage",  # `usage: [1]`
+    "odd_byte",  # one that is no UTF-8
+    "null_part",  # among the parts of the content
+)
+ALL_FAULTS = TRANSPORT_FAULTS + CONTENT_FAULTS + BODY_FAULTS
 
 
 def canonical(body: Any) -> str:

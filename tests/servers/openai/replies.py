@@ -77,6 +77,21 @@ def completion(body: dict[str, Any], said: dict[str, Any], usage: dict[str, int]
     }
 
 
+def odd_body(fault: str, answer: dict[str, Any]) -> bytes:
+    """Gives the bytes of a completion with what a fault puts into them."""
+    message = answer["choices"][0]["message"]
+    if fault == "odd_usage":
+        answer["usage"] = [1]
+    elif fault == "no_choices":
+        answer["choices"] = []
+    elif fault == "null_part":
+        message["content"] = [None, {"type": "text", "text": message["content"]}, {"type": "text", "text": None}]
+    whole = json.dumps(answer).encode()
+    if fault == "invalid_body":
+        return whole[: len(whole) // 2]
+    return whole.replace(b"Said of", b"Said\xff of", 1) if fault == "odd_byte" else whole
+
+
 def _logprobs(content: str, alternatives: int) -> list[dict[str, Any]]:
     return [_token(text, alternatives) for text in re.findall(r"\d+|\s*[^\W\d]+|\W", content)]
 

@@ -15,9 +15,9 @@ from typing import Any, Self
 
 from aiohttp import web
 
-from tests.servers.openai.faults import CONTENT_FAULTS, Faults, canonical, share_of, wait_stated
+from tests.servers.openai.faults import BODY_FAULTS, TRANSPORT_FAULTS, Faults, canonical, share_of, wait_stated
 from tests.servers.openai.limits import Limits
-from tests.servers.openai.replies import Scorer, completion, default_scorer, spoiled, usage_of
+from tests.servers.openai.replies import Scorer, completion, default_scorer, odd_body, spoiled, usage_of
 
 ERROR_CODES = {400: "invalid_request", 401: "invalid_api_key", 403: "forbidden", 404: "model_not_found"}
 
@@ -136,13 +136,16 @@ class OpenAIServer:
             return refused
         self.counts.faults[fault or "none"] += 1
         await asyncio.sleep(self.latency_of(body, self.counts.requests[name]))
-        if fault and fault not in CONTENT_FAULTS:
+        if fault in TRANSPORT_FAULTS:
             return await self._broken(request, fault)
         said = spoiled(fault, content)
         self.counts.paid[name] += 1
         self.counts.good[name] += fault is None
         headers = self.limits.headers(asyncio.get_running_loop().time())
-        return web.json_response(completion(body, said, usage), headers=headers)
+        answer = completion(body, said, usage)
+        if fault in BODY_FAULTS:
+            return web.Response(body=odd_body(fault, answer), content_type="application/json", headers=headers)
+        return web.json_response(answer, headers=headers)
 
     def _refused(
         self, fault: str | None, body: dict[str, Any], usage: dict[str, int], now: float
@@ -166,8 +169,6 @@ class OpenAIServer:
             return _error(int(fault), "The server had an error.", None)
         if fault == "hanging":
             await asyncio.Event().wait()
-        if fault == "invalid_body":
-            return web.Response(text='{"choices": [', content_type="application/json")
         if fault == "html":
             return web.Response(text="<html>Welcome to nginx!</html>", content_type="text/html")
         if fault == "error_body":

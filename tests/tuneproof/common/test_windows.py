@@ -1,10 +1,13 @@
 import asyncio
+import os
+import signal
 import tracemalloc
 from collections.abc import Iterator
 
 import pytest
 
 from tuneproof.common.errors import UserError
+from tuneproof.common.interrupts import Interrupted
 from tuneproof.common.windows import work_through
 
 
@@ -70,8 +73,57 @@ def test_a_bug_in_a_worker_cancels_the_others_and_is_raised_as_it_is() -> None:
             raise
 
     with pytest.raises(ZeroDivisionError, match="a bug"):
-        asyncio.run(work_through(range(1000), worker, 8))
+        asyncio.run(work_through(range(1000), worker, 8, seconds_to_end=0.1))
     assert (started, cancelled) == (8, 7)
+
+
+def test_after_a_bug_what_is_nearly_done_is_finished() -> None:
+    finished = 0
+
+    async def worker(item: int) -> None:
+        nonlocal finished
+        if item == 3:
+            raise ZeroDivisionError("a bug")
+        await asyncio.sleep(0.05)
+        finished += 1
+
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        asyncio.run(work_through(range(1000), worker, 8))
+    assert finished == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signals", [1, 2])
+def test_a_signal_lets_what_is_under_way_end_and_a_second_one_does_not(number: signal.Signals, signals: int) -> None:
+    finished, stopped = 0, 0
+
+    async def worker(item: int) -> None:
+        nonlocal finished
+        if item == 3:
+            for _ in range(signals):
+                os.kill(os.getpid(), number)
+        await asyncio.sleep(0.05)
+        finished += 1
+
+    def stop() -> None:
+        nonlocal stopped
+        stopped += 1
+
+    with pytest.raises(Interrupted) as caught:
+        asyncio.run(work_through(range(1000), worker, 8, stop_waiting=stop))
+    assert caught.value.exit_code == 128 + number
+    assert finished == (8 if signals == 1 else 0)
+    assert stopped
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_what_does_not_end_after_a_signal_is_cancelled_when_its_time_is_over() -> None:
+    async def worker(item: int) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    with pytest.raises(Interrupted):
+        asyncio.run(work_through(range(8), worker, 1, seconds_to_end=0.05))
 
 
 def test_after_a_user_error_what_is_under_way_is_finished_and_nothing_begun() -> None:

@@ -4,6 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tuneproof.endpoint.protocol import (
     Completion,
@@ -15,6 +17,11 @@ from tuneproof.endpoint.protocol import (
     wants_newer_name,
     with_newer_name,
 )
+
+
+def nested(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    names = st.sampled_from(["message", "content", "text", "type", "usage", "logprobs", "refusal", "error"])
+    return st.lists(values, max_size=3) | st.dictionaries(names, values, max_size=3)
 
 
 @pytest.mark.parametrize(
@@ -44,12 +51,28 @@ def test_errors_of_all_servers_are_read(body: str, message: str, code: str | Non
     [
         "", "null", "[]", "{}", '{"choices": []}', '{"choices": null}', '{"choices": [{}]}',
         '{"choices": [{"message": null}]}',
-        '{"choices": {"0": 1}}', '{"choices": [{"message": "text"}]}', '{"error": {"message": "no"}}',
-        '{"choices": [{"message": {"content": "x"}}], "usage": "many"}', "\xff\xfe", "[" * 100_000,
+        '{"choices": {"0": 1}}', '{"choices": [{"message": "text"}]}', "\xff\xfe", "[" * 100_000, '"\xff\x00"',
+        '{"choices": [{"message": {"content": "x"}', "1" * 5000,
     ],
 )  # fmt: skip
-def test_a_body_that_is_no_completion_is_none(body: str) -> None:
-    assert read_completion(body.encode("latin-1")) is None
+def test_a_body_of_which_nothing_can_be_read_is_a_reply_that_says_so(body: str) -> None:
+    reply = read_completion(body.encode("latin-1"))
+    assert reply is not None
+    assert reply.text is None
+    assert str(reply.problem).startswith("the answer is no chat completion: ")
+
+
+@pytest.mark.parametrize("body", ['{"error": {"message": "no"}}', '{"error": "no", "choices": []}', " <html></html>"])
+def test_what_no_model_has_made_is_no_reply(body: str) -> None:
+    assert read_completion(body.encode()) is None
+
+
+@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), nested, max_leaves=8), st.binary(max_size=4))
+def test_no_body_makes_the_reader_fail(value: Any, odd: bytes) -> None:
+    for body in ({"choices": [{"message": value}]}, {"choices": [value], "usage": value}, {"choices": value}, value):
+        whole = json.dumps(body).encode()
+        read_completion(whole)
+        read_completion(whole[: len(whole) // 2] + odd + whole[len(whole) // 2 :])
 
 
 @pytest.mark.parametrize(

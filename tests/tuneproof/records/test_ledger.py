@@ -194,7 +194,7 @@ def test_a_full_disk_is_no_reason_to_move_the_ledger_away(tmp_path: Path) -> Non
         ledger.put("a", "answer", answer("kept"))
         ledger._connection.execute("PRAGMA max_page_count = 3")  # SQLite's own way to a full disk
         with pytest.raises(UserError, match="free space") as caught:
-            ledger.put("b", "answer", answer("x" * 100_000))
+            ledger.put_many([("b", "answer", answer("x" * 100_000))])
         assert "move the file away" not in str(caught.value)
         assert ledger.get("a") == answer("kept")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
-from tuneproof.generation.jobs import Ask, Job, Request, Save
+from tuneproof.generation.jobs import Ask, Job, Request, Save, save_all
 from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from tuneproof.generation.tokens import eos_ids, keyed_requests
@@ -50,8 +50,11 @@ def start(job: Job) -> Iterator[Ask]:
     def ask(requests: Sequence[Request], save: Save) -> None:
         asked = fitting(requests, save, model.context_tokens, description)
         for batch in batches(job, asked, model.context_tokens, BATCH_SIZE):
-            for request, token_ids in zip(batch, sample_batch(job, model, batch, stops), strict=True):
-                save(request, read_result(job, tokenizer, request, token_ids, stops, description))
+            answers = sample_batch(job, model, batch, stops)
+            results = (
+                read_result(job, tokenizer, *one, stops, description) for one in zip(batch, answers, strict=True)
+            )
+            save_all(save, zip(batch, results, strict=True))
 
     yield ask
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneproof.common.environment import secret
 from tuneproof.common.errors import UserError, warn
-from tuneproof.common.windows import work_through
+from tuneproof.common.windows import work_through, workers_for
 from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE, endpoint_address, endpoint_label, is_openai
 from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
@@ -19,7 +19,7 @@ from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, Question, Result
 
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
-ATTEMPTS_TO_FINISH = 3  # for an answer that ended in no known way: it is billed as any other
+ATTEMPTS_TO_FINISH = 3  # for an answer that ended in no known way or cannot be read: it is billed as any other
 
 
 def render(job: Job, questions: Sequence[Question]) -> list[Request]:
@@ -93,11 +93,14 @@ class Questioner:
 
         async def answer(request: Request) -> None:
             try:
-                save(request, await self.answer(request))
+                saved = save(request, await self.answer(request))
             except TransportFailure as failure:
                 self.failures.append(str(failure))
+            else:
+                await asyncio.wrap_future(saved)
 
-        await work_through(requests, answer, self.job.execution.endpoint.concurrency)
+        workers = workers_for(self.job.execution.endpoint.concurrency)
+        await work_through(requests, answer, workers, stop_waiting=self.client.stop)
         if self.failures:
             found = f"{len(self.failures)} of {len(requests)} got no answer, the last because {self.failures[-1]}"
             raise UserError(f"model {self.job.resolved.model}", found, "run again: what arrived is kept")
@@ -118,13 +121,13 @@ class Questioner:
         return await self.answer(request)
 
     async def finished(self, request: Request) -> Completion:
-        """A reply that ended in a known way; asked for again a few times where it did not.
+        """A reply that can be read and ended in a known way; asked for again a few times where it did not.
 
         Raises a TransportFailure where none did: half an answer is none, and the next run may get a whole one.
         """
         for _ in range(ATTEMPTS_TO_FINISH):
             completion = await self.client.complete(self.body(request))
-            problem = unknown_ending(completion.finish_reason)
+            problem = completion.problem or unknown_ending(completion.finish_reason)
             if problem is None:
                 return completion
         found = f"{ATTEMPTS_TO_FINISH} answers may not be whole, the last because {problem}"

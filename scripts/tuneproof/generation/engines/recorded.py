@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tuneproof.common.errors import UserError, say
-from tuneproof.generation.jobs import Ask, Job, Request, Save
+from tuneproof.generation.jobs import Ask, Job, Request, Save, save_all
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result
 from tuneproof.sources.recorded import read_rows
@@ -91,8 +91,7 @@ def start(job: Job) -> Iterator[Ask]:
     by_key = {key_of(result): result for result in results if result}
 
     def ask(requests: Sequence[Request], save: Save) -> None:
-        for request in requests:
-            save(request, by_key[request.key])
+        save_all(save, ((request, by_key[request.key]) for request in requests))
 
     yield ask
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
-from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package
+from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package, save_all
 from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from tuneproof.generation.tokens import load_tokenizer, render_requests, stop_token_ids
 from tuneproof.records.rows import EngineDescription, Question
@@ -36,8 +36,10 @@ def start(job: Job) -> Iterator[Ask]:
         asked = fitting(requests, save, context_tokens, description)
         for batch in batches(job, asked, context_tokens, job.execution.transformers.batch_size):
             answers = sample_batch(job, model, tokenizer, batch, stops, context_tokens)
-            for request, token_ids in zip(batch, answers, strict=True):
-                save(request, read_result(job, tokenizer, request, token_ids, stops, description))
+            results = (
+                read_result(job, tokenizer, *one, stops, description) for one in zip(batch, answers, strict=True)
+            )
+            save_all(save, zip(batch, results, strict=True))
 
     yield ask
 

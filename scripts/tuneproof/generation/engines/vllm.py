@@ -176,9 +176,10 @@ class Engine:
 
         async def answer(request: Request) -> None:
             if len(request.token_ids) >= limit:
-                save(request, over_long(len(request.token_ids), limit, self.description))
+                saved = save(request, over_long(len(request.token_ids), limit, self.description))
             else:
-                save(request, await self.generate(request, sampling))
+                saved = save(request, await self.generate(request, sampling))
+            await asyncio.wrap_future(saved)
 
         try:
             self.runner.run(work_through(requests, answer, WINDOWS * self.job.execution.vllm.max_num_seqs))

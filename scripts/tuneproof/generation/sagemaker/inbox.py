@@ -1,6 +1,7 @@
 """Rows that jobs have put into S3, taken over into the ledger as they arrive."""
 
 from collections.abc import Sequence
+from concurrent.futures import Future
 
 from pydantic import ValidationError
 
@@ -21,13 +22,19 @@ class Inbox:
         self.asked = {request.key for request in asked}
         self.open = {request.key: request for request in missing}
         self.seen: dict[str, str] = {}
+        self.saved = list[Future[None]]()
 
     def collect(self) -> None:
-        """Takes what is new. May raise boto3's errors; a UserError for a row that is none or was not asked for."""
+        """Takes what is new, and waits until it is on disk: what S3 has may be removed then.
+
+        May raise boto3's errors; a UserError for a row that is none or was not asked for.
+        """
         for name, version, _ in list(self.storage.listed(f"{OUTPUT}/")):
             if self.seen.get(name) != version and name.rpartition("/")[2].startswith(PART_PREFIX):
                 self._take(name, self.storage.read(name))
                 self.seen[name] = version
+        while self.saved:
+            self.saved.pop().result()
 
     def _take(self, name: str, content: bytes) -> None:
         """Takes the whole lines of a part; one that is cut off comes with the part's next version."""
@@ -37,7 +44,7 @@ class Inbox:
                 found = f"a row with the key {row.key[:16]} was not asked for"
                 raise UserError(self.storage.place(name), found, "delete this file from S3, then run again")
             if row.key in self.open:
-                self.save(self.open.pop(row.key), row.result)
+                self.saved.append(self.save(self.open.pop(row.key), row.result))
 
 
 def read_row(where: str, line: bytes) -> FinishedRow:

@@ -1,11 +1,11 @@
 """Who judges by which rubric: the requests, the ledger's keys for their replies, and what a reply is worth."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import Any
 
-from tuneproof.common.errors import UserError, one_line
+from tuneproof.common.errors import UserError, one_line, shortened
 from tuneproof.endpoint.access import Access, panel_of
 from tuneproof.endpoint.errors import RequestRejected
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
@@ -119,7 +119,16 @@ class Asking:
             yield from zip(part, chains, strict=True)
 
     def read(self, completion: Completion, access: Access, attempt: int, key: str) -> Reply:
-        """The reply that a completion is worth."""
+        """The reply that a completion is worth. Never fails: it is paid for, whatever stands in it."""
+        try:
+            return self._read(completion, access, attempt, key)
+        except Exception as error:  # what no reader was made for: recorded with its name, it is neither lost nor hidden
+            problem = f"it cannot be read ({shortened(error)})"
+            return unreadable(replace(completion, problem=problem), access, attempt, key)
+
+    def _read(self, completion: Completion, access: Access, attempt: int, key: str) -> Reply:
+        if completion.problem:
+            return unreadable(completion, access, attempt, key)
         reading = read_reply(completion.text, completion.refusal, completion.finish_reason, self.criteria)
         ok = reading.status == "ok"
         probabilities = scores = None
@@ -132,6 +141,15 @@ class Asking:
             reply=None if ok else completion.text, error=reading.error,
             prompt_tokens=completion.prompt_tokens, reply_tokens=completion.reply_tokens, key=key,
         )  # fmt: skip
+
+
+def unreadable(completion: Completion, access: Access, attempt: int, key: str) -> Reply:
+    """The reply for a completion with a problem; its tokens count, as they are billed."""
+    return Reply(
+        judge=access.model, model=completion.model, attempt=attempt, status="unreadable", scores=None,
+        probabilities=None, analyses=None, reply=completion.text, error=completion.problem,
+        prompt_tokens=completion.prompt_tokens, reply_tokens=completion.reply_tokens, key=key,
+    )  # fmt: skip
 
 
 def refused_material(rejection: RequestRejected, access: Access, attempt: int, key: str) -> Reply:

@@ -1,19 +1,22 @@
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiohttp import web
 
-from tests.servers.openai.faults import Faults
+from tests.servers.openai.faults import BODY_FAULTS, Faults
 from tests.servers.openai.odd_endings import OddEndings
 from tests.servers.openai.server import OpenAIServer
-from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, texts_of
+from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, on_disk, texts_of
 from tuneproof.common.errors import UserError
 from tuneproof.endpoint.client import Client
 from tuneproof.generation.engines import endpoint as engine
+from tuneproof.generation.jobs import Request
 from tuneproof.records.keys import canonical_json
+from tuneproof.records.rows import Result
 
 
 class Picky(OpenAIServer):
@@ -96,11 +99,15 @@ def test_a_request_that_gets_no_answer_leaves_the_others_saved(workspace: Worksp
     server.faults = Faults(stuck={"500": 0.1})
     job, saved = workspace.job(), list[str]()
 
+    def save(request: Request, _: Result) -> Future[None]:
+        saved.append(request.id)
+        return on_disk()
+
     async def ask() -> None:
         options: dict[str, Any] = {"label": "ours", "concurrency": 8, "timeout_seconds": 30.0}
         async with Client(server.base_url, None, first_backoff_seconds=0.001, **options) as client:
             requests = engine.render(job, workspace.questions)
-            await engine.Questioner(job, client).ask_all(requests, lambda request, _: saved.append(request.id))
+            await engine.Questioner(job, client).ask_all(requests, save)
 
     with pytest.raises(UserError, match=r"of 20 got no answer, the last because .* run again: what arrived is kept"):
         asyncio.run(ask())
@@ -236,3 +243,19 @@ def test_an_endpoint_that_refuses_the_key_stops_at_once(workspace: Workspace, se
     server.faults = Faults(status=401)
     with pytest.raises(UserError, match="ours: it refused the key"):
         answered(engine, workspace.job(), workspace.questions)
+
+
+@pytest.mark.parametrize("fault", BODY_FAULTS)
+def test_an_odd_body_is_billed_and_read_as_far_as_it_can_be(
+    workspace: Workspace, server: OpenAIServer, fault: str
+) -> None:
+    server.faults = Faults(stuck={fault: 1.0})
+    if fault in ("invalid_body", "no_choices"):
+        with pytest.raises(UserError, match=r"3 answers may not be whole, .*the answer is no chat completion"):
+            answered(engine, workspace.job(), workspace.questions[:1])
+        assert server.counts.requests.total() == engine.ATTEMPTS_TO_FINISH
+    else:
+        ((_, result),) = answered(engine, workspace.job(), workspace.questions[:1])
+        assert result.finish_reason == "stop"
+        assert result.answer
+        assert server.counts.requests.total() == 1

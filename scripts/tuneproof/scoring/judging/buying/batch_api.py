@@ -6,9 +6,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tuneproof.common.errors import UserError, one_line
+from tuneproof.common.errors import UserError, one_line, warn
 from tuneproof.endpoint.access import Access
-from tuneproof.endpoint.protocol import Completion, encoded, error_of, read_completion, wants_newer_name
+from tuneproof.endpoint.protocol import Completion, completion_of, encoded, error_of, parsed, wants_newer_name
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -85,17 +85,23 @@ class Failure:
 def outcomes(client: "OpenAI", batch: "Batch") -> Iterator[tuple[str, Completion | Failure]]:
     """What became of each request that a batch has dealt with, with the key of its reply."""
     for file in filter(None, (batch.output_file_id, batch.error_file_id)):
-        for line in client.files.content(file).content.splitlines():
-            found = json.loads(line)
-            yield str(found["custom_id"]), outcome_of(found)
+        for line in client.files.content(file).content.split(b"\n"):
+            found = parsed(line)
+            if isinstance(found, dict) and "custom_id" in found:
+                yield str(found["custom_id"]), outcome_of(found)
+            elif line.strip():
+                shown = one_line(line.decode(errors="replace"), 80)
+                warn(f"batch {batch.id}: a line of its output is no outcome of a request: {shown}")
 
 
 def outcome_of(line: dict[str, Any]) -> Completion | Failure:
     """Reads one line of a batch's output."""
-    response = line.get("response") or {}
-    content, status = encoded(response.get("body") or line.get("error") or {}), response.get("status_code")
-    completion = read_completion(content) if status == OK else None
-    return completion or Failure(status, *error_of(content))
+    response = line.get("response")
+    answer: dict[str, Any] = response if isinstance(response, dict) else {}
+    body, status = answer.get("body") or line.get("error") or {}, answer.get("status_code")
+    text = json.dumps(body)
+    completion = completion_of(body, text) if status == OK else None
+    return completion or Failure(status, *error_of(text.encode()))
 
 
 def reason_of(batch: "Batch") -> str:

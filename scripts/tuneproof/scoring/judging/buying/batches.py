@@ -6,6 +6,7 @@ one. https://platform.openai.com/docs/guides/batch
 
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic
@@ -205,7 +206,7 @@ class Batches(Generic[AnyCase]):
 
         Also gives the error to raise where a request was rejected as every one would be.
         """
-        brought, stop = Brought(ended={batch.id}), None
+        brought, stop, saved = Brought(ended={batch.id}), None, list[Future[None]]()
         for key, outcome in outcomes(client, batch):
             place = places.get(key)
             if place is None:
@@ -221,10 +222,12 @@ class Batches(Generic[AnyCase]):
             if reply is None:
                 self.budget.let_go(key)
                 continue
-            self.worklist.asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
+            saved.append(self.worklist.asking.ledger.record(key, "reply", reply.model_dump(exclude={"key"})))
             self.budget.pay(reply, place.request_bytes)
             del places[key]
             brought.replies += 1
+        for one in saved:
+            one.result()
         if batch.status != "completed":
             brought.problem = one_line(f"batch {batch.id} is {reason_of(batch)}")
         return brought, stop

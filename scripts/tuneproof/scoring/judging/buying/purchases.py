@@ -8,7 +8,7 @@ from typing import Any, Generic
 
 from tuneproof.common.errors import UserError, say
 from tuneproof.common.progress import Progress
-from tuneproof.common.windows import work_through
+from tuneproof.common.windows import work_through, workers_for
 from tuneproof.endpoint.access import Access, require_keys
 from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
@@ -149,8 +149,14 @@ class Purchases(Generic[AnyCase]):
             else:
                 left.append(position)
 
-        await work_through(self.worklist.cases(positions), settle_case, self.worklist.asking.execution.concurrency)
+        workers = workers_for(self.worklist.asking.execution.concurrency)
+        await work_through(self.worklist.cases(positions), settle_case, workers, stop_waiting=self.stop)
         return sorted(left)
+
+    def stop(self) -> None:
+        """Sends nothing more."""
+        for client in self.clients.values():
+            client.stop()
 
     def facts(self) -> str:
         """What is shown beside the progress."""
@@ -177,7 +183,10 @@ class Purchases(Generic[AnyCase]):
             return mine
 
     async def extend(self, chain: Chain, case: AnyCase) -> None:
-        """Buys and records one reply."""
+        """Buys one reply. From its receipt until the ledger's thread has it nothing waits and nothing can fail.
+
+        What is bought next waits until it is on disk, so that nothing is asked that could not be kept.
+        """
         asking, access, attempt = self.worklist.asking, chain.access, len(chain.replies) + 1
         key = asking.key(chain, attempt)
         body = asking.body(access.model, case.messages(case.nonce))
@@ -187,5 +196,6 @@ class Purchases(Generic[AnyCase]):
                 reply = purchase.reply = asking.read(completion, access, attempt, key)
             except RequestRejected as rejection:
                 reply = refused_material(rejection, access, attempt, key)
-        asking.ledger.put(key, "reply", reply.model_dump(exclude={"key"}))
+            saved = asking.ledger.record(key, "reply", reply.model_dump(exclude={"key"}))
+        await asyncio.wrap_future(saved)
         chain.replies.append(reply)

@@ -207,3 +207,36 @@ def test_an_endpoint_without_batches_is_named(project: Project) -> None:
         assert "its Batch API answered 404" in line
         assert "set execution.judge.transport: direct" in line
         assert "sk-planted" not in line
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b'"no outcome"', b"[1]", b"{", b'{"id": "line"}', b'"\xff"'],
+)
+def test_a_line_that_is_no_outcome_is_told_and_the_others_are_recorded(
+    project: Project, monkeypatch: pytest.MonkeyPatch, line: bytes
+) -> None:
+    with BatchServer() as server:
+        keep = server._keep
+        monkeypatch.setattr(
+            server, "_keep", lambda content: keep(line + b"\n" + content if b'"response"' in content else content)
+        )
+        with_answers(project, server.base_url, {"sft": ["Fine.", "Good."]}, transport="batch")
+        said = project.run_ok("judge.py", "sft")
+        assert "a line of its output is no outcome of a request" in said
+        assert server.counts.paid.total() == 2
+
+
+@pytest.mark.parametrize(
+    "odd", [{"usage": [1]}, {"choices": []}, {"choices": [{"message": {"content": [None]}, "finish_reason": "stop"}]}]
+)
+def test_an_odd_body_in_a_batch_is_recorded_and_submitted_again_within_the_attempts_only(
+    project: Project, monkeypatch: pytest.MonkeyPatch, odd: dict[str, Any]
+) -> None:
+    with BatchServer() as server:
+        reply = server._reply
+        monkeypatch.setattr(server, "_reply", lambda body: reply(body) | odd)
+        with_answers(project, server.base_url, {"sft": ["Fine."]}, transport="batch", attempts=2)
+        project.run_ok("judge.py", "sft")
+        status = rows_of(project, "judgements", "sft")[0]["status"]
+        assert (status, server.counts.paid.total()) == (("ok", 1) if "usage" in odd else ("unreadable", 2))
