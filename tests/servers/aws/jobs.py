@@ -40,7 +40,7 @@ class JobFaults:
     seconds_to_start: float = 0.0  # InProgress, but nothing runs and there is no start time yet
     seconds_to_log: float = 0.0  # until the log stream appears
     rows_to_stand_still: int | None = None  # made by all jobs together; raised, the running job goes on
-    max_runtime_seconds: float | None = None  # in place of what the job asks for
+    rows_until_out_of_time: int | None = None  # made by the job, in place of the seconds that it asks for
     out_of_time_status: str = "Stopped"  # or "Failed"; AWS does not document which
     fails_with: str | None = None  # the reason of a job that fails without running its container
     logs: tuple[str, ...] = ()  # what such a job logs
@@ -116,9 +116,8 @@ class Job:
             log_of(self.name, service).send_all(faults.logs)
             return self.end("Failed", faults.fails_with)
         self.container = Container(self.request, self.arn, self.folder, service, faults.seconds_to_log, stands_still)
-        limit = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
-        seconds = limit if faults.max_runtime_seconds is None else faults.max_runtime_seconds
-        outcome = self.container.run(self.stopping, seconds, faults.seconds_to_end)
+        seconds = self.request.get("StoppingCondition", {}).get("MaxRuntimeInSeconds", 86_400)
+        outcome = self.container.run(self.stopping, seconds, faults.rows_until_out_of_time, faults.seconds_to_end)
         if outcome.status == "OutOfTime":
             return self.end(faults.out_of_time_status, None, outcome.message)
         return self.end(outcome.status, outcome.reason, outcome.message)

@@ -59,15 +59,19 @@ class Container:
         self.killed = threading.Event()
         self.uploaded: dict[Path, tuple[int, int]] = {}
 
-    def run(self, stopping: threading.Event, seconds: float, seconds_to_end: float) -> Outcome:
-        """Runs it to its end, or until it is told to stop, is killed, or is out of time."""
+    def run(self, stopping: threading.Event, seconds: float, rows: int | None, seconds_to_end: float) -> Outcome:
+        """Runs it to its end, or until it is told to stop, is killed, or is out of time.
+
+        That is after so many seconds, or once it has made so many rows, on a machine of any speed.
+        """
         try:
             self.download_inputs()
         except FileNotFoundError as error:
             return Outcome("Failed", str(error))
         until = time.monotonic() + seconds
+        is_late = (lambda: time.monotonic() > until) if rows is None else (lambda: self.rows >= rows)
         with self.started() as process:
-            while process.poll() is None and not self.is_over(stopping) and time.monotonic() < until:
+            while process.poll() is None and not self.is_over(stopping) and not is_late():
                 self.signal(signal.SIGSTOP if self.stands_still() else signal.SIGCONT)  # first: uploading takes a while
                 self.upload()
                 self.log.send()

@@ -32,7 +32,7 @@ print("names", *sorted(os.environ), flush=True)
 secrets = botocore.session.get_session().create_client("secretsmanager")
 print(len(secrets.get_secret_value(SecretId="a-name")["SecretString"]), "characters", flush=True)
 for number in range(int(os.environ.get("ROWS", "3"))):
-    (rows / f"{number}.jsonl").write_text(str(number))
+    (rows / f"{number}.jsonl").write_text(f"{number}\\n")
     time.sleep(0.05)
 message.write_text("all is well")
 sys.exit(int(os.environ.get("CODE", "0")))
@@ -125,7 +125,7 @@ def test_a_job_runs_on_its_inputs_and_delivers_outputs_log_and_message(aws: Loca
     assert described["ProcessingEndTime"] > described["ProcessingStartTime"] >= described["CreationTime"]
     assert described["ProcessingResources"]["ClusterConfig"]["SelectedInstanceType"] == "ml.g5.2xlarge"
     assert described["Environment"]["PLACE"] == "/opt/ml/processing/input/deep/text.txt"
-    assert aws.objects(BUCKET, "out/") == {f"out/{number}.jsonl": str(number).encode() for number in range(3)}
+    assert aws.objects(BUCKET, "out/") == {f"out/{number}.jsonl": f"{number}\n".encode() for number in range(3)}
     ((stream, lines),) = aws.logs().items()
     assert stream.startswith("a-job/algo-1-")
     assert lines[0] == "reading a text"
@@ -183,7 +183,7 @@ def test_a_killed_job_has_failed(aws: LocalAWS, sagemaker: Any) -> None:
 
 
 def test_a_job_out_of_time_is_stopped(aws: LocalAWS, sagemaker: Any) -> None:
-    aws.jobs.faults.max_runtime_seconds = 0.5
+    aws.jobs.faults.rows_until_out_of_time = 2
     sagemaker.create_processing_job(**request(ROWS="10000"))
     assert aws.jobs.wait("a-job").status == "Stopped"
     assert aws.objects(BUCKET, "out/")

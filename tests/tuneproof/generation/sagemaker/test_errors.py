@@ -11,7 +11,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.sagemaker_workspaces import BUCKET, sagemaker_workspace
 from tests.servers.aws import faults as aws_faults
 from tests.servers.aws.services import LocalAWS
-from tests.tuneproof.generation.engines.workspaces import Workspace
+from tests.tuneproof.generation.engines.workspaces import Workspace, instructions
 from tuneproof.common.errors import UserError
 from tuneproof.generation.sagemaker.errors import Patience, is_passing, job_failure
 
@@ -111,6 +111,9 @@ def test_each_failure_is_one_clear_line(
 
 def test_a_job_that_runs_into_its_time_out_says_so(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(execution__sagemaker__max_runtime_seconds=1)
+    workspace.ask(instructions(300))  # far more than it makes until then
+    workspace.change(execution={"transformers": {"batch_size": 1}})
+    aws.jobs.faults.rows_until_out_of_time = 1
     line = error_line(workspace, aws)
     assert "it ran into its time-out (" in line
     assert "raise execution.sagemaker.max_runtime_seconds" in line
