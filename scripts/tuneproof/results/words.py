@@ -1,7 +1,7 @@
 """A run's results in words: shared by the terminal, the pull request's table, the report and the gate."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tuneproof.results.details import (
     CriterionDetails,
@@ -305,19 +305,35 @@ def markdown_text(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace("`", "'").replace("](", "] (")
 
 
-def table(models: Sequence[Details]) -> tuple[list[str], list[list[str]]]:
-    """The comparison as header and rows of text: a row per model and criterion, and one for its win rate."""
+def table(models: Sequence[Details], deciding: bool = False) -> tuple[list[str], list[list[str]]]:
+    """The comparison as header and rows of text: a row per model and criterion, and one for its win rate.
+
+    `deciding` leaves out the criteria that decide nothing.
+    """
     run = models[0].run
     header = ["model", "criterion", "mean", f"gain over {plain_name(run.baseline)}", "coverage", "n", "verdict"]
-    return header, [row for details in models for row in table_rows(details)]
+    left_out = undeciding(run) if deciding else []
+    return header, [row for details in models for row in table_rows(details, left_out)]
 
 
-def table_rows(details: Details) -> list[list[str]]:
+def undeciding(run: RunDetails) -> list[str]:
+    """The criteria that are shown and decide nothing."""
+    return [name for name, criterion in run.criteria.items() if criterion.role == "shown"]
+
+
+def undeciding_note(run: RunDetails) -> str:
+    """Where the criteria stand that decide nothing; empty where there are none."""
+    names = ", ".join(map(plain_name, undeciding(run)))
+    return f"The report also has {names}: what decides nothing is not shown here." if names else ""
+
+
+def table_rows(details: Details, left_out: Collection[str]) -> list[list[str]]:
     """One model's rows."""
     name, ends = plain_name(details.model), [share_text(details.coverage), str(details.questions)]
     rows = [
         [name, plain_name(criterion), mean_text(one), gain_text(one), *ends, row_verdict(details, criterion)]
         for criterion, one in details.criteria.items()
+        if criterion not in left_out
     ]
     rate = details.win_rate
     if rate:

@@ -20,6 +20,7 @@ from tuneproof.results.words import (
     run_note,
     ship_sentence,
     table,
+    undeciding_note,
 )
 from tuneproof.settings.reading import load_params
 
@@ -38,7 +39,7 @@ def main() -> None:
 
 def plain_text(models: Sequence[Details]) -> str:
     """The comparison as aligned columns."""
-    return "\n".join([*aligned(*table(models)), "", *notes(models)])
+    return "\n".join([*aligned(*table(models, deciding=True)), "", *notes(models)])
 
 
 def print_rich(models: Sequence[Details]) -> None:
@@ -48,7 +49,7 @@ def print_rich(models: Sequence[Details]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    header, rows = table(models)
+    header, rows = table(models, deciding=True)
     shown = Table(box=SIMPLE_HEAD, pad_edge=False)
     for name in header:
         shown.add_column(Text(name), overflow="fold")
@@ -69,7 +70,8 @@ def notes(models: Sequence[Details]) -> list[str]:
     """What kind of run this is, what was decided, sentences on each model, and how to read the intervals."""
     shared = models[0].run
     said = [text for say in (ship_sentence, model_sentence, collapse_sentence) for text in map(say, models)]
-    return [text for text in (run_note(shared), *said, plan_sentence(shared), family_note(shared)) if text]
+    notes = (run_note(shared), *said, plan_sentence(shared), undeciding_note(shared), family_note(shared))
+    return [text for text in notes if text]
 
 
 if __name__ == "__main__":
