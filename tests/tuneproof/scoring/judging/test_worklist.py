@@ -26,9 +26,9 @@ class CountedLedger(Ledger):
 
     questions = 0
 
-    def get_many(self, keys: Any) -> dict[str, dict[str, Any]]:
+    def take(self, keys: Any, read: Any) -> dict[str, Any]:
         self.questions += 1
-        return super().get_many(keys)
+        return super().take(keys, read)
 
 
 def case(number: int, judged: bool) -> AnswerCase:
@@ -51,8 +51,8 @@ def ledger(tmp_path: Path) -> Iterator[CountedLedger]:
 
 def record(asking: Asking, number: int, status: str) -> None:
     [chain] = asking.chains(case(number, judged=True))
-    key = asking.key(chain, 1)
-    asking.ledger.put(key, "reply", REPLY.model_dump(exclude={"key"}) | {"status": status})
+    key, scores = asking.key(chain, 1), REPLY.scores if status == "ok" else None
+    asking.ledger.put(key, "reply", REPLY.model_dump(exclude={"key"}) | {"status": status, "scores": scores})
 
 
 def test_a_case_is_on_it_as_long_as_a_reply_is_missing(ledger: CountedLedger) -> None:
