@@ -19,7 +19,7 @@ from tests.pipeline.test_judging import kill_when, recorded_replies
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.common.windows import workers_for
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.exhaustive
 
 REPLIES, CONCURRENCY, KILLS = 1_000, 20, 20
 STOPPED_SECONDS, LOCKED_SECONDS, FULL_SECONDS = 8.0, 45.0, 30.0
