@@ -14,6 +14,7 @@ from tests.made_up.run import Shape, write_run
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tuneproof.records.handovers import CHECKS
 from tuneproof.records.rows import Check
+from tuneproof.settings.checks import Rouge
 
 SHORT = {"short": {"kind": "words", "at_most": 3}, "right": {"kind": "exact_match"}}
 
@@ -129,7 +130,7 @@ def test_a_missing_package_is_told_before_anything_is_checked(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answered(project, ["a"], overlap={"kind": "rougeL"})
-    monkeypatch.setattr("tuneproof.settings.checks.Rouge.packages", ("no_such_package",))
+    monkeypatch.setattr(Rouge, "packages", ("no_such_package",))
     line = project.error_line("check.py", "sft")
     assert line.startswith("error: check.overlap: the package no_such_package is not installed; install it with `pip")
     assert "check will stop: check.overlap needs no_such_package" in project.run_ok("validate.py")

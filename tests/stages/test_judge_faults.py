@@ -16,6 +16,7 @@ from tests.made_up.judging import rows_of, with_answers
 from tests.servers.openai.faults import BODY_FAULTS, Faults
 from tests.servers.openai.server import OpenAIServer
 from tests.stages.test_judge_money import PRICES, ledger_rows
+from tuneproof.scoring.judging import chains
 
 ANSWERS = {"sft": [f"Answer {number}." for number in range(60)]}
 LATENCY_SECONDS = 0.5
@@ -70,7 +71,7 @@ def test_what_makes_the_reader_of_replies_fail_is_recorded_too(
 
     with OpenAIServer() as server:
         with_answers(project, server.base_url, {"sft": ["Fine."]}, attempts=1)
-        monkeypatch.setattr("tuneproof.scoring.judging.chains.read_reply", fails)
+        monkeypatch.setattr(chains, "read_reply", fails)
         project.run_ok("judge.py", "sft")
         (row,) = rows_of(project, "judgements", "sft")
         assert row["replies"][0]["error"] == "it cannot be read (ZeroDivisionError: a bug)"

@@ -16,8 +16,9 @@ import pytest
 
 from tests.conftest import ROOT
 from tuneproof.common.errors import UserError
+from tuneproof.records import writer as writer_module
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.spill import Row, folders_of, is_ours
+from tuneproof.records.spill import Row, Spill, folders_of, is_ours
 from tuneproof.records.writer import Writer
 
 ROWS: list[Row] = [(f"{number}", "batch", "{}") for number in range(5)]
@@ -26,15 +27,15 @@ ROWS: list[Row] = [(f"{number}", "batch", "{}") for number in range(5)]
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Waits are a tenth of what they are."""
-    monkeypatch.setattr("tuneproof.records.writer.BUSY_SECONDS", 0.1)
-    monkeypatch.setattr("tuneproof.records.writer.LAST_TRIES_SECONDS", 0.3)
-    monkeypatch.setattr("tuneproof.records.writer.LONGEST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(writer_module, "BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(writer_module, "LAST_TRIES_SECONDS", 0.3)
+    monkeypatch.setattr(writer_module, "LONGEST_PAUSE_SECONDS", 0.1)
 
 
 @pytest.fixture
 def no_disk(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every disk is full."""
-    monkeypatch.setattr("tuneproof.records.spill.Spill._append", lambda *_: False)
+    monkeypatch.setattr(Spill, "_append", lambda *_: False)
 
 
 @contextmanager
@@ -76,7 +77,7 @@ def test_many_results_are_one_commit(tmp_path: Path, monkeypatch: pytest.MonkeyP
         time.sleep(0.02)
         return len(rows)
 
-    monkeypatch.setattr("tuneproof.records.writer.insert", slow_insert)
+    monkeypatch.setattr(writer_module, "insert", slow_insert)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         for saved in [ledger.record(str(number), "batch", {}) for number in range(1000)]:
             saved.result(5)
