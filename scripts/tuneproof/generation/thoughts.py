@@ -64,13 +64,25 @@ def cut(text: str, end: int, length: int) -> tuple[str, str]:
 
 
 def shown(result: Result, prompt: str, thinking: Literal["keep", "strip"]) -> Result:
-    """A result as it stands in its row: without its thought where that is to be stripped, which is kept beside it."""
-    if thinking == "keep" or result.finish_reason == "error":
-        return result
-    thought, answer = split_thought(result.answer, prompt)
+    """A result as it stands in its row: without its thought where that is to be stripped, which is kept beside it.
+
+    A colleague's row may come without its thought; where that is to be kept, it is put back.
+    """
+    whole = put_back(result, prompt)
+    if thinking == "keep" or whole.finish_reason == "error":
+        return whole
+    thought, answer = split_thought(whole.answer, prompt)
     if not thought:
+        return whole
+    if answer.strip():
+        return whole.model_copy(update={"answer": answer, "thinking": thought})
+    return whole.model_copy(update={"answer": "", "thinking": thought, "finish_reason": "error", "error": ONLY_THOUGHT})
+
+
+def put_back(result: Result, prompt: str) -> Result:
+    """A result with the thought in its answer, where the row holds what was cut off it; as it is otherwise."""
+    thought = result.thinking or ""
+    if not thought or split_thought(thought + result.answer, prompt)[0] != thought:
         return result
-    changes: dict[str, str | None] = {"answer": answer, "thinking": (result.thinking or "") + thought}
-    if not answer.strip():
-        changes |= {"answer": "", "finish_reason": "error", "error": ONLY_THOUGHT}
-    return result.model_copy(update=changes)
+    only = {"finish_reason": "length", "error": None} if result.error == ONLY_THOUGHT else {}
+    return result.model_copy(update={"answer": thought + result.answer, "thinking": None, **only})

@@ -67,7 +67,10 @@ def prompt_text(tokenizer: Any, job: Job, question: Question) -> str:
     messages = chat_messages(question.asked, job.model.system)
     try:
         text = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, strftime_now=TEMPLATE_DATE.strftime
+            messages,
+            tokenize=False,
+            add_generation_prompt=True,
+            **{"strftime_now": TEMPLATE_DATE.strftime, **job.model.chat_template_kwargs},
         )
     except (TemplateError, ValueError, TypeError) as error:  # ValueError: there is no template
         found = f"its chat template refuses the prompt ({shortened(error)})"
@@ -154,6 +157,6 @@ def keyed_requests(job: Job, prompts: Iterable[Prompt], **determines: Any) -> It
     for question, text, ids in prompts:
         packed = array("i", ids)
         for sample in range(job.samples):
-            seed = row_seed(job.settings.sampling.seed, question.id, sample)
+            seed = row_seed(job.sampling.seed, question.id, sample)
             key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
             yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)

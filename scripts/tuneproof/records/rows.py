@@ -87,7 +87,9 @@ class Answer(Row):
     prompt_tokens: Count | None
     answer_tokens: Count | None
     key: str
-    thinking: str | None = Field(default=None, exclude_if=lambda text: text is None)  # of a reasoning model, told or cut
+    thinking: str | None = Field(
+        default=None, exclude_if=lambda text: text is None
+    )  # of a reasoning model, told or cut
 
 
 class Reply(Row):

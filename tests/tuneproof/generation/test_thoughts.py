@@ -57,3 +57,17 @@ def test_a_thought_without_an_answer_is_an_error_row() -> None:
     stripped = shown(Result(answer="<think>Two and", finish_reason="length"), "", "strip")
     assert (stripped.answer, stripped.finish_reason, stripped.error) == ("", "error", ONLY_THOUGHT)
     assert stripped.thinking == "<think>Two and"
+
+
+@pytest.mark.parametrize("text", ["<think>Two.</think>\n\nFour.", "<think>Two and"])
+def test_a_thought_that_was_cut_off_is_put_back_where_it_is_to_be_kept(text: str) -> None:
+    raw = Result(answer=text, finish_reason="stop" if "Four" in text else "length")
+    stripped = shown(raw, "", "strip")
+    assert stripped != raw
+    assert shown(stripped, "", "strip") == stripped
+    assert shown(stripped, "", "keep") == raw
+
+
+def test_a_thought_that_the_server_told_apart_stays_apart() -> None:
+    told = Result(answer="Four.", finish_reason="stop", thinking="Two and two.")
+    assert shown(told, "", "keep") == shown(told, "", "strip") == told

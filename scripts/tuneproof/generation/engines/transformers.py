@@ -141,7 +141,7 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
     """A logits processor that samples each row at its own numbers and leaves the greedy search no other choice."""
     import torch
 
-    sampling = job.settings.sampling
+    sampling = job.sampling
     numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)).float() for request in batch])
 
     def choose(input_ids: Any, scores: Any) -> Any:

@@ -236,7 +236,7 @@ def sampling_arguments(job: Job, stop_token_ids: list[int]) -> dict[str, Any]:
     from vllm.sampling_params import RequestOutputKind
 
     return {
-        **job.settings.sampling.model_dump(include={"temperature", "top_p", "min_p", "max_tokens"}),
+        **job.sampling.model_dump(include={"temperature", "top_p", "min_p", "max_tokens"}),
         "stop": list(job.model.stop),
         "stop_token_ids": stop_token_ids,
         "output_kind": RequestOutputKind.FINAL_ONLY,
