@@ -30,6 +30,7 @@ from tuneproof.results.analysis.sources import plan_details, run_criteria
 from tuneproof.results.details import Details, RubricCriterion, RunDetails
 from tuneproof.results.words import run_note
 from tuneproof.settings.decision import WIN_RATE
+from tuneproof.settings.judging import Judge
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_params
@@ -94,9 +95,15 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int) -> RunDeta
         criteria=criteria,
         plan=plan_details(params.decision, criteria, earlier_plans(params.decision.key)),
         judge=judge,
-        judge_settings=params.judge.model_dump(mode="json", include=JUDGE_SETTINGS),
+        judge_settings=judge_settings(params.judge),
         source=QUESTION_SOURCE.read(),
     )
+
+
+def judge_settings(judge: Judge) -> dict[str, Any]:
+    """The settings that determine a score; what is sent besides them only where there is any."""
+    more = judge.model_dump(mode="json", include={"extra_body"}, exclude_defaults=True)
+    return judge.model_dump(mode="json", include=JUDGE_SETTINGS) | more
 
 
 def metrics(details: Details) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from tuneproof.endpoint.access import require_keys
 from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request
+from tuneproof.generation.thoughts import shown
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
 from tuneproof.records.ledger import KEYS_PER_QUERY, Ledger
@@ -167,7 +168,8 @@ def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
 
     def answers() -> Iterator[Answer]:
         nonlocal runs
-        for request, result in results(requests, ledger):
+        for request, raw in results(requests, ledger):
+            result = shown(raw, request.prompt, job.settings.thinking)
             reasons[result.finish_reason] += 1
             runs += result.repeated_token is not None
             engines[(result.engine or unrecorded).model_dump_json()] += 1

@@ -200,7 +200,9 @@ def stage(answers: int) -> dict[str, Any]:
             for case, chains in cases:
                 judgement = case.judgement(chains)
                 statuses[judgement.status] += 1
-                tokens += sum((reply.prompt_tokens or 0) + params.judge.max_tokens for reply in judgement.replies)
+                tokens += sum(
+                    (reply.prompt_tokens or 0) + (params.judge.max_tokens or 0) for reply in judgement.replies
+                )
                 yield judgement
 
         write_rows(Path("data/judgements/sft.jsonl"), rows())
@@ -215,7 +217,7 @@ def requests(params: Params, questions: dict[str, Question]) -> Iterator[dict[st
     with Ledger(Path(":memory:")) as ledger:
         asking = Asking(judge, params.execution.judge, judge.criteria, ledger)
         for case in judge_stage("sft", params, questions).cases():
-            yield asking.body(judge.model, case.messages(case.nonce))
+            yield asking.body(asking.panel[0], case.messages(case.nonce))
 
 
 def ideal_seconds(params: Params, questions: dict[str, Question]) -> float:

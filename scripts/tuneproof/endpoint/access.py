@@ -7,9 +7,10 @@ from urllib.parse import urlsplit
 
 from tuneproof.common.environment import secret
 from tuneproof.common.errors import UserError, one_line
+from tuneproof.records.keys import canonical_json
 from tuneproof.settings.base import check_address
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import ASK_ONCE, FurtherJudge, Judge
+from tuneproof.settings.judging import ASK_ONCE, Judge
 
 OPENAI_HOST = "api.openai.com"
 
@@ -26,6 +27,8 @@ class Access:
     label: str
     key_variable: str | None
     needs_key: bool
+    api_version: str | None = None
+    extra: str = "{}"  # what is sent besides the settings, as canonical JSON
 
     @property
     def missing_key(self) -> str | None:
@@ -49,7 +52,7 @@ def panel_of(judge: Judge, execution: JudgeExecution) -> tuple[Access, ...]:
     """
     first_address = endpoint_address(judge.base_url)
     first_variable = execution.key_variable or OPENAI_KEY_VARIABLE
-    first = FurtherJudge(model=judge.model, base_url=judge.base_url, served_as=judge.served_as)
+    first = judge.first
     panel = []
     for one in (first, *judge.panel):
         address = endpoint_address(one.base_url)
@@ -60,7 +63,8 @@ def panel_of(judge: Judge, execution: JudgeExecution) -> tuple[Access, ...]:
             variable = OPENAI_KEY_VARIABLE
         needs_key = variable is not None and (variable != OPENAI_KEY_VARIABLE or is_openai(address))
         label = endpoint_label(one.base_url, one.served_as)
-        panel.append(Access(one.model, address, label, variable, needs_key))
+        extra = canonical_json(one.extra_body)
+        panel.append(Access(one.model, address, label, variable, needs_key, one.api_version, extra))
     asked = [(one.model, one.label) for one in panel]
     for model, label in asked:
         if asked.count((model, label)) > 1:

@@ -60,7 +60,7 @@ class Client:
     the first time after about `first_backoff_seconds`. An endpoint that refuses everything for `patience_seconds`, or
     asks to wait longer, ends the run.
     `label` names the endpoint in errors, and `key_variable` the environment variable with its key, None where no key
-    is known of. The key never stands in them.
+    is known of. The key never stands in them. `api_version` goes into the query of every request.
     """
 
     def __init__(
@@ -75,12 +75,13 @@ class Client:
         key_variable: str | None = OPENAI_KEY_VARIABLE,
         patience_seconds: float = PATIENCE_SECONDS,
         first_backoff_seconds: float = FIRST_BACKOFF_SECONDS,
+        api_version: str | None = None,
     ) -> None:
         self.label, self.statistics = label, Statistics()
         self._key_variable = key_variable
         self._transport = Transport(
             base_url, api_key, label=label, key_variable=key_variable, concurrency=concurrency,
-            timeout_seconds=timeout_seconds,
+            timeout_seconds=timeout_seconds, api_version=api_version,
         )  # fmt: skip
         self._transport_attempts, self._first_backoff_seconds = transport_attempts, first_backoff_seconds
         self._patience_seconds = patience_seconds

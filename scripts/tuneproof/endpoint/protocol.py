@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ class Completion:
     reply_tokens: int | None
     logprobs: list[dict[str, Any]] | None = None
     problem: str | None = None
+    thinking: str | None = None  # what a server tells apart from the text, as reasoning_content or reasoning
 
 
 def estimated_tokens(body: Mapping[str, Any]) -> float:
@@ -72,6 +74,17 @@ def is_about_one_prompt(message: str, code: str | None) -> bool:
     """
     lowered = message.lower()
     return code in CODES_OF_ONE_PROMPT or any(words in lowered for words in WORDS_OF_AN_OVER_LONG_PROMPT)
+
+
+def named_setting(message: str, body: Mapping[str, Any]) -> str | None:
+    """The part of a request's body that an error names, the one named first; None where it names none.
+
+    >>> named_setting("Unsupported value: 'temperature' does not support 0", {"model": "o3", "temperature": 0})
+    'temperature'
+    """
+    names = "|".join(re.escape(name) for name in sorted(body.keys() - {"model", "messages"}))
+    found = re.search(rf"(?<!\w)(?:{names})(?!\w)", message) if names else None
+    return found[0] if found else None
 
 
 def wants_newer_name(message: str, code: str | None) -> bool:
@@ -111,6 +124,7 @@ def completion_of(found: Any, text: str) -> Completion | None:
         prompt_tokens=_count(usage.get("prompt_tokens")),
         reply_tokens=_count(usage.get("completion_tokens")),
         logprobs=_logprobs(choice.get("logprobs")),
+        thinking=_text(message.get("reasoning_content")) or _text(message.get("reasoning")) or None,
         problem=None if message else f"the answer is no chat completion: {text}",
     )
 

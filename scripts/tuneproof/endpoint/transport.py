@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
@@ -10,10 +11,15 @@ from urllib.parse import urlsplit
 
 from tuneproof.common.errors import UserError, one_line
 from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE, endpoint_address
+from tuneproof.settings.base import API_VERSION
 
 if TYPE_CHECKING:
-    from httpx2 import URL, AsyncClient
+    from httpx2 import URL, AsyncClient, Response
 
+LONGEST_BODY_BYTES = 32 * 2**20  # a reply of 8,000 tokens with 20 alternatives each has less
+PACKED = ("gzip", "x-gzip", "deflate")
+UNPACKED = ("identity", "", *PACKED)
+GZIP_OR_ZLIB = zlib.MAX_WBITS | 32  # zlib finds out which of them it is
 OPENAI_ADDRESS = "https://api.openai.com/v1"
 CONNECT_SECONDS = 10.0
 LATE_SECONDS = 1.0  # for reading what had come by a request's deadline: the loop may have stood still until then
@@ -53,10 +59,12 @@ class Transport:
         key_variable: str | None,
         concurrency: int,
         timeout_seconds: float,
+        api_version: str | None = None,
     ) -> None:
         self._label = label
         self._base_url = endpoint_address(base_url) or OPENAI_ADDRESS
         self._api_key = _checked_key(self._base_url, api_key, label, key_variable)
+        self._query = {API_VERSION: api_version} if api_version else {}
         self._concurrency, self._timeout_seconds = concurrency, timeout_seconds
         self._http: AsyncClient | None = None
         self._address: URL | str = ""
@@ -69,14 +77,19 @@ class Transport:
         limits = httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # the whole request's time is kept in post
         try:
-            self._address = httpx2.URL(f"{self._base_url}/chat/completions")
+            self._address = httpx2.URL(f"{self._base_url}/chat/completions", params=self._query or None)
             self._http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, follow_redirects=False)
             sdk = openai.AsyncOpenAI(base_url=self._base_url, api_key=self._api_key, http_client=self._http)
         except (httpx2.InvalidURL, ValueError, OSError) as error:
             found = f"its client cannot be set up ({self.quoted(str(error))})"
             remedy = "check the base_url, and the variables for proxies and certificates in the environment"
             raise UserError(self._label, found, remedy) from None
-        headers = sdk.default_headers | sdk.auth_headers  # some are marks of what is to be left out
+        # Where there is an api-version a key is sent in the header that Azure reads, and in no other.
+        key = {"api-key": self._api_key} if self._query else sdk.auth_headers
+        headers = sdk.default_headers | key | {"Accept-Encoding": "identity"}
+        if self._query:
+            headers.pop("Authorization", None)
+        # Some are marks of what is to be left out.
         self._headers = {name: value for name, value in headers.items() if isinstance(value, str)}
         return self
 
@@ -98,7 +111,7 @@ class Transport:
         if self._http is None:
             raise RuntimeError("a Transport is used within `async with`")
         # Not through AsyncOpenAI's own methods: they take twice as long as all the rest of sending a request.
-        request = asyncio.ensure_future(self._http.post(self._address, content=content, headers=self._headers))
+        request = asyncio.ensure_future(self._received(self._http, content))
         try:
             done, _ = await asyncio.wait({request}, timeout=self._timeout_seconds)
             if not done:
@@ -111,17 +124,45 @@ class Transport:
             request.cancel()
             raise Fault(f"no answer within {self._timeout_seconds:g} s")
         try:
-            response = request.result()
+            return request.result()
         # The transport lets some of aiohttp's errors through unwrapped; a ValueError comes from text that is no header.
         except (httpx2.HTTPError, aiohttp.ClientError, OSError, ValueError) as error:
             connecting = aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
             nothing_listens = isinstance(error.__cause__, connecting)
             raise Fault(self.quoted(str(error) or type(error).__name__), nothing_listens=nothing_listens) from None
-        return Answer(response.status_code, response.headers, response.content)
+
+    async def _received(self, http: "AsyncClient", content: bytes) -> Answer:
+        request = http.build_request("POST", self._address, content=content, headers=self._headers)
+        response = await http.send(request, stream=True)
+        try:
+            return Answer(response.status_code, response.headers, await read_body(response))
+        finally:
+            await response.aclose()
 
     def quoted(self, text: str) -> str:
         """Makes a server's text fit for an error line: no key, one line, not long."""
         return one_line(LOOKS_LIKE_A_KEY.sub("***", text.replace(self._api_key, "***")))
+
+
+async def read_body(response: "Response") -> bytes:
+    """An answer's body, unpacked; a note in its place where it is longer than any reply or packed strangely.
+
+    No compression is asked for; what comes so all the same is unpacked no further than the bound, since a kilobyte can
+    hold a megabyte. It is no Fault, for what came with status 200 is billed.
+    """
+    body = bytearray()
+    coding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if coding not in UNPACKED:
+        return f"(the body is packed as '{one_line(coding, 40)}', which was not asked for)".encode()
+    unpack = zlib.decompressobj(GZIP_OR_ZLIB).decompress if coding in PACKED else None
+    async for part in response.aiter_raw():
+        try:
+            body += unpack(part, LONGEST_BODY_BYTES + 1) if unpack else part
+        except zlib.error:
+            return f"(the body is no {coding})".encode()
+        if len(body) > LONGEST_BODY_BYTES:
+            return f"(the body is longer than {LONGEST_BODY_BYTES // 2**20} MiB)".encode()
+    return bytes(body)
 
 
 def _checked_key(base_url: str, api_key: str | None, label: str, variable: str | None) -> str:

@@ -6,13 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import EngineDescription, Question, Result
 from tuneproof.settings.execution import ModelExecution
-from tuneproof.settings.generation import Generate, Model
+from tuneproof.settings.generation import CompleteSampling, Generate, Model
+
+PASSED_ON = {"extra_body", "chat_template_kwargs"}  # in no key where they are empty, as before there were such
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,11 @@ class Job:
     model: Model
     settings: Generate
     execution: ModelExecution
+
+    @cached_property
+    def sampling(self) -> CompleteSampling:
+        """How an engine samples that does so itself; settings that leave it nothing are refused when they are read."""
+        return self.settings.sampling.with_defaults()
 
     @property
     def samples(self) -> int:
@@ -37,6 +45,7 @@ class Job:
             "prompt": self.resolved.prompt,
             "system": self.model.system,
             "stop": list(self.model.stop),
+            **self.model.model_dump(include=PASSED_ON, exclude_defaults=True),
             "sampling": self.settings.sampling.model_dump(),
         }
 
@@ -97,6 +106,7 @@ def answer_key(job: Job, **determines: Any) -> dict[str, Any]:
         "adapter": job.resolved.adapter.content if job.resolved.adapter else None,
         "sampling": sampling.model_dump(include={"temperature", "top_p", "min_p", "max_tokens"}),
         "stop": list(job.model.stop),
+        **job.model.model_dump(include=PASSED_ON, exclude_defaults=True),
         **determines,
     }
 

@@ -57,7 +57,7 @@ def batches(job: Job, requests: Sequence[Request], context_tokens: int, size: in
 
 def allowed_tokens(job: Job, request: Request, context_tokens: int) -> int:
     """How long the answer may become."""
-    return min(job.settings.sampling.max_tokens, context_tokens - len(request.token_ids))
+    return min(job.sampling.max_tokens, context_tokens - len(request.token_ids))
 
 
 def cut_after_stop(token_ids: list[int], stops: Sequence[int]) -> list[int]:

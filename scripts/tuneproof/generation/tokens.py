@@ -11,7 +11,9 @@ from tuneproof.generation.jobs import Job, Request, answer_key, row_seed
 from tuneproof.generation.prompts import alpaca_prompt, chat_messages
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import Question
-from tuneproof.sources.weights.checks import read_json, token_ids
+from tuneproof.sources.folders import tokenizer_folder
+from tuneproof.sources.weights.small import read_json, token_ids
+from tuneproof.sources.weights.templates import chat_template
 
 # Some chat templates print today's date into the prompt. A fixed one keeps a prompt, and so its answer, the same
 # tomorrow; this is the date that Llama 3.1's own template falls back to.
@@ -65,7 +67,10 @@ def prompt_text(tokenizer: Any, job: Job, question: Question) -> str:
     messages = chat_messages(question.asked, job.model.system)
     try:
         text = tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True, strftime_now=TEMPLATE_DATE.strftime
+            messages,
+            tokenize=False,
+            add_generation_prompt=True,
+            **{"strftime_now": TEMPLATE_DATE.strftime, **job.model.chat_template_kwargs},
         )
     except (TemplateError, ValueError, TypeError) as error:  # ValueError: there is no template
         found = f"its chat template refuses the prompt ({shortened(error)})"
@@ -91,11 +96,37 @@ def prompt_token_ids(tokenizer: Any, texts: Sequence[str], first: int | None) ->
     return [ids if first is None or ids[:1] == [first] else [first, *ids] for ids in prompts]
 
 
-def stop_token_ids(tokenizer: Any, folder: Path) -> tuple[int, ...]:
-    """Every token that ends an answer: the tokenizer's, the model's and the generation configuration's."""
+def stop_token_ids(tokenizer: Any, folder: Path, stop: Sequence[str] = ()) -> tuple[int, ...]:
+    """Every token that ends an answer: the tokenizer's, the model's, the generation configuration's.
+
+    Also each stop string that is a special token: no text shows one, so that it can only be met as a token.
+    """
     found = {tokenizer.eos_token_id} if tokenizer.eos_token_id is not None else set()
     for name in ("config.json", "generation_config.json"):
         found.update(eos_ids(folder / name))
+    if stop:
+        special = {token.content: number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        found.update(special[text] for text in stop if text in special)
+    return tuple(sorted(found))
+
+
+def job_tokenizer(job: Job, folder: Path) -> Any:
+    """The tokenizer of a job's model, with the chat template of its adapter where that was trained with its own."""
+    tokenizer = load_tokenizer(folder)
+    if job.resolved.adapter and job.resolved.prompt == "chat":
+        template = chat_template(f"adapter of {job.resolved.model}", tokenizer_folder(job.resolved.adapter))
+        tokenizer.chat_template = template or tokenizer.chat_template
+    return tokenizer
+
+
+def job_stop_token_ids(job: Job, tokenizer: Any, folder: Path) -> tuple[int, ...]:
+    """Every token that ends an answer of a job: those of its model and stop strings, and the end of its adapter."""
+    found = set(stop_token_ids(tokenizer, folder, job.model.stop))
+    if job.resolved.adapter:
+        own = tokenizer_folder(job.resolved.adapter)
+        token = read_json(str(own), own / "tokenizer_config.json", required=False).get("eos_token")
+        text = token.get("content") if isinstance(token, dict) else token
+        found |= {number for name, number in tokenizer.get_vocab().items() if name == text}
     return tuple(sorted(found))
 
 
@@ -106,9 +137,9 @@ def eos_ids(path: Path) -> set[int]:
 
 def render_requests(job: Job, questions: Sequence[Question], folder: Path, **determines: Any) -> Iterator[Request]:
     """The requests of an engine with weights: the rendered prompt's token ids, the row's seed and the ledger key."""
-    tokenizer = load_tokenizer(folder)
+    tokenizer = job_tokenizer(job, folder)
     prompts = rendered(job, questions, tokenizer)
-    return keyed_requests(job, prompts, stop_token_ids=stop_token_ids(tokenizer, folder), **determines)
+    return keyed_requests(job, prompts, stop_token_ids=job_stop_token_ids(job, tokenizer, folder), **determines)
 
 
 def rendered(job: Job, questions: Sequence[Question], tokenizer: Any) -> Iterator[Prompt]:
@@ -126,6 +157,6 @@ def keyed_requests(job: Job, prompts: Iterable[Prompt], **determines: Any) -> It
     for question, text, ids in prompts:
         packed = array("i", ids)
         for sample in range(job.samples):
-            seed = row_seed(job.settings.sampling.seed, question.id, sample)
+            seed = row_seed(job.sampling.seed, question.id, sample)
             key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
             yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)

@@ -1,5 +1,6 @@
 """From settings to what is really meant: a model's weights, the judge, the questions, each identified by content."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,26 @@ from tuneproof.settings.params import Params
 from tuneproof.sources import recorded
 from tuneproof.sources.hub import repositories
 from tuneproof.sources.hub.downloads import Resolved, download_small_files, file_names
+from tuneproof.sources.hub.headers import weight_headers
 from tuneproof.sources.hub.pins import Pins
-from tuneproof.sources.weights.checks import check_adapter, check_headers, check_model, check_weights
+from tuneproof.sources.weights.adapters import check_adapter, check_adapter_fits, differences, strange_modules
+from tuneproof.sources.weights.checks import check_model, check_weights, local_headers
 from tuneproof.sources.weights.files import identify_local_folder
+from tuneproof.sources.weights.safetensors import Header
+from tuneproof.sources.weights.shards import check_shards
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model or adapter as its small files and headers show it: no weight is read or downloaded for it.
+
+    `headers` is empty where the Hub did not give them.
+    """
+
+    where: str
+    folder: Path
+    names: list[str]
+    headers: dict[str, Header]
 
 
 def resolve_model(key: str, params: Params, requested: str, run: Run, pins: Pins) -> ResolvedModel:
@@ -54,13 +72,24 @@ def find_model(key: str, model: Model, engine: str, pins: Pins) -> tuple[Found, 
     if engine == "recorded":
         return recorded_file(f"models.{key}.path", model.path or ""), None
     found = find_weights(f"model {key}", model.id or "", model.revision, model.fallback, pins)
-    for warning in check_model(f"model {key} ({found.id})", small_files(found), model.prompt):
+    base = look_into(f"model {key} ({found.id})", found)
+    check_shards(base.where, base.folder, base.names, base.headers, engine)
+    for warning in check_model(base.where, base.folder, model.prompt, model.stop, base.headers):
         warn(warning)
-    if not model.adapter:
-        return found, None
-    lora = find_weights(f"adapter of {key}", model.adapter, model.adapter_revision, None, pins)
-    check_adapter(f"adapter of {key} ({lora.id})", small_files(lora))
-    return found, ResolvedAdapter(id=lora.id, sha=lora.sha, content=lora.content)
+    return found, find_adapter(key, model, model.adapter, base, pins) if model.adapter else None
+
+
+def find_adapter(key: str, model: Model, adapter: str, base: Weights, pins: Pins) -> ResolvedAdapter:
+    """A model's adapter as it is found, held against its base."""
+    found = find_weights(f"adapter of {key}", adapter, model.adapter_revision, None, pins)
+    lora = look_into(f"adapter of {key} ({found.id})", found)
+    check_adapter(lora.where, lora.folder, lora.headers)
+    check_adapter_fits(lora.where, lora.headers, base.headers)
+    for module in strange_modules(lora.headers, base.headers):
+        warn(f"{lora.where}: it changes {module[:60]}, and no weight of the model is called so")
+    for warning in differences(lora.where, lora.folder, base.folder, model.id or "", model.prompt):
+        warn(warning)
+    return ResolvedAdapter(id=found.id, sha=found.sha, content=found.content)
 
 
 def endpoint_model(key: str, model: Model) -> Found:
@@ -87,7 +116,6 @@ def find_weights(where: str, identity: str, revision: str, fallback: str | None,
     if folder.exists() or identity.startswith((".", "/", "~")):
         content = identify_local_folder(folder, project_root() / ".cache" / "files.json")
         check_weights(f"{where} ({identity})", [file.name for file in folder.iterdir()])
-        check_headers(f"{where} ({identity})", folder)
         return Found(identity, None, content)
     if identity.count("/") != 1:
         remedy = "give `organisation/name` of the Hub or the path of a folder"
@@ -96,14 +124,16 @@ def find_weights(where: str, identity: str, revision: str, fallback: str | None,
     return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason)
 
 
-def small_files(found: Found) -> Path:
-    """The folder with a found model's configuration and tokenizer."""
+def look_into(where: str, found: Found) -> Weights:
+    """Reads what is small of a found model. Raises a UserError for weights that are pickles, cut or none."""
     if found.sha is None:
-        return local_path(found.id)
+        folder = local_path(found.id)
+        names = [file.name for file in folder.iterdir() if file.is_file()]
+        return Weights(where, folder, names, local_headers(where, folder))
     resolved = Resolved("model", found.id, found.id, found.sha, found.sha, found.content)
-    folder = download_small_files(resolved)
-    check_weights(f"model {found.id}", file_names(resolved))
-    return folder
+    folder, names = download_small_files(resolved), file_names(resolved)
+    check_weights(where, names)
+    return Weights(where, folder, names, weight_headers(where, resolved))
 
 
 def kept_model(model: Model, asked: dict[str, Any], pins: Pins) -> ResolvedModel | None:

@@ -87,6 +87,9 @@ class Answer(Row):
     prompt_tokens: Count | None
     answer_tokens: Count | None
     key: str
+    thinking: str | None = Field(
+        default=None, exclude_if=lambda text: text is None
+    )  # of a reasoning model, told or cut
 
 
 class Reply(Row):
@@ -178,4 +181,5 @@ class Result(Row):
     prompt_tokens: Count | None = None
     answer_tokens: Count | None = None
     engine: EngineDescription | None = None
+    thinking: str | None = Field(default=None, exclude_if=lambda text: text is None)
     repeated_token: Count | None = None  # the one token that all of the answer is, up to its limit

@@ -2,8 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Collection
-from typing import Annotated
+from collections.abc import Collection, Mapping
+from typing import Annotated, Any
 from urllib.parse import SplitResult, urlsplit
 
 from pydantic import (
@@ -16,10 +16,15 @@ from pydantic import (
     model_validator,
 )
 
+from tuneproof.records.keys import canonical_json
+
 Positive = Annotated[int, Field(gt=0)]
 NotNegative = Annotated[int, Field(ge=0)]
 Concurrency = Annotated[int, Field(gt=0, le=10_000)]  # more sockets than a process may open by default
 Share = Annotated[float, Field(ge=0, le=1)]
+
+
+API_VERSION = "api-version"  # what Azure wants in the query of every request
 
 
 def as_tuple(value: object) -> object:
@@ -41,6 +46,8 @@ def check_address(url: str) -> str:
     if not is_address(url):
         raise ValueError("it is not an http(s) address, such as http://localhost:8000/v1")
     parts = urlsplit(url)
+    if API_VERSION in parts.query:
+        raise ValueError(f"it holds a query; what stands after ?{API_VERSION}= belongs into the setting api_version")
     if "@" in parts.netloc or parts.query or parts.fragment:
         raise ValueError("it holds credentials or a query; keys belong into the environment or .env")
     return url
@@ -75,6 +82,23 @@ def check_key_variable(name: str) -> str:
     return name
 
 
+def check_extra(what: str, values: dict[str, Any], own: Mapping[str, str | None]) -> dict[str, Any]:
+    """What is passed on as it stands. Raises a ValueError for what fits in no key, or has a setting in `own`.
+
+    `own` maps a name to the setting to use instead, None where it is not the user's to set.
+    """
+    try:
+        canonical_json(values)
+    except (TypeError, ValueError):
+        raise ValueError(f"{what} must be texts, finite numbers, true, false, null, lists or sections") from None
+    for name in values:
+        plain = str(name).lstrip("-").replace("-", "_")
+        if plain in own:
+            instead = own[plain]
+            raise ValueError(f"'{plain}' is not allowed here" + (f"; set {instead}" if instead else ""))
+    return values
+
+
 Text = Annotated[str, Field(min_length=1)]
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_tuple)]
 Texts = Annotated[tuple[Text, ...], BeforeValidator(as_tuple)]
@@ -87,6 +111,9 @@ def nearest(name: str, known: Collection[str]) -> str:
     """What may have been meant by a name that is unknown."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known) or 'none'}"
+
+
+ApiVersion = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,40}$")]
 
 
 class Settings(BaseModel):

@@ -2,14 +2,39 @@
 
 import math
 import re
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, field_validator, model_validator
 
-from tuneproof.settings.base import Address, NotNegative, Positive, Settings, Share, as_tuple, shown_name
+from tuneproof.settings.base import (
+    Address,
+    ApiVersion,
+    NotNegative,
+    Positive,
+    Settings,
+    Share,
+    as_tuple,
+    check_extra,
+    shown_name,
+)
 from tuneproof.settings.decision import RESERVED_CRITERIA
 
 ASK_ONCE = "name it once, and set judge.samples to ask every judge several times"
+
+
+OF_THE_REQUEST = {  # field of a request to a judge -> the setting to use instead
+    "model": "judge.model", "messages": None, "stream": None, "n": "judge.samples",
+    "temperature": "judge.temperature", "max_tokens": "judge.max_tokens", "response_format": "judge.format",
+    "logprobs": "judge.logprobs", "top_logprobs": "judge.logprobs",
+}  # fmt: skip
+
+
+def check_extra_body(values: dict[str, Any]) -> dict[str, Any]:
+    """What a judge's server wants beyond the settings."""
+    return check_extra("its values", values, OF_THE_REQUEST)
+
+
+ExtraBody = Annotated[dict[str, Any], AfterValidator(check_extra_body)]
 
 
 def as_number(value: str | float) -> int | float:
@@ -67,6 +92,8 @@ class FurtherJudge(Settings):
     model: str = Field(min_length=1)
     base_url: Address | None = None
     served_as: str | None = None
+    api_version: ApiVersion | None = None
+    extra_body: ExtraBody = Field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
@@ -81,8 +108,10 @@ class Judge(Settings):
     model: str = Field(default="gpt-4o-mini", min_length=1)
     base_url: Address | None = None
     served_as: str | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] = 0
-    max_tokens: Positive = 1000
+    api_version: ApiVersion | None = None
+    extra_body: ExtraBody = Field(default_factory=dict)
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = 0
+    max_tokens: Positive | None = 1000
     attempts: Positive = 3
     samples: Positive = 1
     logprobs: bool = False
@@ -93,6 +122,14 @@ class Judge(Settings):
     min_coverage: Share = 0.95
     repeat: NotNegative = 0
     criteria: dict[str, Criterion] = Field(min_length=1)
+
+    @property
+    def first(self) -> FurtherJudge:
+        """The judge that these settings themselves name, as one of the panel."""
+        return FurtherJudge(
+            model=self.model, base_url=self.base_url, served_as=self.served_as, api_version=self.api_version,
+            extra_body=self.extra_body,
+        )  # fmt: skip
 
     @field_validator("criteria")
     @classmethod
@@ -105,8 +142,7 @@ class Judge(Settings):
     @model_validator(mode="after")
     def check_panel(self) -> Self:
         """One model at one endpoint has one set of replies in the ledger, so it cannot be two judges."""
-        first = FurtherJudge(model=self.model, base_url=self.base_url, served_as=self.served_as)
-        judges = [(one.model, one.endpoint) for one in (first, *self.panel)]
+        judges = [(one.model, one.endpoint) for one in (self.first, *self.panel)]
         for model, endpoint in judges:
             if judges.count((model, endpoint)) > 1:
                 raise ValueError(f"panel: {model[:100]} at {endpoint[:100]} is asked twice; {ASK_ONCE}")

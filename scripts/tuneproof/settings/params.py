@@ -10,7 +10,7 @@ from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
 from tuneproof.settings.checks import Checks
 from tuneproof.settings.decision import WIN_RATE, Decision
 from tuneproof.settings.execution import Execution
-from tuneproof.settings.generation import Generate, Model
+from tuneproof.settings.generation import WITH_WEIGHTS, Generate, Model
 from tuneproof.settings.inputs import Questions
 from tuneproof.settings.judging import Compare, Judge
 
@@ -33,6 +33,14 @@ def require_known(where: str, name: str, known: Collection[str]) -> None:
     """Raises a ValueError for what is set for something that is not there, with the nearest name that is."""
     if name not in known:
         raise ValueError(f"{where}: there is no {shown_name(name)}; {nearest(name, known)}")
+
+
+def check_nulls(generation: Generate) -> None:
+    """Raises a ValueError for sampling that is null where the engine itself samples."""
+    nulls = generation.sampling.not_sent
+    if nulls and generation.engine in WITH_WEIGHTS:
+        found = f"sampling.{nulls[0]} is null, which is for engine endpoint only (not sent)"
+        raise ValueError(f"{found}; engine {generation.engine} needs a number")
 
 
 class Gate(Settings):
@@ -84,7 +92,9 @@ class GenerationParams(Settings):
             if not MODEL_KEY.fullmatch(key) or key in RESERVED_MODEL_KEYS or is_number(key):
                 raise ValueError(f"{shown_name(key)} cannot name a model; {MODEL_KEY_RULE}")
             try:
-                model.check_for_engine(self.generation(key).engine)
+                generation = self.generation(key)
+                model.check_for_engine(generation.engine)
+                check_nulls(generation)
             except ValidationError as error:
                 place, problem = first_problem(error)
                 raise ValueError(f"models.{key}.{place}: {problem}") from None
@@ -128,6 +138,9 @@ class Params(GenerationParams):
     @model_validator(mode="after")
     def check_judge(self) -> Self:
         """Judge, engines and world fit together, and keys are named for judges that there are."""
+        if self.judge.max_tokens is None and self.execution.judge.budget_usd is not None:
+            found = "execution.judge.budget_usd: with judge.max_tokens null nothing bounds what a reply may cost"
+            raise ValueError(f"{found}; set judge.max_tokens, or no budget")
         if self.dummy or not self.embedded:
             self.check_own_world()
         for endpoint in self.execution.judge.key_variables:

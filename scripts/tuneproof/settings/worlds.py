@@ -55,7 +55,7 @@ def checkpoint_for(key: str, baseline: str) -> Path:
 
 def embedded_params(params: AnyParams) -> AnyParams:
     """The user's settings with questions, models and judge replaced by the embedded ones, all together."""
-    sampling = params.generate.sampling
+    sampling = params.generate.sampling.with_defaults()
     short = sampling.model_copy(update={"max_tokens": min(sampling.max_tokens, EMBEDDED_MAX_TOKENS)})
     questions = params.questions.model_copy(
         update={
@@ -94,7 +94,7 @@ def embedded_judge(judge: Judge) -> Judge:
     return judge.model_copy(
         update={
             "backend": "embedded", "model": "embedded", "criteria": EMBEDDED_CRITERIA, "panel": (), "samples": 1,
-            "base_url": None, "served_as": None, "logprobs": False,
+            "base_url": None, "served_as": None, "api_version": None, "extra_body": {}, "logprobs": False,
         }
     )  # fmt: skip
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tuneproof.sources.hub import downloads
 
 
-def tokenizer_folder(resolved: ResolvedModel) -> Path:
+def tokenizer_folder(resolved: ResolvedModel | ResolvedAdapter) -> Path:
     """A folder with at least the tokenizer and the configurations."""
     if resolved.sha is None:
         return local_path(resolved.id)

@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import shutil
+import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,12 @@ from tuneproof.settings.reading import load_params
 from tuneproof.sources.hub.pins import Pins
 
 CHECKPOINT = {path.name: path.read_bytes() for path in (ROOT / "data" / "embedded" / "models" / "sft").iterdir()}
-ADAPTER = {"adapter_config.json": b'{"peft_type": "LORA"}', "adapter_model.safetensors": b"low rank"}
+TENSOR = b'{"base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight": '
+TENSOR += b'{"dtype": "F16", "shape": [4, 128], "data_offsets": [0, 1024]}}'
+ADAPTER = {
+    "adapter_config.json": b'{"peft_type": "LORA", "r": 4, "base_model_name_or_path": "team/base"}',
+    "adapter_model.safetensors": struct.pack("<Q", len(TENSOR)) + TENSOR + bytes(1024),
+}
 
 
 def parquet(*instructions: str) -> bytes:
@@ -153,6 +159,70 @@ def test_a_refusal_is_no_reason_to_keep_anything(
     server.hub.repositories["model", "team/base"].gated = True
     with pytest.raises(UserError, match="model team/base: it is gated"):
         resolve_again()
+
+
+# --- What the headers of weights say, without downloading a weight ---
+
+
+def test_validate_reads_headers_on_the_hub_and_downloads_no_weight(server: HubServer, tmp_path: Path) -> None:
+    validated()
+    assert [request for request in server.requests if "model.safetensors" in request.path]
+    assert not list((tmp_path / "home").rglob("*.safetensors"))
+
+
+@pytest.mark.parametrize(("name", "length", "words"), [
+    ("team/base", 1_000_000, r"model baseline \(team/base\): its model.safetensors is cut or spoilt: it has 1,000,"),
+    ("team/base", 3, r"model baseline \(team/base\): its model.safetensors cannot be read"),
+    ("team/sft", 4000, r"model sft \(team/sft\): its model.safetensors cannot be read"),
+])  # fmt: skip
+def test_cut_weights_on_the_hub_are_told_before_anything_is_written(
+    server: HubServer, in_project: Project, name: str, length: int, words: str
+) -> None:
+    server.hub.add("model", name, CHECKPOINT | {"model.safetensors": CHECKPOINT["model.safetensors"][:length]})
+    before = in_project.files()
+    with pytest.raises(UserError, match=words):
+        validated()
+    assert in_project.files() == before
+
+
+@pytest.mark.parametrize(("places", "words"), [
+    ({"a": "model.safetensors"}, r"says that a is in model\.safetensors, and it is not"),
+    ({"model.norm.weight": "model-00002-of-00002.safetensors"}, r"its model-00002-of-00002\.safetensors is missing"),
+])  # fmt: skip
+def test_an_index_on_the_hub_that_does_not_fit_its_files_is_told(
+    server: HubServer, places: dict[str, str], words: str
+) -> None:
+    index = json.dumps({"weight_map": places}).encode()
+    server.hub.add("model", "team/base", CHECKPOINT | {"model.safetensors.index.json": index})
+    with pytest.raises(UserError, match=words):
+        validated()
+
+
+def test_a_vocabulary_that_does_not_fit_the_weights_on_the_hub_is_told(server: HubServer) -> None:
+    config = json.loads(CHECKPOINT["config.json"]) | {"vocab_size": 1025}
+    server.hub.add("model", "team/base", CHECKPOINT | {"config.json": json.dumps(config).encode()})
+    with pytest.raises(UserError, match="says vocab_size 1025, and its embedding has 1024 rows"):
+        validated()
+
+
+def test_an_adapter_that_vllm_does_not_load_is_told(server: HubServer) -> None:
+    config = json.loads(ADAPTER["adapter_config.json"]) | {"use_dora": True}
+    server.hub.add("model", "team/adapter", ADAPTER | {"adapter_config.json": json.dumps(config).encode()})
+    with pytest.raises(UserError, match=r"adapter of baseline \(team/adapter\): it is an adapter with DoRA"):
+        validated()
+
+
+def test_an_adapter_of_another_width_is_told_by_validate(server: HubServer) -> None:
+    wide = ADAPTER["adapter_model.safetensors"].replace(b"[4, 128]", b"[8,  64]")
+    server.hub.add("model", "team/adapter", ADAPTER | {"adapter_model.safetensors": wide})
+    with pytest.raises(UserError, match="its adapter does not fit the model"):
+        validated()
+
+
+def test_a_stop_string_around_a_special_token_is_told_by_validate(server: HubServer, in_project: Project) -> None:
+    in_project.set(models__baseline__stop=["</s>\n\n"])
+    with pytest.raises(UserError, match="which no text shows; write that token alone in `stop`"):
+        validated()
 
 
 # --- Foreign code ---

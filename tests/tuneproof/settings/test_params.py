@@ -10,6 +10,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.settings.execution import Execution
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.reading import load_params, load_sections, settings_text
+from tuneproof.settings.worlds import embedded_params
 
 
 def changed(path: str, value: Any) -> dict[str, Any]:
@@ -44,6 +45,18 @@ BAD_SETTINGS = [
     ("judge.api_key", "sk-planted-secret", "there is no setting 'api_key'"),
     ("judge.base_url", "http://user:planted-secret@host/v1", "credentials or a query"),
     ("judge.base_url", "http://host/v1?key=planted-secret", "credentials or a query"),
+    ("judge.base_url", "http://host/v1?api-version=2024&key=planted-secret", "belongs into the setting api_version"),
+    ("judge.api_version", "2024&key=planted-secret", "judge.api_version: string should match pattern"),
+    ("judge.extra_body", {"temperature": 1}, "'temperature' is not allowed here; set judge.temperature"),
+    ("judge.extra_body", {"stream": True}, "judge.extra_body: 'stream' is not allowed here"),
+    ("judge.extra_body", {"x": float("nan")}, "judge.extra_body: its values must be texts, finite numbers"),
+    ("generate.sampling.temperature", None, "sampling.temperature is null, which is for engine endpoint only"),
+    ("generate.sampling.max_tokens", None, "engine vllm needs a number"),
+    ("generate.thinking", "hide", "generate.thinking: input should be 'keep' or 'strip'"),
+    ("models.sft.extra_body", {"top_k": 5}, "`extra_body` is only for engine endpoint"),
+    ("models.sft.api_version", "2024-10-21", "`api_version` is only for engine endpoint"),
+    ("models.sft.chat_template_kwargs", {"enable_thinking": False}, "has no effect with `prompt: alpaca`"),
+    ("models.baseline.chat_template_kwargs", {"messages": []}, "'messages' is not allowed here"),
     ("judge.base_url", "localhost:8000", "not an http(s) address"),
     ("judge.base_url", "http://localhost:99999/v1", "not an http(s) address"),
     ("judge.panel", [{"model": "x", "base_url": "http://a:planted-secret@b"}], "credentials or a query"),
@@ -249,3 +262,19 @@ def test_the_shipped_file_holds_every_setting_at_its_default() -> None:
     for section in ("generate", "judge", "sagemaker"):
         model = Execution.model_fields[section].annotation
         assert set(settings["execution"][section]) == set(model.model_fields), section
+
+
+def test_a_budget_needs_a_longest_reply(tmp_path: Path) -> None:
+    params = changed("judge.max_tokens", None)
+    load(params, tmp_path)
+    params["execution"]["judge"]["budget_usd"] = 5.0
+    with pytest.raises(UserError, match=r"with judge\.max_tokens null nothing bounds what a reply may cost"):
+        load(params, tmp_path)
+
+
+def test_the_embedded_world_samples_with_the_defaults_for_what_is_null(tmp_path: Path) -> None:
+    served = {"engine": "endpoint", "id": "m", "prompt": "chat"}
+    params = changed("models", {"sft": served, "baseline": served | {"id": "n"}})
+    params["generate"]["sampling"] |= {"temperature": None, "max_tokens": None, "seed": None}
+    sampling = embedded_params(load(params, tmp_path)).generate.sampling
+    assert (sampling.temperature, sampling.max_tokens, sampling.seed) == (0.8, 128, 42)

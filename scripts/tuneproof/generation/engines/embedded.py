@@ -16,7 +16,7 @@ from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
 from tuneproof.generation.tokens import eos_ids, keyed_requests
 from tuneproof.records.rows import EngineDescription, Question
-from tuneproof.settings.generation import Sampling
+from tuneproof.settings.generation import CompleteSampling
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def sample_batch(job: Job, model: "Llama", batch: Sequence[Request], stops: Sequ
             logits = model.next_logits(read, cache)
         if not np.isfinite(logits).all():
             raise not_finite(job)
-        chosen = choose(logits, drawn[:, step], job.settings.sampling)
+        chosen = choose(logits, drawn[:, step], job.sampling)
         answers[:, step], read = chosen, chosen[:, None]
         ended |= np.isin(chosen, stops)
         if ended.all():
@@ -110,7 +110,7 @@ def sample_batch(job: Job, model: "Llama", batch: Sequence[Request], stops: Sequ
     return [cut_after_stop(row, stops) for row in answers[:, : step + 1].tolist()]
 
 
-def choose(logits: "Floats", drawn: "Floats", sampling: Sampling) -> "Integers":
+def choose(logits: "Floats", drawn: "Floats", sampling: CompleteSampling) -> "Integers":
     """Each row's next token: the likeliest, or the one at which the row's number in [0, 1) inverts the distribution."""
     import numpy as np
 

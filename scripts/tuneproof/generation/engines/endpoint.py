@@ -12,12 +12,14 @@ from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE, endpoint_address, end
 from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
-from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
+from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_setting
 from tuneproof.generation.jobs import Ask, Job, Request, Save, answer_key, row_seed
 from tuneproof.generation.prompts import chat_messages
+from tuneproof.generation.thoughts import ONLY_THOUGHT
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, Question, Result
 
+SAMPLING = ("temperature", "top_p", "min_p", "max_tokens", "seed")
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
 ATTEMPTS_TO_FINISH = 3  # for an answer that ended in no known way or cannot be read: it is billed as any other
 
@@ -37,9 +39,10 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
         messages = chat_messages(question.asked, job.model.system)
         prompt = "\n\n".join(message["content"] for message in messages)
         for sample in range(job.samples):
-            seed = row_seed(job.settings.sampling.seed, question.id, sample)
+            run_seed = job.settings.sampling.seed
+            seed = None if run_seed is None else row_seed(run_seed, question.id, sample)
             key = content_key({**fixed, "messages": messages, "seed": seed, "sample": sample})
-            requests.append(Request(question.id, sample, prompt, key, seed, messages=tuple(messages)))
+            requests.append(Request(question.id, sample, prompt, key, seed or 0, messages=tuple(messages)))
     return requests
 
 
@@ -63,6 +66,7 @@ def start(job: Job) -> Iterator[Ask]:
             key,
             label=label,
             key_variable=variable,
+            api_version=job.model.api_version,
             concurrency=execution.concurrency,
             timeout_seconds=execution.timeout_seconds,
         ) as client:
@@ -115,7 +119,10 @@ class Questioner:
                 description = self.description(self.job.resolved.id)
                 return Result(answer="", finish_reason="error", error=rejection.message, engine=description)
             if not sent_min_p or MIN_P not in rejection.message:
+                named = named_setting(rejection.message, self.body(request))
                 remedy = f"correct generate.sampling or models.{self.job.resolved.model}"
+                if named in SAMPLING:
+                    remedy = f"set generate.sampling.{named} to null, which is not sent, or to what it takes"
                 raise UserError(self.client.label, f"it rejects the request: {rejection.message}", remedy) from None
         self.leave_out_min_p()
         return await self.answer(request)
@@ -142,27 +149,30 @@ class Questioner:
     def body(self, request: Request) -> dict[str, Any]:
         """The request as it is sent."""
         sampling = self.job.settings.sampling
-        body: dict[str, Any] = {
-            "model": self.job.resolved.id,
-            "messages": list(request.messages),
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
-            "seed": request.seed,
-        }
+        model = self.job.model
+        body: dict[str, Any] = {"model": self.job.resolved.id, "messages": list(request.messages)}
+        body |= sampling.model_dump(include=set(SAMPLING), exclude={MIN_P}, exclude_none=True)
+        if sampling.seed is not None:
+            body["seed"] = request.seed
         if self.sends_min_p:
             body[MIN_P] = sampling.min_p
-        if self.job.model.stop:
-            body["stop"] = list(self.job.model.stop)
-        return body
+        if model.stop:
+            body["stop"] = list(model.stop)
+        if model.chat_template_kwargs:
+            body["chat_template_kwargs"] = model.chat_template_kwargs
+        return body | model.extra_body
 
     def read(self, reply: Completion) -> Result:
         """A reply as a result; one that was withheld or calls a tool is an error, since no attempt would mend it."""
         error = FOR_GOOD.get(reply.finish_reason or "")
+        answer = reply.text or reply.refusal or ""
+        if reply.thinking and not answer.strip():
+            error = error or ONLY_THOUGHT
         return Result(
-            answer="" if error else reply.text or reply.refusal or "",
+            answer="" if error else answer,
             finish_reason="error" if error else "length" if reply.finish_reason == "length" else "stop",
             error=error,
+            thinking=reply.thinking,
             prompt_tokens=reply.prompt_tokens,
             answer_tokens=reply.reply_tokens,
             engine=self.description(reply.model or self.job.resolved.id),
@@ -170,5 +180,7 @@ class Questioner:
 
     def description(self, model: str) -> EngineDescription:
         """What answered: the model as the endpoint names it, and the endpoint by its label."""
-        lost = (MIN_P,) if self.job.settings.sampling.min_p and not self.sends_min_p else ()
-        return EngineDescription(engine="endpoint", version=model, device=self.client.label, not_sent=lost)
+        sampling = self.job.settings.sampling
+        lost = (MIN_P,) if sampling.min_p and not self.sends_min_p else ()
+        not_sent = (*sampling.not_sent, *lost)
+        return EngineDescription(engine="endpoint", version=model, device=self.client.label, not_sent=not_sent)

@@ -9,7 +9,7 @@ from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
 from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package, save_all
 from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
-from tuneproof.generation.tokens import load_tokenizer, render_requests, stop_token_ids
+from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, render_requests
 from tuneproof.records.rows import EngineDescription, Question
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 
@@ -29,7 +29,7 @@ def start(job: Job) -> Iterator[Ask]:
     folder = weights_folder(job.resolved)
     model, description = load_model(job, folder)
     tokenizer = load_tokenizer(folder)
-    stops = stop_token_ids(tokenizer, folder)
+    stops = job_stop_token_ids(job, tokenizer, folder)
     context_tokens = int(getattr(model.config, "max_position_embeddings", None) or UNLIMITED_TOKENS)
 
     def ask(requests: Sequence[Request], save: Save) -> None:
@@ -98,7 +98,7 @@ def sample_batch(
 
     longest = max(len(request.token_ids) for request in batch)
     steps = allowed_tokens(job, batch[0], context_tokens)
-    pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else (list(stops) or [0])[0]
+    pad = padding_id(model, tokenizer, stops)
     ids = torch.full((len(batch), longest), pad)
     mask = torch.zeros((len(batch), longest), dtype=torch.long)
     for row, request in enumerate(batch):
@@ -118,6 +118,12 @@ def sample_batch(
     return [cut_after_stop(row, stops) for row in output[:, longest:].tolist()]
 
 
+def padding_id(model: Any, tokenizer: Any, stops: Sequence[int]) -> int:
+    """A token to pad with that the model has a row for; the tokenizer's own may have been added without one."""
+    rows = model.get_input_embeddings().weight.shape[0]
+    return next((token for token in (tokenizer.pad_token_id, *stops) if token is not None and token < rows), 0)
+
+
 @contextmanager
 def readable_lack_of_memory(model: Any, rows: int) -> Iterator[None]:
     """Turns a full device into one line."""
@@ -135,7 +141,7 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
     """A logits processor that samples each row at its own numbers and leaves the greedy search no other choice."""
     import torch
 
-    sampling = job.settings.sampling
+    sampling = job.sampling
     numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)).float() for request in batch])
 
     def choose(input_ids: Any, scores: Any) -> Any:

@@ -21,13 +21,13 @@ from tuneproof.common.processes import end_orphans, no_survivors
 from tuneproof.common.windows import work_through
 from tuneproof.generation.broken_weights import repeated_token
 from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package, over_long
-from tuneproof.generation.tokens import load_tokenizer, render_requests, stop_token_ids
+from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, render_requests
 from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
-from tuneproof.sources.weights.adapters import check_adapter_fits, lora_rank
+from tuneproof.sources.weights.adapters import check_adapter_fits, engine_rank
+from tuneproof.sources.weights.checks import local_headers
 
 WINDOWS = 3  # requests under way for each of max_num_seqs, so that the engine never waits for the next one
-LORA_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)  # what max_lora_rank may be
 CPU_PREFILL_TOKENS = 8192
 KEPT = "run again: finished answers are kept"
 
@@ -55,7 +55,8 @@ def started_engine(job: Job) -> Iterator["Engine"]:
     log = project_root() / ".cache" / f"vllm-{job.resolved.model}.log"
     folder = weights_folder(job.resolved)
     if job.resolved.adapter:
-        check_adapter_fits(f"model {job.resolved.model}", weights_folder(job.resolved.adapter), folder)
+        where, adapter = f"model {job.resolved.model}", weights_folder(job.resolved.adapter)
+        check_adapter_fits(where, local_headers(where, adapter), local_headers(where, folder))
     orphans = end_orphans(project_root())
     if orphans:
         warn(f"ended {orphans} engine processes that a killed run had left")
@@ -108,8 +109,7 @@ def engine_arguments(job: Job, folder: Path) -> dict[str, Any]:
         "disable_log_stats": True,
     }
     if job.resolved.adapter:
-        needed = lora_rank(weights_folder(job.resolved.adapter))
-        rank = next((possible for possible in LORA_RANKS if possible >= needed), needed)
+        rank = engine_rank(f"model {job.resolved.model}", weights_folder(job.resolved.adapter))
         arguments |= {"enable_lora": True, "max_loras": 1, "max_lora_rank": rank}
     if current_platform.is_cpu():
         # With chunked prefill a seeded request can end the engine there ("CPU Generator does not use offset").
@@ -145,8 +145,6 @@ class Engine:
         self.adapter: Any = None
         self.description = describe(job, engine)
         self.processes = multiprocessing.active_children()
-        folder = tokenizer_folder(job.resolved)
-        self.stop_token_ids = list(stop_token_ids(load_tokenizer(folder), folder))
 
     def close(self) -> None:
         """Ends the engine; and frees it here, since its destructor fails in an interpreter that is ending."""
@@ -169,10 +167,12 @@ class Engine:
 
     def answer(self, requests: Sequence[Request], save: Save) -> None:
         """Answers the requests within one window and saves each as it finishes. Raises a UserError when vLLM fails."""
+        from vllm.exceptions import VLLMValidationError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError
 
-        limit = self.job.settings.vllm.max_model_len
-        sampling = sampling_arguments(self.job, self.stop_token_ids)
+        limit, folder = self.job.settings.vllm.max_model_len, tokenizer_folder(self.job.resolved)
+        stops = job_stop_token_ids(self.job, load_tokenizer(folder), folder)
+        sampling = sampling_arguments(self.job, list(stops))
 
         async def answer(request: Request) -> None:
             if len(request.token_ids) >= limit:
@@ -185,9 +185,11 @@ class Engine:
             self.runner.run(work_through(requests, answer, WINDOWS * self.job.execution.vllm.max_num_seqs))
         except (EngineDeadError, EngineGenerateError) as error:
             raise self.failure(error) from None
-        except ValueError as error:  # vLLM refuses the request itself
+        except (ValueError, VLLMValidationError) as error:  # the request itself; no ValueError since release 0.32
             found = f"vLLM refuses a request ({shortened(error)})"
-            raise UserError(self.where, found, "correct the settings of generate") from None
+            raise UserError(
+                self.where, found, "correct the settings of generate, or see what validate warns of"
+            ) from None
 
     async def generate(self, request: Request, sampling: dict[str, Any]) -> Result:
         """One answer."""
@@ -234,7 +236,7 @@ def sampling_arguments(job: Job, stop_token_ids: list[int]) -> dict[str, Any]:
     from vllm.sampling_params import RequestOutputKind
 
     return {
-        **job.settings.sampling.model_dump(include={"temperature", "top_p", "min_p", "max_tokens"}),
+        **job.sampling.model_dump(include={"temperature", "top_p", "min_p", "max_tokens"}),
         "stop": list(job.model.stop),
         "stop_token_ids": stop_token_ids,
         "output_kind": RequestOutputKind.FINAL_ONLY,

@@ -36,7 +36,7 @@ def longest_run_seconds(settings: SageMaker, instance_types: Sequence[str]) -> i
 
 def estimate(job: Job, settings: SageMaker, missing: Sequence[Request], instance_types: Sequence[str]) -> str:
     """What the job is thought to take, from the assumptions in the settings, in words."""
-    answer_tokens = len(missing) * min(settings.assumed_tokens_per_answer, job.settings.sampling.max_tokens)
+    answer_tokens = len(missing) * min(settings.assumed_tokens_per_answer, job.sampling.max_tokens)
     prompt_tokens = sum(len(request.token_ids) for request in missing)
     hours = (
         settings.assumed_startup_minutes / 60 + answer_tokens / settings.assumed_tokens_per_second / SECONDS_PER_HOUR

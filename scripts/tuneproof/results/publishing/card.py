@@ -141,6 +141,8 @@ def made_of(details: Details, params: Params) -> str:
     model, source, judge = details.resolved, details.run.source, details.run.judge
     split = f", split `{params.questions.split}`" if source.sha else ""
     judges = ", ".join(f"`{markdown_text(each['model'])}`" for each in judge.judges)
+    sampling = params.generation(model.model).sampling
+    temperature = "not sent" if params.judge.temperature is None else f"{params.judge.temperature:g}"
     named = [f"`{markdown_text(name)}`" for name in details.judge_models]
     lines = [
         f"Model: {place(model.id, model.sha)}, content `{model.content[:12]}`",
@@ -149,8 +151,8 @@ def made_of(details: Details, params: Params) -> str:
         f"Questions: {place(source.id, source.sha)}{split}, content `{source.content[:12]}`",
         f"Fallback for the questions: {markdown_text(source.fallback_reason)}" if source.fallback_reason else "",
         f"Asked as `{model.prompt}` with engine `{model.engine}`",
-        "Sampling: " + ", ".join(f"{name} {value}" for name, value in params.generation(model.model).sampling),
-        f"Judge: {judges}, temperature {params.judge.temperature:g}, {params.judge.samples} replies per answer",
+        "Sampling: " + ", ".join(f"{name} {'not sent' if value is None else value}" for name, value in sampling),
+        f"Judge: {judges}, temperature {temperature}, {params.judge.samples} replies per answer",
         f"The judge's replies name their model as {', '.join(named)}" if named else "",
     ]
     return "\n".join(f"- {line}" for line in lines if line)

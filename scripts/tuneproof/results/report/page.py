@@ -84,10 +84,13 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
 
 
 def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> str:
-    """How answers were sampled; a setting that a served model does not know was not sent."""
-    not_sent = {name for engine in engines for name in engine.get("not_sent") or ()}
+    """How answers were sampled; a setting that is null, or that a served model does not know, was not sent."""
+    not_sent = {name for engine in engines for name in engine.get("not_sent") or ()} | set(sampling.not_sent)
     names = ("temperature", "top_p", "min_p")
-    return ", ".join(f"{name} {'not sent' if name in not_sent else getattr(sampling, name)}" for name in names)
+    parts = [f"{name} {'not sent' if name in not_sent else getattr(sampling, name)}" for name in names]
+    parts.append("max_tokens not sent" if sampling.max_tokens is None else f"at most {sampling.max_tokens:,} tokens")
+    parts.append("seed not sent" if sampling.seed is None else f"seed {sampling.seed}")
+    return ", ".join(parts)
 
 
 def shown(value: object) -> object:

@@ -1,5 +1,6 @@
 """Who judges by which rubric: the requests, the ledger's keys for their replies, and what a reply is worth."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, partial
@@ -8,7 +9,7 @@ from typing import Any
 from tuneproof.common.errors import UserError, one_line, shortened
 from tuneproof.endpoint.access import Access, panel_of
 from tuneproof.endpoint.errors import RequestRejected
-from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
+from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_setting
 from tuneproof.records.keys import canonical_json, sha256_hex
 from tuneproof.records.ledger import Ledger, in_parts
 from tuneproof.records.rows import Reply
@@ -20,6 +21,7 @@ from tuneproof.settings.execution import JudgeExecution
 from tuneproof.settings.judging import Criterion, Judge
 
 TOP_LOGPROBS = 20
+CAN_BE_NULL = ("temperature", "max_tokens")
 CASES_AT_ONCE = 100  # whose texts are in memory while the ledger is asked for their replies
 
 
@@ -55,8 +57,8 @@ class Asking:
 
     @cached_property
     def _fixed(self) -> dict[str, Any]:
-        """What all requests have in common, but for the model."""
-        fixed: dict[str, Any] = {"temperature": self.judge.temperature, "max_tokens": self.judge.max_tokens}
+        """What all requests have in common, but for the judge."""
+        fixed = self.judge.model_dump(include={"temperature", "max_tokens"}, exclude_none=True)
         asked = response_format(self.criteria, self.judge.format, self.judge.score_first)
         if asked:
             fixed["response_format"] = asked
@@ -64,9 +66,9 @@ class Asking:
             fixed |= {"logprobs": True, "top_logprobs": TOP_LOGPROBS}
         return fixed
 
-    def body(self, model: str, messages: list[dict[str, str]]) -> dict[str, Any]:
+    def body(self, access: Access, messages: list[dict[str, str]]) -> dict[str, Any]:
         """A request's body. Everything in it determines the reply."""
-        return {"model": model, "messages": messages, **self._fixed}
+        return {"model": access.model, "messages": messages, **self._fixed, **json.loads(access.extra)}
 
     def key(self, chain: Chain, attempt: int) -> str:
         """The ledger key of one reply: the hash of the canonical JSON of all that determines it."""
@@ -84,7 +86,7 @@ class Asking:
         if not case.complete:
             return []
         messages = case.messages(NONCE_IN_KEYS)
-        requests = {access: canonical_json(self.body(access.model, messages)) for access in self.panel}
+        requests = {access: canonical_json(self.body(access, messages)) for access in self.panel}
         return [
             Chain(access, sample, request, [], self.judge.attempts)
             for access, request in requests.items()
@@ -156,6 +158,9 @@ def refused_material(rejection: RequestRejected, access: Access, attempt: int, k
     """The reply for material that the endpoint will not take. Any other rejection concerns all requests and stops."""
     if not is_about_one_prompt(rejection.message, rejection.code):
         remedy = "check the settings under `judge` (does this endpoint know judge.format and judge.logprobs?)"
+        named = named_setting(rejection.message, dict.fromkeys(CAN_BE_NULL))
+        if named:
+            remedy = f"set judge.{named} to null, which is not sent, or to what it takes"
         raise UserError(access.label, f"it rejects the request: {rejection.message}", remedy) from None
     return Reply(
         judge=access.model, model=None, attempt=attempt, status="refused", scores=None, probabilities=None,

@@ -16,6 +16,7 @@ from tuneproof.sources.weights.files import (
     model_files,
     weights_of,
 )
+from tuneproof.sources.weights.shards import INDEX_FILE
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ def download_model(resolved: Resolved, *, token: str | None = None) -> Path:
 
 
 def download_small_files(resolved: Resolved, *, token: str | None = None) -> Path:
-    """Brings only the tokenizer and configuration of a model; returns their folder. Raises a UserError."""
-    return _snapshot(resolved, list(SMALL_FILES), token)
+    """Brings only a model's tokenizer, configuration and index of weights; returns their folder. Raises a UserError."""
+    return _snapshot(resolved, [*SMALL_FILES, INDEX_FILE], token)
 
 
 def download_dataset(resolved: Resolved, *, token: str | None = None) -> Path:
@@ -144,10 +145,16 @@ def _local_snapshot(resolved: Resolved, patterns: list[str]) -> Path | None:
 
 def file_names(resolved: Resolved) -> list[str]:
     """The names of a commit's files as the client's cache lists them, none where it has no list."""
+    return list(file_sizes(resolved))
+
+
+def file_sizes(resolved: Resolved) -> dict[str, int]:
+    """The files of a commit with their bytes, as `file_names` lists them."""
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
     try:
-        return [file.path for file in get_cached_repo_tree(resolved.id, repo_type=resolved.kind, revision=resolved.sha)]
+        files = get_cached_repo_tree(resolved.id, repo_type=resolved.kind, revision=resolved.sha)
     except CachedRepoTreeNotFoundError:
-        return []
+        return {}
+    return {file.path: file.size for file in files}

@@ -24,7 +24,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import embedded as engine
 from tuneproof.generation.engines import transformers
 from tuneproof.generation.sampled_answers import uniforms
-from tuneproof.settings.generation import Sampling
+from tuneproof.settings.generation import CompleteSampling
 
 LINES = (SMALL_MODELS.parent / "questions.jsonl").read_text(encoding="utf-8").splitlines()
 QUESTIONS = [f"{number}: {json.loads(line)['instruction']}" for number, line in enumerate(LINES)]
@@ -91,7 +91,7 @@ def test_the_numbers_are_those_that_torch_draws(seed: int, count: int) -> None:
 def test_tokens_are_chosen_as_often_as_the_settings_say() -> None:
     logits, rows = np.log([0.5, 0.3, 0.15, 0.04, 0.01]), 20_000
     drawn = np.random.default_rng(5).random(rows)
-    chosen = engine.choose(np.tile(logits, (rows, 1)), drawn, Sampling(temperature=1, top_p=0.9, min_p=0.05))
+    chosen = engine.choose(np.tile(logits, (rows, 1)), drawn, CompleteSampling(temperature=1, top_p=0.9, min_p=0.05))
     counts = np.bincount(chosen, minlength=5)
     assert counts[3:].sum() == 0, "0.04 is under min_p times 0.5 or past top_p"
     expected = np.array([0.5, 0.3, 0.15]) / 0.95 * rows

@@ -43,7 +43,7 @@ class Bodies:
 
     def __call__(self, body: dict[str, Any]) -> str:
         self.seen.append(body)
-        return f"About {body['messages'][-1]['content']} by seed {body['seed']}"
+        return f"About {body['messages'][-1]['content']} by seed {body.get('seed')}"
 
 
 @pytest.fixture
@@ -193,12 +193,12 @@ def test_what_an_endpoint_does_not_know_is_left_out_and_told(
 
 
 def test_any_other_rejection_stops_with_the_endpoints_words(workspace: Workspace) -> None:
-    with Picky({"temperature": "Only the default temperature is supported.\nTry\x1b[31m again."}) as server:
+    with Picky({"temperature": "Only the default values are supported.\nTry\x1b[31m again."}) as server:
         workspace.change(base_url=server.base_url)
         with pytest.raises(UserError) as error:
             answered(engine, workspace.job(), workspace.questions)
     assert str(error.value) == (
-        "ours: it rejects the request: Only the default temperature is supported. Try [31m again.; "
+        "ours: it rejects the request: Only the default values are supported. Try [31m again.; "
         "correct generate.sampling or models.sft"
     )
 
@@ -259,3 +259,104 @@ def test_an_odd_body_is_billed_and_read_as_far_as_it_can_be(
         assert result.finish_reason == "stop"
         assert result.answer
         assert server.counts.requests.total() == 1
+
+
+ALL_NULL = {"temperature": None, "top_p": None, "min_p": None, "max_tokens": None, "seed": None}
+
+
+def test_what_is_null_is_not_sent_and_the_record_says_so(workspace: Workspace, bodies: Bodies) -> None:
+    before = {request.key for request in engine.render(workspace.job(), workspace.questions)}
+    workspace.change(own_sampling=ALL_NULL | {"samples": 2})
+    saved = answered(engine, workspace.job(), workspace.questions)
+    assert {name for body in bodies.seen for name in body} == {"model", "messages"}
+    assert {result.engine.not_sent for _, result in saved if result.engine} == {tuple(ALL_NULL)}
+    keys = {request.key for request, _ in saved}
+    assert len(keys) == 40
+    assert not keys & before
+
+
+@pytest.mark.parametrize(("word", "message"), [
+    ("temperature", "Unsupported value: 'temperature' does not support 1.3 with this model."),
+    ("top_p", "`temperature` and `top_p` cannot both be specified for this model. Please use only one."),
+    ("seed", "body -> seed: Extra inputs are not permitted"),
+])  # fmt: skip
+def test_a_refusal_that_names_a_parameter_names_the_setting_to_null(
+    workspace: Workspace, word: str, message: str
+) -> None:
+    with Picky({word: message}) as server:
+        workspace.change(base_url=server.base_url)
+        with pytest.raises(UserError, match=r"; set generate\.sampling\.\w+ to null, which is not sent"):
+            answered(engine, workspace.job(), workspace.questions)
+        workspace.change(own_sampling={word: None})
+        assert len(answered(engine, workspace.job(), workspace.questions)) == 20
+
+
+def test_what_a_server_wants_besides_is_sent_and_in_the_key(workspace: Workspace, bodies: Bodies) -> None:
+    seen = {request.key for request in engine.render(workspace.job(), workspace.questions)}
+    for changes in ({"extra_body": {"reasoning_effort": "low"}}, {"chat_template_kwargs": {"enable_thinking": False}}):
+        workspace.change(**changes)
+        saved = answered(engine, workspace.job(), workspace.questions)
+        assert not seen & {request.key for request, _ in saved}
+        seen |= {request.key for request, _ in saved}
+    assert bodies.seen[-1]["reasoning_effort"] == "low"
+    assert bodies.seen[-1]["chat_template_kwargs"] == {"enable_thinking": False}
+    assert workspace.job().description()["extra_body"] == {"reasoning_effort": "low"}
+
+
+class Reasoning(OpenAIServer):
+    """A server that tells the thought apart from the text, under a name of its own."""
+
+    def __init__(self, name: str, content: str | None) -> None:
+        super().__init__()
+        self.name, self.content = name, content
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        message = {"role": "assistant", "content": self.content, self.name: "Two and two."}
+        choice = {"index": 0, "message": message, "finish_reason": "length"}
+        return web.json_response({"model": "r", "choices": [choice], "usage": {"completion_tokens": 9}})
+
+
+@pytest.mark.parametrize("name", ["reasoning_content", "reasoning"])
+@pytest.mark.parametrize("content", [None, "", "  \n"])
+def test_a_thought_without_an_answer_is_an_error_row_and_never_an_empty_answer(
+    workspace: Workspace, name: str, content: str | None
+) -> None:
+    with Reasoning(name, content) as server:
+        workspace.change(base_url=server.base_url)
+        ((_, result),) = answered(engine, workspace.job(), workspace.questions[:1])
+    assert (result.answer, result.finish_reason, result.thinking) == ("", "error", "Two and two.")
+    assert result.error == "it thought and gave no answer; raise generate.sampling.max_tokens if the thought was cut"
+
+
+def test_a_thought_beside_an_answer_is_kept_beside_it(workspace: Workspace) -> None:
+    with Reasoning("reasoning_content", "Four.") as server:
+        workspace.change(base_url=server.base_url)
+        ((_, result),) = answered(engine, workspace.job(), workspace.questions[:1])
+    assert (result.answer, result.finish_reason, result.thinking) == ("Four.", "length", "Two and two.")
+
+
+class Azure(OpenAIServer):
+    """Azure's ways: the deployment in the path, the version in the query, the key in a header of its own."""
+
+    def application(self) -> web.Application:
+        application = web.Application()
+        application.router.add_post("/openai/deployments/gpt/chat/completions", self._chat)
+        return application
+
+    async def _chat(self, request: web.Request) -> web.StreamResponse:
+        if request.query.get("api-version") != "2024-10-21":
+            return web.json_response({"error": {"code": "404", "message": "Resource not found"}}, status=404)
+        if request.headers.get("api-key") != "azure-key" or "Authorization" in request.headers:
+            return web.json_response({"error": {"code": "401", "message": "Access denied"}}, status=401)
+        return await super()._chat(request)
+
+
+def test_azures_version_is_a_setting_of_its_own(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_KEY", "azure-key")
+    with Azure() as server:
+        address = server.base_url.removesuffix("/v1") + "/openai/deployments/gpt"
+        workspace.change(base_url=address, execution={"key_variable": "AZURE_KEY"})
+        with pytest.raises(UserError, match="does not know this model or address"):
+            answered(engine, workspace.job(), workspace.questions[:1])
+        workspace.change(api_version="2024-10-21")
+        assert len(answered(engine, workspace.job(), workspace.questions)) == 20

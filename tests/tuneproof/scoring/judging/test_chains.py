@@ -12,11 +12,13 @@ from tests.own_settings import own_params
 from tests.servers.openai.newer_models import NewerModels
 from tests.servers.openai.odd_endings import OddEndings
 from tests.servers.openai.server import OpenAIServer
+from tuneproof.common.errors import UserError
+from tuneproof.endpoint.errors import RequestRejected
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Answer, Reply
 from tuneproof.scoring.judging.cases import AnswerCase
-from tuneproof.scoring.judging.chains import Asking
+from tuneproof.scoring.judging.chains import Asking, refused_material
 from tuneproof.scoring.judging.rubric.prompts import NONCE_IN_KEYS, Material
 from tuneproof.settings.execution import JudgeExecution
 from tuneproof.settings.judging import FurtherJudge, Judge
@@ -53,7 +55,7 @@ def test_a_key_is_the_hash_of_everything_that_determines_the_reply_and_nothing_e
     settings = judge(repeat=2, samples=2, served_as='a "label"')
     asking = Asking(settings, EXECUTION, settings.criteria, ledger)
     chain = asking.chains(case(settings))[1]
-    body = asking.body("gpt-4o-mini", case(settings).messages(NONCE_IN_KEYS))
+    body = asking.body(chain.access, case(settings).messages(NONCE_IN_KEYS))
     everything = {
         "kind": "reply", "endpoint": 'a "label"', "body": body, "sample": 1, "attempt": 3, "repeat": 2,
     }  # fmt: skip
@@ -249,3 +251,48 @@ def test_a_pulled_judgement_off_the_scale_is_bought_anew(project: Project) -> No
         assert "the score of accuracy is off its scale: 999" in said
         assert path.read_text() == expected
         assert server.counts.paid.total() == 4
+
+
+def test_what_is_null_is_not_sent_and_what_a_server_wants_besides_is(ledger: Ledger) -> None:
+    settings = judge(temperature=None, max_tokens=None, extra_body={"reasoning_effort": "low"})
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    (chain,) = asking.chains(case(settings))
+    body = asking.body(chain.access, case(settings).messages(NONCE_IN_KEYS))
+    assert not body.keys() & {"temperature", "max_tokens"}
+    assert body["reasoning_effort"] == "low"
+    keys = set()
+    changed: list[dict[str, Any]] = [{}, {"temperature": None}, {"max_tokens": None}]
+    for changes in (*changed, {"extra_body": {"a": 1}}, {"extra_body": {"a": 2}}):
+        asking = Asking(judge(**changes), EXECUTION, settings.criteria, ledger)
+        keys.add(asking.key(asking.chains(case(settings))[0], 1))
+    assert len(keys) == 5
+
+
+def test_each_judge_of_a_panel_gets_its_own_further_fields(ledger: Ledger) -> None:
+    other = FurtherJudge(model="qwen", base_url="http://localhost:9/v1", extra_body={"chat_template_kwargs": {"a": 1}})
+    settings = judge(panel=(other,), api_version="2024-10-21")
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    bodies = [asking.body(access, []) for access in asking.panel]
+    assert ["chat_template_kwargs" in body for body in bodies] == [False, True]
+    assert [access.api_version for access in asking.panel] == ["2024-10-21", None]
+
+
+def test_an_address_with_another_api_version_buys_nothing_anew(ledger: Ledger) -> None:
+    keys = set()
+    for version in (None, "2024-10-21", "2025-01-01"):
+        settings = judge(api_version=version)
+        asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+        keys.add(asking.key(asking.chains(case(settings))[0], 1))
+    assert len(keys) == 1
+
+
+@pytest.mark.parametrize(("message", "remedy"), [
+    ("Unsupported value: 'temperature' does not support 0 with this model.", "set judge.temperature to null"),
+    ("`max_tokens` is not allowed", "set judge.max_tokens to null, which is not sent"),
+    ("response_format is not supported", "check the settings under `judge`"),
+    ("the temperatures are high", "check the settings under `judge`"),
+])  # fmt: skip
+def test_a_refusal_that_names_a_parameter_names_the_setting(ledger: Ledger, message: str, remedy: str) -> None:
+    asking = Asking(judge(), EXECUTION, judge().criteria, ledger)
+    with pytest.raises(UserError, match=remedy):
+        refused_material(RequestRejected(message, None), asking.panel[0], 1, "key")

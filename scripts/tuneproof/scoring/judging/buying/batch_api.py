@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tuneproof.common.errors import UserError, one_line, warn
 from tuneproof.endpoint.access import Access
 from tuneproof.endpoint.protocol import Completion, completion_of, encoded, error_of, parsed, wants_newer_name
+from tuneproof.settings.base import API_VERSION
 
 if TYPE_CHECKING:
     from openai import OpenAI
@@ -46,7 +47,12 @@ def api(access: Access) -> Iterator["OpenAI"]:
     import openai
 
     client = openai.OpenAI(
-        base_url=access.base_url, api_key=access.api_key or "none", max_retries=API_RETRIES, timeout=600
+        base_url=access.base_url,
+        api_key=access.api_key or "none",
+        max_retries=API_RETRIES,
+        timeout=600,
+        default_query={API_VERSION: access.api_version} if access.api_version else None,
+        default_headers={"api-key": access.api_key} if access.api_version and access.api_key else None,
     )
     try:
         yield client

@@ -107,7 +107,7 @@ class Batches(Generic[AnyCase]):
                 if not self.budget.hold(key, access.model, place.request_bytes, under_way=False):
                     continue
                 file = files.setdefault(access, InputFile())
-                body = self.worklist.asking.body(access.model, case.messages(case.nonce))
+                body = self.worklist.asking.body(access, case.messages(case.nonce))
                 file.add(key, with_newer_name(body) if access in before.renamed else body)
                 if file.full:
                     self._send(files.pop(access), access, missing)

@@ -102,6 +102,9 @@ class Budget:
         return cap is None or self._spent + self._in_flight + usd <= cap
 
     def _most(self, model: str, request_bytes: int) -> float:
-        """What a request may cost at most: no token is shorter than a byte, and no reply longer than max_tokens."""
+        """What a request may cost at most: no token is shorter than a byte, and no reply longer than max_tokens.
+
+        Without max_tokens there is no budget to hold it against: the settings see to that.
+        """
         price = self._execution.prices.get(model)
-        return price.cost_usd(request_bytes, self._judge.max_tokens) if price else 0.0
+        return price.cost_usd(request_bytes, self._judge.max_tokens or 0) if price else 0.0

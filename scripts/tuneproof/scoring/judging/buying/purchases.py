@@ -125,6 +125,7 @@ class Purchases(Generic[AnyCase]):
             for access in asking.panel:
                 client = Client(
                     access.base_url, access.api_key, label=access.label, key_variable=access.key_variable,
+                    api_version=access.api_version,
                     concurrency=asking.execution.concurrency, timeout_seconds=asking.execution.timeout_seconds,
                 )  # fmt: skip
                 self.clients[access] = await stack.enter_async_context(client)
@@ -189,7 +190,7 @@ class Purchases(Generic[AnyCase]):
         """
         asking, access, attempt = self.worklist.asking, chain.access, len(chain.replies) + 1
         key = asking.key(chain, attempt)
-        body = asking.body(access.model, case.messages(case.nonce))
+        body = asking.body(access, case.messages(case.nonce))
         async with self.budget.purchase(access.model, len(chain.request)) as purchase:
             try:
                 completion = await self.clients[access].complete(body)

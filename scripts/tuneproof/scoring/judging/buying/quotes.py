@@ -34,7 +34,7 @@ class Tally:
     missing_bytes: int = 0
     requests: list[str] = field(default_factory=list)  # the first few
 
-    def add(self, chain: Chain, price: Price | None, max_tokens: int) -> None:
+    def add(self, chain: Chain, price: Price | None, max_tokens: int | None) -> None:
         """Counts the replies to one request."""
         size = len(chain.request)
         for reply in chain.replies:
@@ -61,8 +61,8 @@ class Estimate:
     usd: float | None
 
 
-def reply_cost_usd(reply: Reply, request_bytes: int, price: Price | None, max_tokens: int) -> float | None:
-    """USD for one reply, None without a price. Where the endpoint told no tokens: the most that they can be.
+def reply_cost_usd(reply: Reply, request_bytes: int, price: Price | None, max_tokens: int | None) -> float | None:
+    """USD for one reply, None where it cannot be known. Where the endpoint told no tokens: the most that they can be.
 
     A request that the endpoint rejected, so that no model answered, costs nothing.
     """
@@ -71,7 +71,8 @@ def reply_cost_usd(reply: Reply, request_bytes: int, price: Price | None, max_to
     if reply.model is None:
         return 0.0
     prompt = request_bytes if reply.prompt_tokens is None else reply.prompt_tokens
-    return price.cost_usd(prompt, max_tokens if reply.reply_tokens is None else reply.reply_tokens)
+    tokens = max_tokens if reply.reply_tokens is None else reply.reply_tokens
+    return None if tokens is None else price.cost_usd(prompt, tokens)
 
 
 class Quote:
