@@ -1,5 +1,5 @@
 """The engines; each is a module named as its value in params.yaml, with `render` and `start`.
 
 They may import what generation may; heavy libraries only inside functions.
-Begin with endpoint.py, the smallest.
+Begin with recorded.py.
 """
