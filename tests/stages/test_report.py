@@ -213,9 +213,10 @@ def test_numbers_have_real_minus_signs() -> None:
 
 
 def test_a_setting_that_was_not_sent_is_not_claimed() -> None:
-    assert page.sampling_text(Sampling(), [{"engine": "vllm"}]) == "temperature 0.8, top_p 0.95, min_p 0.05"
+    rest = "at most 2,048 tokens, seed 42"
+    assert page.sampling_text(Sampling(), [{"engine": "vllm"}]) == f"temperature 0.8, top_p 0.95, min_p 0.05, {rest}"
     text = page.sampling_text(Sampling(), [{"engine": "endpoint", "not_sent": ["min_p"]}])
-    assert text == "temperature 0.8, top_p 0.95, min_p not sent"
+    assert text == f"temperature 0.8, top_p 0.95, min_p not sent, {rest}"
 
 
 def test_what_was_asked_of_models_and_judge_stands_there_as_text(tmp_path: Path) -> None:

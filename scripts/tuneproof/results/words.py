@@ -308,7 +308,7 @@ def markdown_text(text: str) -> str:
 def table(models: Sequence[Details], deciding: bool = False) -> tuple[list[str], list[list[str]]]:
     """The comparison as header and rows of text: a row per model and criterion, and one for its win rate.
 
-    `deciding` leaves out the criteria that decide nothing.
+    `deciding` leaves out the criteria beside the judge's that decide nothing.
     """
     run = models[0].run
     header = ["model", "criterion", "mean", f"gain over {plain_name(run.baseline)}", "coverage", "n", "verdict"]
@@ -317,14 +317,14 @@ def table(models: Sequence[Details], deciding: bool = False) -> tuple[list[str],
 
 
 def undeciding(run: RunDetails) -> list[str]:
-    """The criteria that are shown and decide nothing."""
-    return [name for name, criterion in run.criteria.items() if criterion.role == "shown"]
+    """The criteria beside the judge's that decide nothing."""
+    return [name for name in run.criteria if name not in run.deciding]
 
 
 def undeciding_note(run: RunDetails) -> str:
     """Where the criteria stand that decide nothing; empty where there are none."""
     names = ", ".join(map(plain_name, undeciding(run)))
-    return f"The report also has {names}: what decides nothing is not shown here." if names else ""
+    return f"Beside these the report shows {names}, which decide nothing." if names else ""
 
 
 def table_rows(details: Details, left_out: Collection[str]) -> list[list[str]]:

@@ -20,8 +20,8 @@ class Decision(Settings):
     """When a difference counts. With `improves` or `must_not_drop` it is a plan, and every model ships or does not.
 
     `improves` is the claim: criteria tested as one family; None stands for all of the judge's. `in_order` tests them
-    one after the other, each at alpha / models, as long as all before it improved. `must_not_drop` are guards: by criterion
-    the drop, in points of its scale, that must be excluded.
+    one after the other, each at alpha / models, as long as all before it improved. `must_not_drop` are guards: by
+    criterion the drop, in points of its scale, that must be excluded.
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05

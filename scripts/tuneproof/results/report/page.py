@@ -15,6 +15,7 @@ from tuneproof.records.handovers import ANSWERS
 from tuneproof.results import words
 from tuneproof.results.details import Details
 from tuneproof.results.report.browser import Browser, visible
+from tuneproof.results.report.sources import source_table, sources_disagree
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -73,6 +74,9 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         style_hash=content_security_hash(style),
         script_hash=content_security_hash(script),
         words=words,
+        undeciding=words.undeciding(models[0].run),
+        sources=source_table(models),
+        disagreeing=sources_disagree(models),
         position=position,
         gain_limit=gain_limit,
         judge_models=sorted({name for details in models for name in details.judge_models}),

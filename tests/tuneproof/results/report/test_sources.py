@@ -1,0 +1,40 @@
+from pathlib import Path
+
+from tests.made_up.run import Shape, write_run
+from tests.running import run_here
+from tuneproof.records.handovers import DETAILS_DIRECTORY
+from tuneproof.records.rows import Run
+from tuneproof.results.details import Details, read_details
+from tuneproof.results.report.sources import source_table, sources_disagree
+
+MODELS = ("sft", "baseline")
+
+
+def details_of(root: Path, run: Run) -> list[Details]:
+    write_run(root, Shape(questions=60, models=MODELS, run=run))
+    assert run_here(root, "aggregate.py").returncode == 0
+    return [read_details(root / DETAILS_DIRECTORY / f"{model}.json") for model in MODELS]
+
+
+def with_gain(details: Details, name: str, low: float, high: float) -> Details:
+    changed = details.criteria[name].model_copy(update={"gain_low": low, "gain_high": high})
+    return details.model_copy(update={"criteria": details.criteria | {name: changed}})
+
+
+def test_each_source_says_what_it_says_and_a_disagreement_is_named(tmp_path: Path) -> None:
+    sft, baseline = details_of(tmp_path, "embedded")
+    for name in sft.criteria:
+        sft = with_gain(sft, name, -0.1, 0.1)
+    sft = with_gain(with_gain(sft, "accuracy", 0.2, 0.4), "no_loop", -0.4, -0.2)
+    header, rows = source_table([sft, baseline])
+    assert header == ["model", "the judge", "pairs", "programs"]
+    assert [row[0] for row in rows] == ["sft"]
+    assert rows[0][1] == "better in accuracy" and rows[0][3] == "worse in no_loop"
+    assert sources_disagree([sft, baseline]) == ["sft"]
+
+
+def test_one_source_alone_needs_no_table(tmp_path: Path) -> None:
+    sft, baseline = details_of(tmp_path, "real")
+    alone = sft.model_copy(update={"win_rate": None})
+    assert source_table([alone, baseline]) == ([], [])
+    assert sources_disagree([alone, baseline]) == []
