@@ -16,8 +16,8 @@ from tests.own_settings import own_settings
 
 RECORDED = ("sft", "dpo", "baseline")
 CODE = (
-    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "LICENSE", "Makefile", "README.md", "data/embedded",
-    "docs", "dvc.yaml", "pyproject.toml", "requirements", "scripts",
+    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "LICENSE", "Makefile", "README.md", "checks",
+    "data/embedded", "docs", "dvc.yaml", "pyproject.toml", "requirements", "scripts",
 )  # fmt: skip
 DVC_CONFIGURATION = """[core]
     analytics = false

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
-from tests.made_up.judging import rows_of, with_answers
+from tests.made_up.judging import with_answers
 from tests.made_up.mutations import spoiled_lines, spoiled_settings, spoiled_value
 from tests.running import Done
 from tests.servers.openai.server import OpenAIServer
@@ -153,7 +153,8 @@ def check(spoiled: Spoiled, kind: Callable[[Project, random.Random], Done], coun
         assert (done.returncode, bool(errors)) in ((0, False), (1, True)), (where, done)
         assert all("; " in line and len(line) < 1_000 for line in errors), (where, errors)
         endings[done.returncode] += 1
-        rows = rows_of(spoiled.project, "judgements", "sft") if kind is not judgements else []
+        lines = (spoiled.project.root / "data/judgements/sft.jsonl").read_bytes().splitlines()
+        rows = [json.loads(line) for line in lines] if kind is not judgements else []
         scores = {score for row in rows for score in (row["scores"] or {}).values()}
         assert scores <= {1, 2, 3}, (where, scores)
         mean = json.loads((spoiled.project.root / "metrics" / "sft.json").read_text())["accuracy"]

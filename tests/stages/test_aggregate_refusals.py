@@ -27,9 +27,14 @@ def off_the_scale(place: int, row: Judgement) -> Judgement:
     return row.model_copy(update={"scores": {"accuracy": 7, "style": 1}}) if row.scores else row
 
 
+def between_the_steps(place: int, row: Judgement) -> Judgement:
+    return row.model_copy(update={"scores": {"accuracy": 2.5, "style": 1}}) if row.scores else row
+
+
 @pytest.mark.parametrize(
     ("change", "line"),
     [
+        (between_the_steps, "has a score of 2.5 for accuracy, which is no step of its scale; run `dvc repro`"),
         (drop_last, "error: data/judgements/sft.jsonl: there is no judgement where answer"),
         (swap_id, "error: data/judgements/sft.jsonl: there is no judgement where answer"),
         (other_rubric, "has no score for style, so it was judged by another rubric; run `dvc repro`"),

@@ -195,6 +195,8 @@ def body_of(kind: object, text: str | bytes) -> dict[str, Any]:
         raise ValueError("it is nested too deeply") from None
     if not is_result(kind, body):
         raise ValueError("it is no result")
+    if not isinstance(text, str) or "\\ud" in text.lower():
+        json.dumps(body, ensure_ascii=False).encode()  # raises a ValueError for half of a surrogate pair
     return dict(body)
 
 

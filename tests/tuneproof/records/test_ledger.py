@@ -172,7 +172,10 @@ def test_a_result_is_on_disk_when_put_returns(tmp_path: Path) -> None:
         other.close()
 
 
-@pytest.mark.parametrize("body", ["{}", "no JSON", "[]", "3", "[" * 100_000, b"\xff"])
+HALF_A_SURROGATE = r'{"answer": "a", "finish_reason": "stop", "more": {"\ud800": 1}}'
+
+
+@pytest.mark.parametrize("body", ["{}", "no JSON", "[]", "3", "[" * 100_000, b"\xff", HALF_A_SURROGATE])
 def test_a_row_that_another_program_wrote_is_told_and_set_aside_and_can_be_had_anew(
     body: str | bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

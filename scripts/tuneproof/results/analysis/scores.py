@@ -21,6 +21,8 @@ from tuneproof.results.analysis.usage import ReplyUsage
 from tuneproof.results.details import PanelDetails, RunDetails
 from tuneproof.statistics.distributions import Array
 
+STEP_TOLERANCE = 1e-5  # a rubric's steps are written with six digits
+
 Places = NDArray[np.int64]  # places of questions
 
 
@@ -75,6 +77,7 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
     others = {one.source for one in run.criteria.values()} & HANDOVERS.keys()
     sources = {source: SourceRows(source, model, run.criteria) for source in sorted(others)}
     cut = 0
+    steps = {criterion: [float(step) for step in run.rubric[criterion].scale] for criterion in scores}
     for answer, judgement in judged_answers(model):
         if answer.id not in ids:
             raise UserError(str(ANSWERS.path(model)), f"no question has the id {answer.id[:40]}", RERUN)
@@ -91,6 +94,7 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
             panel.add(judgement)
         for criterion, column in scores.items():
             column.append(score_of(judgement, criterion, model))
+            check_step(judgement, criterion, model, steps[criterion])
         for source in sources.values():
             source.take(answer.id, answer.sample)
     check_complete(model, places, ids)
@@ -138,6 +142,20 @@ def score_of(judgement: Judgement, criterion: str, model: str) -> float:
     except KeyError:
         found = f"answer {judgement.id[:40]} has no score for {criterion}, so it was judged by another rubric"
         raise UserError(str(JUDGEMENTS.path(model)), found, "run `dvc repro`") from None
+
+
+def check_step(judgement: Judgement, criterion: str, model: str, steps: Sequence[float]) -> None:
+    """Raises a UserError for a score between the steps that is no mean: one reply gives a step of the scale.
+
+    Scores weighed by probabilities are means too.
+    """
+    if judgement.scores is None or len(judgement.replies) != 1 or judgement.replies[0].probabilities is not None:
+        return
+    score = judgement.scores[criterion]
+    between = min(steps) < score < max(steps)
+    if between and not any(math.isclose(score, step, rel_tol=STEP_TOLERANCE) for step in steps):
+        found = f"answer {judgement.id[:40]} has a score of {score:g} for {criterion}, which is no step of its scale"
+        raise UserError(str(JUDGEMENTS.path(model)), found, "run `dvc repro`")
 
 
 def check_complete(model: str, places: Sequence[float], ids: Mapping[str, int]) -> None:
