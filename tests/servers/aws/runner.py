@@ -69,7 +69,10 @@ class Container:
         except FileNotFoundError as error:
             return Outcome("Failed", str(error))
         until = time.monotonic() + seconds
-        is_late = (lambda: time.monotonic() > until) if rows is None else (lambda: self.rows >= rows)
+
+        def is_late() -> bool:
+            return time.monotonic() > until if rows is None else self.rows >= rows
+
         with self.started() as process:
             while process.poll() is None and not self.is_over(stopping) and not is_late():
                 self.signal(signal.SIGSTOP if self.stands_still() else signal.SIGCONT)  # first: uploading takes a while
