@@ -63,7 +63,7 @@ browser:  # the report's tests open it in Chromium, which no Python package brin
 lint: $(DEV)  ## ruff, mypy and who may import whom
 	ruff check .
 	ruff format --check .
-	PYTHONPATH=scripts lint-imports --no-cache
+	PYTHONPATH=scripts lint-imports --no-cache --no-logo
 	mypy
 
 measurements: browser $(DEV) $(VLLM)  ## measure, against a floor in the same run (about two hours)
