@@ -15,6 +15,7 @@ from scipy.special import ndtr, ndtri
 from tuneproof.statistics.collapses import _EXPECTED_COLLAPSE
 from tuneproof.statistics.differences import simultaneous_level
 from tuneproof.statistics.distributions import Array, student_t_critical
+from tuneproof.statistics.intervals import UNSEEN_ALONE
 
 ALPHA = 0.05
 MARGIN = 0.1  # of a guard, in points of a scale from 1 to 3
@@ -113,7 +114,7 @@ def ship_world(
 
 def decided(differences: Array) -> tuple[Any, ...]:
     """The fields of `Ships`; `differences` has axes world, criterion (the guard last), question."""
-    held = lower_limits(differences[:, 2], ALPHA, ALPHA / 2, SPAN) > -MARGIN
+    held = lower_limits(differences[:, 2], ALPHA, UNSEEN_ALONE * ALPHA, SPAN) > -MARGIN
     levels = levels_of_two(differences[:, 0], differences[:, 1])
     claims, by_t = (family_verdicts(differences[:, :2], levels, t) for t in (False, True))
     first, second = (verdicts(differences[:, place], ALPHA, SPAN) for place in (0, 1))

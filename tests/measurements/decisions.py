@@ -17,7 +17,7 @@ from tests.measurements import interval_candidates
 from tests.measurements.decision_worlds import BLOCK, collapse_world, lower_limits, ship_world, verdicts
 from tuneproof.statistics import differences as statistics
 from tuneproof.statistics.distributions import Array, student_t_critical
-from tuneproof.statistics.intervals import difference_interval, mean_interval
+from tuneproof.statistics.intervals import UNSEEN_ALONE, difference_interval, mean_interval
 from tuneproof.statistics.win_rates import length_controlled
 
 ALPHA = 0.05
@@ -243,7 +243,7 @@ def collapse_rates(
             either = [verdicts(differences, level, span, t) != 0 for differences in (one, other)]
             rates.setdefault(f"two{how}", []).append(float(np.mean(np.any(either, axis=0))))
             for where, margin in ((one, 0.0), (guarded, drop)):
-                held = lower_limits(where, ALPHA, ALPHA / 2, span, t) > margin
+                held = lower_limits(where, ALPHA, UNSEEN_ALONE * ALPHA, span, t) > margin
                 rates.setdefault(f"guard at {margin == 0}{how}", []).append(float(np.mean(held)))
     means = {name: float(np.mean(values)) for name, values in rates.items()}
     return means | {f"guard{how}": max(means[f"guard at {at}{how}"] for at in (True, False)) for how in ("", " by t")}

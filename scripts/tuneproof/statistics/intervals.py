@@ -25,6 +25,7 @@ PAIRED_METHOD = "paired t"
 WIDENED_METHOD = "paired t, widened for rare collapses"
 EXACT_METHOD = "exact unconditional (McNemar)"
 
+UNSEEN_ALONE = 0.25  # of the level of a limit that stands alone, for collapses that were never seen
 _NOTABLE = 0.05  # a limit that is farther from the mean by this share of Student's t is called widened
 _ROUNDING = 1e-9  # differences below this, in units of the scale, come from floating point
 
@@ -98,15 +99,15 @@ def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1,
 def one_sided_limits(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> tuple[float, float]:
     """Returns the lower and the upper limit of a mean paired difference, each alone at confidence 1 - alpha.
 
-    By the methods of `difference_interval`, and with its errors. A limit that stands alone takes the share that was
-    never seen at half its level: there is no other side whose half it could use.
+    By the methods of `difference_interval`. A limit that stands alone takes the share that was never seen at a quarter
+    of its level: where several collapses are to be expected, Student's t needs nearly all of it.
     """
     span = scale[1] - scale[0]
     values = _checked(differences, (-span, span))
     if is_two_step(values, span):
         low, high = exact_paired_interval(*_better_and_worse(values, span), len(values), 2 * alpha)
         return span * low, span * high
-    low, high = (lower_limit(one, alpha, alpha / 2, span) for one in (values, -values))
+    low, high = (lower_limit(one, alpha, UNSEEN_ALONE * alpha, span) for one in (values, -values))
     return low, 0.0 - high
 
 

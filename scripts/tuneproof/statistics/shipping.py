@@ -15,7 +15,7 @@ import numpy as np
 
 from tuneproof.statistics.differences import POWER, Difference, simultaneous_differences
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.intervals import Scale, is_two_step, one_sided_limits
+from tuneproof.statistics.intervals import UNSEEN_ALONE, Scale, is_two_step, one_sided_limits
 
 Ship = Literal["yes", "no", "not yet"]
 GuardOutcome = Literal["held", "dropped", "open", "too few"]
@@ -107,7 +107,7 @@ def guard_questions(scored: Array, margin: float, alpha: float, scale: Scale) ->
     room = mean + margin
     if room <= 0:
         return None
-    chance = alpha if is_two_step(scored, span) else alpha / 2  # as `one_sided_limits` takes it
+    chance = alpha if is_two_step(scored, span) else UNSEEN_ALONE * alpha  # as `one_sided_limits` takes it
     unseen = math.log(chance) / math.log1p(-min(room / max(mean + span, room), 1 - 1e-12))
     spread = float(scored.std(ddof=1)) if len(scored) > 1 else 0.0
     normal = NormalDist()
