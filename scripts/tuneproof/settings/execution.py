@@ -3,12 +3,12 @@
 No key of the ledger holds any of it and DVC tracks none of it; what determines a result stands in the other sections.
 """
 
-from typing import Annotated, Literal
+import re
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from tuneproof.settings.base import Concurrency, KeyVariable, Positive, Settings
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.base import Concurrency, KeyVariable, Positive, Settings, Strings
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -96,6 +96,79 @@ class JudgeExecution(Settings):
     key_variables: dict[str, KeyVariable] = Field(default_factory=dict)
     budget_usd: Annotated[float, Field(ge=0)] | None = None
     prices: dict[str, Price] = Field(default_factory=dict)
+
+
+S3_PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]+)?")
+SECRET_NAME = re.compile(r"[\w/+=.@:-]{1,256}", re.ASCII)  # as long as a variable of a job's environment may be
+TOKEN = re.compile(r"hf_[a-zA-Z0-9]{20,}|sk-.+|AKIA\w{12,}", re.ASCII)
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
+LONGEST_RUNTIME_SECONDS = 777_600  # what AWS takes
+MOST_INSTANCE_TYPES = 5  # likewise
+
+PositiveNumber = Annotated[float, Field(gt=0)]
+
+
+def check_s3_prefix(prefix: str) -> str:
+    """A place in S3, without the slash at its end."""
+    prefix = prefix.rstrip("/")
+    if not S3_PREFIX.fullmatch(prefix):
+        raise ValueError("it is no place in S3, such as s3://my-bucket/tuneproof")
+    return prefix
+
+
+def check_secret_name(name: str) -> str:
+    """The name of a secret; a token pasted in its place is refused without being shown."""
+    if TOKEN.fullmatch(name) or not SECRET_NAME.fullmatch(name):
+        raise ValueError("it is the name of a secret in AWS Secrets Manager, and never the token itself")
+    return name
+
+
+def check_role(role: str) -> str:
+    """The ARN of a role."""
+    if not ROLE.fullmatch(role):
+        raise ValueError("it is no role, such as arn:aws:iam::123456789012:role/tuneproof")
+    return role
+
+
+def check_no_doubles(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Names of which AWS takes each once."""
+    if len(set(names)) < len(names):
+        raise ValueError("it names something twice")
+    return names
+
+
+class SageMaker(Settings):
+    """What a job on SageMaker needs; AWS's own chain of credentials and region is used where nothing is said."""
+
+    role: Annotated[str, AfterValidator(check_role)] | None = None
+    region: Annotated[str, Field(min_length=1)] | None = None
+    s3_prefix: Annotated[str, AfterValidator(check_s3_prefix)] | None = None
+    image_uri: Annotated[str, Field(min_length=1)] | None = None
+    instance_types: Annotated[
+        Strings, Field(min_length=1, max_length=MOST_INSTANCE_TYPES), AfterValidator(check_no_doubles)
+    ] = ("ml.g5.2xlarge", "ml.g6.2xlarge")
+    volume_gib: Positive = 100
+    max_runtime_seconds: Annotated[int, Field(gt=0, le=LONGEST_RUNTIME_SECONDS)] = 14_400
+    max_cost_usd: PositiveNumber | None = None
+    prices_usd_per_hour: dict[str, PositiveNumber] = Field(default_factory=dict)
+    assumed_tokens_per_answer: Positive = 400
+    assumed_tokens_per_second: PositiveNumber = 500
+    assumed_startup_minutes: PositiveNumber = 15
+    hf_token_secret: Annotated[str, AfterValidator(check_secret_name)] | None = None
+    subnets: Strings = ()
+    security_group_ids: Strings = ()
+    kms_key: Annotated[str, Field(min_length=1)] | None = None
+    keep: bool = False
+    on_interrupt: Literal["stop", "leave"] = "stop"
+    poll_seconds: PositiveNumber = 15
+    patience_seconds: PositiveNumber = 600
+
+    @model_validator(mode="after")
+    def check_network(self) -> Self:
+        """AWS takes subnets and security groups together only."""
+        if bool(self.subnets) != bool(self.security_group_ids):
+            raise ValueError("subnets and security_group_ids go together; set both or none")
+        return self
 
 
 class Execution(Settings):

@@ -5,7 +5,7 @@ import yaml
 from pydantic import ValidationError
 
 from tests.own_settings import shipped
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.execution import SageMaker
 
 TOKEN = "hf_abcdefghijklmnopqrstuvwxyz012345"
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError
 from tuneproof.generation.sagemaker.errors import explaining
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.execution import SageMaker
 
 PACKAGES = {"sagemaker-core": "sagemaker.core", "boto3": "boto3"}
 INSTALL = "pip install -r requirements/sagemaker.txt"

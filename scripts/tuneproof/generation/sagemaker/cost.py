@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tuneproof.common.errors import UserError
 from tuneproof.generation.jobs import Job, Request
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.execution import SageMaker
 
 SECONDS_PER_HOUR = 3600
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from tuneproof.common.errors import one_line, say, warn
 from tuneproof.generation.sagemaker.errors import DENIED, code_of, is_passing
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.execution import SageMaker
 
 LOG_GROUP = "/aws/sagemaker/ProcessingJobs"
 NOT_THERE = "could not find"  # AWS has no code of its own for a job that never was

@@ -3,7 +3,7 @@ import pytest
 from tests.conftest import ROOT
 from tuneproof.common.errors import UserError
 from tuneproof.generation.sagemaker import connection as sagemaker_connection
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.execution import SageMaker
 
 
 @pytest.mark.parametrize(("module", "package"), [("sagemaker.core", "sagemaker-core"), ("boto3", "boto3")])

@@ -6,7 +6,7 @@ from tests.tuneproof.generation.engines.workspaces import make_workspace
 from tuneproof.common.errors import UserError
 from tuneproof.generation.jobs import Request
 from tuneproof.generation.sagemaker.cost import bill, estimate, longest_run_seconds
-from tuneproof.settings.sagemaker import SageMaker
+from tuneproof.settings.execution import SageMaker
 
 PRICES = {"ml.g5.2xlarge": 1.5, "ml.g6.2xlarge": 1.2}
 TYPES = tuple(PRICES)
