@@ -17,15 +17,18 @@ from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python, wr
 from tests.servers.aws.services import LocalAWS
 from tests.stages.test_generate import recorded_rows, wait_for_rows
 from tests.tuneproof.generation.engines.workspaces import (
+    FULL_STOP,
     LOOSE_SAMPLING,
     Workspace,
     answered,
     instructions,
     make_workspace,
+    with_tokens,
 )
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import marks_of_processes
 from tuneproof.generation.engines import transformers as transformers_engine
+from tuneproof.generation.tokens import load_tokenizer
 
 GREEDY = LOOSE_SAMPLING | {"temperature": 0.0}
 OVER_LONG = "word " * 600
@@ -196,6 +199,43 @@ def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
+def test_special_tokens_end_answers_and_one_without_a_row_ends_the_engine_in_one_line(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace", questions=30, execution=EXECUTION, engine="vllm", vllm=SETTINGS)
+    folder = with_tokens(tmp_path / "own", (".", FULL_STOP), ("<|new|>", 1024))
+    workspace.change(id=str(folder), stop=["."])
+    running = workspace.process(python=vllm_python())
+    said, _ = running.communicate(timeout=PATIENCE_SECONDS)
+    assert running.returncode == 0, said
+    answers = workspace.answers()
+    stopped = [answer for answer in answers if answer.finish_reason == "stop"]
+    assert len(stopped) > 3
+    assert not any("." in answer.answer for answer in answers)
+    tokenizer = load_tokenizer(folder)
+    for answer in stopped:
+        tokens = len(tokenizer.encode(answer.answer, add_special_tokens=False))
+        assert abs(tokens + 1 - (answer.answer_tokens or 0)) <= 2, "the token that ended it is one of its tokens"
+
+    workspace.ask(["What does <|new|> do?"])
+    running = workspace.process(python=vllm_python())
+    said, _ = running.communicate(timeout=PATIENCE_SECONDS)
+    assert running.returncode == 1
+    assert "Traceback" not in said
+    assert said.splitlines()[-1].startswith("error: model sft: vLLM's engine failed (")  # validate warned of the token
+    assert not engine_processes(workspace)
+
+
+def test_a_request_that_vllm_refuses_is_one_line(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace", execution=EXECUTION, engine="vllm", vllm=SETTINGS)
+    done = subprocess.run(
+        [vllm_python(), str(ROOT / "tests/pipeline/refused_by_vllm.py")], cwd=workspace.root,
+        env=os.environ | {"PYTHONPATH": f"{ROOT / 'scripts'}:{ROOT}"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "Traceback" not in done.stderr, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: model sft: vLLM refuses a request (VLLMValidationError: max_tokens must be at least")
+
+
 def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[str, Any]], tmp_path: Path) -> None:
     """The client has no vLLM; the container has nothing but vLLM's own environment."""
     workspace = sagemaker_workspace(tmp_path / "workspace")

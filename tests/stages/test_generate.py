@@ -1,5 +1,6 @@
 """The generate stage as a person runs it, with the transformers engine and the small embedded model."""
 
+import json
 import os
 import random
 import signal
@@ -52,6 +53,29 @@ def test_every_question_gets_a_row_in_order_with_all_fields_of_the_contract(work
     assert lines[-2].startswith("generate sft: generated 24 of 24 answers (0 errors), ")
     assert " prompt and " in lines[-2] and lines[-2].endswith(" tokens/s")
     assert lines[-1].startswith("generate sft: wrote 24 answers to data/answers/sft.jsonl (")
+
+
+def test_a_leading_thought_is_stripped_or_kept_without_generating_anew(workspace: Workspace) -> None:
+    texts = ["<think>Two.</think>Four.", "Four.", "<think>Two and"]
+    questions = workspace.ask(instructions(3))
+    rows = [{"id": question.id, "answer": text} for question, text in zip(questions, texts, strict=True)]
+    (workspace.root / "own.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    workspace.change(engine="recorded", path="own.jsonl", id=None, prompt=None)
+    kept = workspace.run_ok("generate.py", "sft")
+    assert "0 answers are in the ledger" in kept
+    plain = (workspace.root / "data/answers/sft.jsonl").read_text()
+    assert "thinking" not in plain
+    assert [answer.answer for answer in workspace.answers()] == texts
+    workspace.set(generate__thinking="strip")
+    assert "0 to generate" in workspace.run_ok("generate.py", "sft")
+    thought, straight, only = workspace.answers()
+    assert (thought.answer, thought.thinking) == ("Four.", "<think>Two.</think>")
+    assert (straight.answer, straight.thinking) == ("Four.", None)
+    assert (only.answer, only.finish_reason, only.thinking) == ("", "error", "<think>Two and")
+    assert '"thinking"' not in (workspace.root / "data/answers/sft.jsonl").read_text().splitlines()[1]
+    workspace.set(generate__thinking="keep")
+    workspace.run_ok("generate.py", "sft")
+    assert (workspace.root / "data/answers/sft.jsonl").read_text() == plain
 
 
 def test_the_side_record_says_what_made_the_answers_and_nothing_that_varies(workspace: Workspace) -> None:

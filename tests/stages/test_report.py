@@ -215,6 +215,10 @@ def test_numbers_have_real_minus_signs() -> None:
 def test_a_setting_that_was_not_sent_is_not_claimed() -> None:
     rest = "at most 2,048 tokens, seed 42"
     assert page.sampling_text(Sampling(), [{"engine": "vllm"}]) == f"temperature 0.8, top_p 0.95, min_p 0.05, {rest}"
+    nulls = Sampling(temperature=None, top_p=None, min_p=None, max_tokens=None, seed=None)
+    assert page.sampling_text(nulls, []) == (
+        "temperature not sent, top_p not sent, min_p not sent, max_tokens not sent, seed not sent"
+    )
     text = page.sampling_text(Sampling(), [{"engine": "endpoint", "not_sent": ["min_p"]}])
     assert text == f"temperature 0.8, top_p 0.95, min_p not sent, {rest}"
 

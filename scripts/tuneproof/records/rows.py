@@ -76,7 +76,10 @@ class Question(Row):
 
 
 class Answer(Row):
-    """A model's answer to one question. `error` rows hold what no attempt can mend, such as an over-long prompt."""
+    """A model's answer to one question. `error` rows hold what no attempt can mend, such as an over-long prompt.
+
+    `thinking` is what a reasoning model wrote before its answer, where that was told apart or taken off.
+    """
 
     id: str
     sample: Count
@@ -87,9 +90,7 @@ class Answer(Row):
     prompt_tokens: Count | None
     answer_tokens: Count | None
     key: str
-    thinking: str | None = Field(
-        default=None, exclude_if=lambda text: text is None
-    )  # of a reasoning model, told or cut
+    thinking: str | None = Field(default=None, exclude_if=lambda text: text is None)
 
 
 class Reply(Row):

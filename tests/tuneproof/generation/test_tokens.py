@@ -11,7 +11,15 @@ from transformers import AutoTokenizer
 from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
 from tuneproof.common.errors import UserError
-from tuneproof.generation.tokens import first_token_id, load_tokenizer, prompt_text, prompt_token_ids, stop_token_ids
+from tuneproof.generation.tokens import (
+    first_token_id,
+    job_stop_token_ids,
+    job_tokenizer,
+    load_tokenizer,
+    prompt_text,
+    prompt_token_ids,
+    stop_token_ids,
+)
 from tuneproof.records.rows import Question
 
 BOS, EOS, PAD = 0, 1, 2
@@ -131,3 +139,26 @@ def test_a_broken_tokenizer_is_one_line(folder: Path) -> None:
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(UserError, match=r"its tokenizer does not load .*; add the tokenizer's files to the model"):
         load_tokenizer(folder)
+
+
+def test_an_adapters_own_template_and_end_are_used_with_the_bases_tokenizer(
+    workspace: Workspace, folder: Path, tmp_path: Path
+) -> None:
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text("{}")
+    workspace.change(id=str(folder), engine="vllm", adapter=str(adapter))
+    job = workspace.job()
+    assert prompt_text(job_tokenizer(job, folder), job, WHY).startswith("<s>")
+    assert job_stop_token_ids(job, load_tokenizer(folder), folder) == (EOS,)
+    (adapter / "chat_template.jinja").write_text("Q: {{ messages[0]['content'] }} A:")
+    (adapter / "tokenizer_config.json").write_text('{"eos_token": {"content": "<pad>"}}')
+    assert prompt_text(job_tokenizer(job, folder), job, WHY) == "Q: Why? A:"
+    assert job_stop_token_ids(job, load_tokenizer(folder), folder) == (EOS, PAD)
+
+
+def test_what_a_template_takes_besides_is_handed_to_it(workspace: Workspace, folder: Path) -> None:
+    change_json(folder / "tokenizer_config.json", chat_template="{% if enable_thinking %}Think. {% endif %}Go.")
+    assert prompt_text(load_tokenizer(folder), workspace.job(), WHY) == "Go."
+    workspace.change(chat_template_kwargs={"enable_thinking": True})
+    assert prompt_text(load_tokenizer(folder), workspace.job(), WHY) == "Think. Go."

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from tests.tuneproof.generation.engines.workspaces import (
+    FULL_STOP,
     SMALL_MODELS,
     Workspace,
     answered,
     instructions,
     make_workspace,
     texts_of,
+    with_tokens,
 )
 from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import transformers as engine
@@ -154,6 +156,31 @@ def test_an_answer_ends_before_its_stop_string(workspace: Workspace) -> None:
         assert result.answer == whole.split("e")[0]
         assert "e" not in whole or result.finish_reason == "stop"
     assert any(result.answer_tokens != 24 for _, result in stopped)
+
+
+def test_a_stop_string_that_is_a_special_token_ends_an_answer_as_a_token(workspace: Workspace, tmp_path: Path) -> None:
+    whole = answered(engine, workspace.job(), workspace.questions)
+    workspace.change(id=str(with_tokens(tmp_path / "own", (".", FULL_STOP))), stop=["."])
+    stopped = answered(engine, workspace.job(), workspace.questions)
+    assert [request.token_ids for request, _ in stopped] == [request.token_ids for request, _ in whole]
+    met = 0
+    for (_, before), (_, after) in zip(whole, stopped, strict=True):
+        assert after.answer == before.answer.split(".")[0]
+        if "." in before.answer:
+            met += 1
+            assert after.finish_reason == "stop"
+            assert (after.answer_tokens or 0) <= (before.answer_tokens or 0)
+    assert met
+    without = {request.key for request, _ in whole}
+    assert not without & {request.key for request, _ in stopped}, "answers that ran on are not kept"
+
+
+def test_padding_that_the_model_has_no_row_for_is_not_used(workspace: Workspace, tmp_path: Path) -> None:
+    expected = texts_of(answered(engine, workspace.job(), workspace.questions))
+    folder = with_tokens(tmp_path / "own", ("[PAD]", 1024))
+    change_json(folder / "tokenizer_config.json", pad_token="[PAD]")
+    workspace.change(id=str(folder))
+    assert texts_of(answered(engine, workspace.job(), workspace.questions)) == expected
 
 
 def test_the_models_own_generation_settings_change_nothing(workspace: Workspace, own_model: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -164,3 +165,20 @@ def make_workspace(
     workspace.resolve()
     workspace.ask(instructions(questions))
     return workspace
+
+
+FULL_STOP = 16  # the small models' token for it
+
+
+def with_tokens(folder: Path, *tokens: tuple[str, int]) -> Path:
+    """A copy of a small model whose tokenizer calls these tokens special; one it lacks is added to it alone."""
+    shutil.copytree(SMALL_MODELS / "sft", folder)
+    file = folder / "tokenizer.json"
+    words = json.loads(file.read_text())
+    words["added_tokens"] += [
+        {"id": number, "content": text, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False,
+         "special": True}
+        for text, number in tokens
+    ]  # fmt: skip
+    file.write_text(json.dumps(words))
+    return folder
