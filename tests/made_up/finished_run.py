@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 import aggregate
+from tuneproof.settings.worlds import EMBEDDED_CHECKS
 
 SHA = "c" * 40
 CRITERIA = {
@@ -66,6 +67,10 @@ class FinishedRun:
             for n in range(4)
         ])  # fmt: skip
         self.put_rows(f"data/judgements/{key}.jsonl", [self.judgement(n) for n in range(4)])
+        scores = dict.fromkeys(EMBEDDED_CHECKS.ranges, 1.0)  # a run that is not embedded has none of these criteria
+        self.put_rows(f"data/checks/{key}.jsonl", [
+            {"id": f"q{n}", "sample": 0, "status": "ok", "scores": scores, "reasons": {}} for n in range(4)
+        ])  # fmt: skip
 
     def judgement(self, number: int, accuracy: float | None = 3) -> dict[str, Any]:
         scored = number != 2
