@@ -17,7 +17,7 @@ from typing import Any
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json
-from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGE, JUDGEMENTS, QUESTIONS, resolved_model
+from tuneproof.records.handovers import ANSWERS, CHECKS, DETAILS_DIRECTORY, JUDGE, JUDGEMENTS, QUESTIONS, resolved_model
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.results.details import read_details
@@ -108,13 +108,15 @@ def writing_token(params: Params) -> str:
 
 def publish_model(dataset: str, resolved: ResolvedModel, params: Params, token: str) -> dict[str, Any]:
     """Publishes one model's rows and card; returns what data/published.json says of it."""
-    key, criteria = resolved.model, list(params.judge.criteria)
+    key, checks = resolved.model, params.check.root
+    criteria = [*params.judge.criteria, *checks]
     rows = result_rows(
         QUESTIONS.read(),
         ANSWERS.read(key),
         JUDGEMENTS.read(key),
         criteria,
         f"model {key}",
+        CHECKS.read(key) if checks else (),
     )
     rows_key = content_key(rows)
     details = read_details(DETAILS_DIRECTORY / f"{key}.json")

@@ -55,7 +55,11 @@ def test_a_new_check_runs_only_check_and_what_reads_its_rows() -> None:
     stages = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
     stages = {name: stage.get("do", stage) for name, stage in stages.items()}
     assert [name for name, stage in stages.items() if "check" in stage.get("params", [])] == ["check", "aggregate"]
-    assert {name for name, stage in stages.items() if "data/checks" in stage["deps"]} <= {"aggregate", "report"}
+    assert {name for name, stage in stages.items() if "data/checks" in stage["deps"]} <= {
+        "aggregate",
+        "report",
+        "publish",
+    }
 
 
 def test_every_answer_gets_a_row_in_order_with_a_score_and_a_reason_for_every_check(project: Project) -> None:

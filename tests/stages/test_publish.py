@@ -16,6 +16,7 @@ import publish
 from tests.made_up.finished_run import SHA, FinishedRun
 from tests.made_up.publishing import TOKEN, card, commits, datasets_on
 from tests.servers.hub.server import HubServer
+from tuneproof.records.rows import Answer, Check, Judgement, Question
 from tuneproof.results.details import read_details
 from tuneproof.results.publishing import rows as published_rows
 from tuneproof.results.words import model_sentence
@@ -59,6 +60,22 @@ print(json.dumps({name: {"rows": table.to_list(), "types": {column: kind.dtype f
             assert (row["evaluation"] is None) == (judgement["status"] != "ok")
         assert rows[3]["reference"] is None
         assert json.loads(rows[0]["evaluation"])["style"] == {"analysis": "stiff | dry", "score": 1}
+
+
+def test_the_scores_of_checks_are_columns_as_the_judges_are() -> None:
+    question = Question(id="q", instruction="Why?", reference=None)
+    answer = Answer(
+        id="q", sample=0, prompt="", answer="{}", finish_reason="stop", error=None, prompt_tokens=None,
+        answer_tokens=None, key="k",
+    )  # fmt: skip
+    judgement = Judgement(
+        id="q", sample=0, status="ok", scores={"style": 2}, analyses=None, answer_cut=False, replies=[]
+    )
+    check = Check(id="q", sample=0, status="ok", scores={"valid_json": 1.0, "length": None}, reasons={})
+    names = ["style", "valid_json", "length"]
+    [row] = published_rows.result_rows([question], [answer], [judgement], names, "model sft", [check])
+    assert [row[name] for name in names] == [2, 1.0, None]
+    assert len(published_rows.parquet_files([row], names)) == 1
 
 
 def test_unchanged_results_make_no_commit_and_one_changed_score_makes_one(

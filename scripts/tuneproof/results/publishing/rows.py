@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.rows import Answer, Judgement, Question
+from tuneproof.records.rows import Answer, Check, Judgement, Question
 
 SPLIT = "test"
 ROWS_PER_FILE = 5_000  # a cut upload goes on with the file that it was cut in
@@ -40,8 +40,9 @@ def result_rows(
     judgements: Iterable[Judgement],
     criteria: Iterable[str],
     where: str,
+    checks: Iterable[Check] = (),
 ) -> list[Row]:
-    """One row per answer, with one column per criterion: its score, or null where there is none.
+    """One row per answer, with one column per criterion, the judge's and the checks': its score, or null without one.
 
     Raises a UserError when the files do not belong together, or a criterion is called like a column.
     """
@@ -55,7 +56,12 @@ def result_rows(
         judged
     ):
         raise UserError(where, "its answers, judgements and questions do not belong together", "run `dvc repro` first")
-    return [_row(by_id[answer.id], answer, judged[answer.id, answer.sample], names) for answer in answers]
+    checked = {(check.id, check.sample): check.scores for check in checks}
+    return [
+        _row(by_id[answer.id], answer, judged[answer.id, answer.sample], names)
+        | checked.get((answer.id, answer.sample), {})
+        for answer in answers
+    ]
 
 
 def parquet_files(rows: Sequence[Row], criteria: Iterable[str]) -> dict[str, bytes]:
