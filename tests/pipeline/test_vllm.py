@@ -224,6 +224,7 @@ def test_special_tokens_end_answers_and_one_without_a_row_ends_the_engine_in_one
     assert not engine_processes(workspace)
 
 
+@pytest.mark.exhaustive
 def test_a_request_that_vllm_refuses_is_one_line(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", execution=EXECUTION, engine="vllm", vllm=SETTINGS)
     done = subprocess.run(
@@ -236,6 +237,7 @@ def test_a_request_that_vllm_refuses_is_one_line(tmp_path: Path) -> None:
     assert line.startswith("error: model sft: vLLM refuses a request (VLLMValidationError: max_tokens must be at least")
 
 
+@pytest.mark.exhaustive
 def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[str, Any]], tmp_path: Path) -> None:
     """The client has no vLLM; the container has nothing but vLLM's own environment."""
     workspace = sagemaker_workspace(tmp_path / "workspace")

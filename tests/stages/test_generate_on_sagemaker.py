@@ -106,6 +106,7 @@ def test_only_what_the_job_needs_goes_up(finished: tuple[Workspace, str], server
     assert not any(home in content for content in objects.values())
 
 
+@pytest.mark.exhaustive
 def test_the_data_in_s3_is_removed_after_success(tmp_path: Path, aws: LocalAWS) -> None:
     aws.faults += [aws_faults.slow_down(times=2), aws_faults.throttled("DescribeProcessingJob", times=1, after=1)]
     aws.jobs.faults.seconds_to_log = 3  # the stream is not there yet when it is looked for
@@ -203,6 +204,7 @@ def test_a_row_that_is_cut_off_is_taken_when_it_is_whole_and_a_job_that_brought_
     assert aws.objects(BUCKET) == {}
 
 
+@pytest.mark.exhaustive
 def test_data_that_may_not_be_deleted_is_a_warning_and_not_an_error(tmp_path: Path, aws: LocalAWS) -> None:
     aws.faults.append(aws_faults.access_denied("s3:DeleteObjects", "s3:DeleteObject"))
     said = sagemaker_workspace(tmp_path / "workspace").run_ok("generate.py", "sft", **aws.environment())

@@ -109,6 +109,7 @@ def test_each_failure_is_one_clear_line(
     assert remedy in line
 
 
+@pytest.mark.exhaustive
 def test_a_job_that_runs_into_its_time_out_says_so(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(execution__sagemaker__max_runtime_seconds=1)
     workspace.ask(instructions(300))  # far more than it makes until then
@@ -204,6 +205,7 @@ def test_credentials_that_expire_while_the_job_runs_are_said_with_the_job_that_g
     assert "paid for until it ends by itself" in warning
 
 
+@pytest.mark.exhaustive
 def test_a_log_that_cannot_be_read_stops_nothing(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(execution__sagemaker__patience_seconds=0.1)
     aws.faults.append(aws_faults.throttled("^logs:", times=aws_faults.FOREVER))
