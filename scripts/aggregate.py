@@ -29,8 +29,8 @@ from tuneproof.results.analysis.scores import read_scores
 from tuneproof.results.analysis.sources import plan_details, run_criteria
 from tuneproof.results.details import Details, RubricCriterion, RunDetails
 from tuneproof.results.words import run_note
-from tuneproof.settings.decision import WIN_RATE
-from tuneproof.settings.judging import Judge
+from tuneproof.settings.evidence.decision import WIN_RATE
+from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_params

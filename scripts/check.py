@@ -16,7 +16,7 @@ from tuneproof.records.handovers import ANSWERS, CHECKS, QUESTIONS
 from tuneproof.records.rows import Answer, Check, Question
 from tuneproof.scoring.checks.checking import Checking, check_answers
 from tuneproof.scoring.checks.corpus import Corpus
-from tuneproof.settings.checks import Checks
+from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import model_settings
 

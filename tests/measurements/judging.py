@@ -36,7 +36,7 @@ from tuneproof.records.rows import Answer, Question
 from tuneproof.scoring.judging.cases import judge_stage, stages_of_run
 from tuneproof.scoring.judging.chains import Asking
 from tuneproof.scoring.judging.settling import settle
-from tuneproof.settings.judging import Judge
+from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 

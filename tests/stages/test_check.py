@@ -14,7 +14,7 @@ from tests.made_up.run import Shape, write_run
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tuneproof.records.handovers import CHECKS
 from tuneproof.records.rows import Check
-from tuneproof.settings.checks import Rouge
+from tuneproof.settings.evidence.check_kinds import Rouge
 
 SHORT = {"short": {"kind": "words", "at_most": 3}, "right": {"kind": "exact_match"}}
 

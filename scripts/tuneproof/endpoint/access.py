@@ -9,8 +9,8 @@ from tuneproof.common.environment import secret
 from tuneproof.common.errors import UserError, one_line
 from tuneproof.records.keys import canonical_json
 from tuneproof.settings.base import check_address
+from tuneproof.settings.evidence.judging import ASK_ONCE, Judge
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import ASK_ONCE, Judge
 
 OPENAI_HOST = "api.openai.com"
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tuneproof.common.errors import UserError, one_line
-from tuneproof.settings.checks import KINDS_IN_DATASETS, read_check
+from tuneproof.settings.evidence.checks import KINDS_IN_DATASETS, read_check
 
 INSTRUCTIONS, ARGUMENTS = "instruction_id_list", "kwargs"  # as google/IFEval has them
 

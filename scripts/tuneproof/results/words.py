@@ -11,7 +11,7 @@ from tuneproof.results.details import (
     RunDetails,
     WinRateDetails,
 )
-from tuneproof.settings.decision import COLLAPSES
+from tuneproof.settings.evidence.decision import COLLAPSES
 
 RUN_NOTES = {
     "real": "",

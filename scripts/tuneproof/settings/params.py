@@ -7,12 +7,12 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
-from tuneproof.settings.checks import Checks
-from tuneproof.settings.decision import WIN_RATE, Decision
+from tuneproof.settings.evidence.checks import Checks
+from tuneproof.settings.evidence.decision import WIN_RATE, Decision
+from tuneproof.settings.evidence.judging import Compare, Judge
 from tuneproof.settings.execution import Execution
 from tuneproof.settings.generation import WITH_WEIGHTS, Generate, Model
 from tuneproof.settings.inputs import Questions
-from tuneproof.settings.judging import Compare, Judge
 
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
 MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")

@@ -9,10 +9,10 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import Run
-from tuneproof.settings.checks import Checks
-from tuneproof.settings.decision import WIN_RATE
+from tuneproof.settings.evidence.checks import Checks
+from tuneproof.settings.evidence.decision import WIN_RATE
+from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.generation import Model
-from tuneproof.settings.judging import Criterion, Judge
 from tuneproof.settings.params import AnyParams, Params
 from tuneproof.settings.reading import load_sections
 

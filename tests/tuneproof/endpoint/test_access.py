@@ -4,8 +4,8 @@ from tests.conftest import Project
 from tests.own_settings import own_params
 from tuneproof.common.errors import UserError
 from tuneproof.endpoint.access import missing_judge_keys, panel_of, require_keys
+from tuneproof.settings.evidence.judging import FurtherJudge, Judge
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import FurtherJudge, Judge
 
 NO_KEYS, OUR_KEY = JudgeExecution(), JudgeExecution(key_variable="OUR_KEY")
 OURS, THEIRS = "http://localhost:8000/v1", "http://elsewhere.test/v1"

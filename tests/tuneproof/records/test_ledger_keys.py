@@ -14,8 +14,8 @@ from tuneproof.records.rows import Answer, Question
 from tuneproof.scoring.judging.cases import AnswerCase
 from tuneproof.scoring.judging.chains import Asking
 from tuneproof.scoring.judging.rubric.prompts import Material
+from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import Criterion, Judge
 
 SAMPLING = {"temperature": 0.7, "top_p": 0.9, "min_p": 0.05, "max_tokens": 16, "seed": 7, "samples": 1}
 QUESTION = Question(id="q", instruction="What is LoRA?", reference=None)

@@ -18,7 +18,7 @@ from tuneproof.results.analysis.preferences import read_preferences, win_rate_de
 from tuneproof.results.analysis.scores import ModelScores
 from tuneproof.results.analysis.usage import judge_cost
 from tuneproof.results.details import AnswerLengths, CriterionDetails, Details, RunDetails, Usage, WinRateDetails
-from tuneproof.settings.decision import WIN_RATE
+from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.execution import Price
 from tuneproof.settings.params import Params
 from tuneproof.statistics.differences import Difference, overall_verdict

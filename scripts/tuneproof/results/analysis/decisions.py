@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from tuneproof.results.analysis.collapses import SHARE, Falls
 from tuneproof.results.details import DecisionDetails, GuardDetails, RunDetails
-from tuneproof.settings.decision import COLLAPSES
+from tuneproof.settings.evidence.decision import COLLAPSES
 from tuneproof.statistics.differences import Difference, simultaneous_differences
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.shipping import Guard, Key, claimed_differences, decide, guard

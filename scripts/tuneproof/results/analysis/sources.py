@@ -16,7 +16,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import CHECKS, Handover
 from tuneproof.records.rows import Check
 from tuneproof.results.details import Criterion, PlanDetails, Role
-from tuneproof.settings.decision import Decision
+from tuneproof.settings.evidence.decision import Decision
 from tuneproof.settings.params import Params
 from tuneproof.statistics.distributions import Array
 

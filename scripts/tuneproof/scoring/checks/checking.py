@@ -17,8 +17,8 @@ from tuneproof.scoring.checks import formats, instructions, own, references, tex
 from tuneproof.scoring.checks.corpus import Corpus, counts_of
 from tuneproof.scoring.checks.finding import Finding, TookTooLongError, bounded
 from tuneproof.scoring.checks.preparing import prepare
-from tuneproof.settings import checks as kinds
-from tuneproof.settings.checks import Checks
+from tuneproof.settings.evidence import check_kinds as kinds
+from tuneproof.settings.evidence.checks import AnyCheck, Checks
 
 ANSWERS_AT_ONCE = 200  # that a process is handed
 Checked = tuple[list[Check], Corpus]
@@ -32,7 +32,7 @@ class Case:
     answer: Answer
     question: Question
 
-    def check(self, settings: kinds.Check) -> Finding:
+    def check(self, settings: AnyCheck) -> Finding:
         """What one check finds, in bounded time. Raises a UserError where a function of the user's own fails."""
         try:
             with bounded():
@@ -42,7 +42,7 @@ class Case:
         except (RecursionError, MemoryError):
             return Finding(None, "it is nested too deeply or too large")
 
-    def find(self, settings: kinds.Check) -> Finding:
+    def find(self, settings: AnyCheck) -> Finding:
         """The table of contents of all kinds."""
         answer, question = self.answer.answer, self.question
         match settings:

@@ -11,12 +11,13 @@ from tuneproof.records.rows import Answer, Question
 from tuneproof.scoring.checks.finding import Finding
 from tuneproof.scoring.checks.instructions import KIND
 from tuneproof.scoring.checks.references import corpus_score, segment_counts
-from tuneproof.settings.checks import Check, Checks, Instructions, SacreBleu
+from tuneproof.settings.evidence.check_kinds import Instructions, SacreBleu
+from tuneproof.settings.evidence.checks import AnyCheck, Checks
 
 Counts = Sequence[int]
 
 
-def counts_of(settings: Check, answer: Answer, question: Question, finding: Finding) -> Counts | None:
+def counts_of(settings: AnyCheck, answer: Answer, question: Question, finding: Finding) -> Counts | None:
     """What one answer adds to its check's figure; None where it adds nothing or there is no such figure."""
     match settings:
         case _ if finding.value is None:

@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from tuneproof.common.errors import one_line
 from tuneproof.scoring.checks.finding import Finding, verdict
-from tuneproof.settings.checks import Contains, Edge, Json, Regex
+from tuneproof.settings.evidence.check_kinds import Contains, Edge, Json, Regex
 
 FENCED = re.compile(r"\A\s*```[A-Za-z0-9]*[ \t]*\n(.*?)\n?```\s*\Z", re.DOTALL)
 FENCE = re.compile(r"^[ \t]*```([^\n`]*)\n(.*?)(?:^[ \t]*```|\Z)", re.DOTALL | re.MULTILINE)

@@ -14,7 +14,7 @@ from typing import Any
 from tuneproof.common.errors import one_line
 from tuneproof.scoring.checks.finding import Finding
 from tuneproof.scoring.checks.texts import load_languages
-from tuneproof.settings.checks import Instructions
+from tuneproof.settings.evidence.check_kinds import Instructions
 
 KIND = "instruction"  # of a question's own checks: {kind, id, kwargs}
 NO_INSTRUCTIONS = Finding(None, "the question has no instructions")

@@ -10,7 +10,8 @@ from typing import Any
 from tuneproof.common.errors import UserError, one_line
 from tuneproof.scoring.checks.finding import Finding
 from tuneproof.scoring.checks.instructions import KIND
-from tuneproof.settings.checks import KINDS_IN_DATASETS, FromDataset, Function, read_check
+from tuneproof.settings.evidence.check_kinds import Function
+from tuneproof.settings.evidence.checks import KINDS_IN_DATASETS, FromDataset, read_check
 
 REASON_CHARACTERS = 200
 

@@ -9,17 +9,8 @@ from tuneproof.scoring.checks.instructions import KIND, checkers
 from tuneproof.scoring.checks.own import load_function, typed_check
 from tuneproof.scoring.checks.references import rouge_scorer, sentence_metric
 from tuneproof.scoring.checks.texts import load_languages
-from tuneproof.settings.checks import (
-    Check,
-    Checks,
-    Function,
-    Instructions,
-    Json,
-    Language,
-    OfQuestion,
-    Rouge,
-    SacreBleu,
-)
+from tuneproof.settings.evidence.check_kinds import Function, Instructions, Json, Language, OfQuestion, Rouge, SacreBleu
+from tuneproof.settings.evidence.checks import AnyCheck, Checks
 
 
 def prepare(checks: Checks, questions: Mapping[str, Question]) -> None:
@@ -33,7 +24,7 @@ def prepare(checks: Checks, questions: Mapping[str, Question]) -> None:
                         load(f"question {question.id[:40]}", typed_check(one))
 
 
-def load(where: str, settings: Check) -> None:
+def load(where: str, settings: AnyCheck) -> None:
     """Loads what one check needs; `where` names it in an error."""
     for package in settings.missing_packages():
         remedy = "install it with `pip install -c requirements/constraints.txt -r requirements/checks.txt`"

@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 
 from tuneproof.scoring.checks.finding import Finding, verdict
-from tuneproof.settings.checks import Reference, Rouge, SacreBleu
+from tuneproof.settings.evidence.check_kinds import Reference, Rouge, SacreBleu
 
 NO_REFERENCE = Finding(None, "the question has no reference")
 NUMBER = re.compile(r"-?\d[\d,]*(?:\.\d+)?|-?\.\d+")

@@ -6,7 +6,7 @@ from itertools import starmap
 from operator import eq
 
 from tuneproof.scoring.checks.finding import Finding, verdict
-from tuneproof.settings.checks import Language, Length, Refusal, Repetition
+from tuneproof.settings.evidence.check_kinds import Language, Length, Refusal, Repetition
 
 WORD = re.compile(r"\w+(?:['\u2019.\-]\w+)*")
 SENTENCE_END = re.compile(r"[.!?\u3002\uff01\uff1f]+[\"'\u201d\u2019)\]]*(?:\s|$)")

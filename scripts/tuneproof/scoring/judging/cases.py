@@ -17,7 +17,7 @@ from tuneproof.scoring.judging.rubric.prompts import (
     pair_messages,
     preference_criteria,
 )
-from tuneproof.settings.judging import Criterion, Judge
+from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.params import Params
 
 Questions = Mapping[str, Question]

@@ -17,8 +17,8 @@ from tuneproof.scoring.judging.cases import AnyCase, Case
 from tuneproof.scoring.judging.rubric.probabilities import expected_scores, require_possible, score_probabilities
 from tuneproof.scoring.judging.rubric.prompts import NONCE_IN_KEYS
 from tuneproof.scoring.judging.rubric.reading import read_reply, response_format
+from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import Criterion, Judge
 
 TOP_LOGPROBS = 20
 CAN_BE_NULL = ("temperature", "max_tokens")

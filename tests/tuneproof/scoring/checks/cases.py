@@ -5,7 +5,7 @@ from typing import Any
 from tuneproof.records.rows import Answer, FinishReason, Question
 from tuneproof.scoring.checks.checking import Case
 from tuneproof.scoring.checks.finding import Finding
-from tuneproof.settings.checks import read_check
+from tuneproof.settings.evidence.checks import read_check
 
 
 def question(reference: str | None = "Paris", checks: list[dict[str, Any]] | None = None, number: int = 1) -> Question:

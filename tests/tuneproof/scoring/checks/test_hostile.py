@@ -9,7 +9,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.tuneproof.scoring.checks.cases import found, question
 from tuneproof.scoring.checks import finding
 from tuneproof.scoring.checks.preparing import prepare
-from tuneproof.settings.checks import Checks
+from tuneproof.settings.evidence.checks import Checks
 
 KINDS: dict[str, dict[str, Any]] = {
     "json": {"kind": "json", "schema": {"type": "array", "uniqueItems": True}},

@@ -7,7 +7,7 @@ from sacrebleu.metrics import BLEU, CHRF
 from tests.tuneproof.scoring.checks.cases import found, question
 from tuneproof.scoring.checks.corpus import Corpus
 from tuneproof.scoring.checks.references import segment_counts
-from tuneproof.settings.checks import Checks
+from tuneproof.settings.evidence.checks import Checks
 
 TEXTS = st.lists(st.sampled_from([*"abcdefg", "running", "runs", "Ünï", "3.5", "!", "\n"]), max_size=30).map(" ".join)
 PAIRS = [

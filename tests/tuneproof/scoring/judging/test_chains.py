@@ -20,8 +20,8 @@ from tuneproof.records.rows import Answer, Reply
 from tuneproof.scoring.judging.cases import AnswerCase
 from tuneproof.scoring.judging.chains import Asking, refused_material
 from tuneproof.scoring.judging.rubric.prompts import NONCE_IN_KEYS, Material
+from tuneproof.settings.evidence.judging import FurtherJudge, Judge
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import FurtherJudge, Judge
 
 EXECUTION = JudgeExecution()
 ANSWER = Answer(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from tuneproof.common.errors import UserError
 from tuneproof.records.rows import Reply
 from tuneproof.scoring.judging.buying.quotes import Quote, in_usd, reply_cost_usd
+from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.execution import JudgeExecution
-from tuneproof.settings.judging import Judge
 
 
 @dataclass

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from tuneproof.records.rows import Reply
 from tuneproof.scoring.judging.buying.token_counts import tiktoken_bytes_per_token
 from tuneproof.scoring.judging.chains import Chain
+from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.execution import JudgeExecution, Price
-from tuneproof.settings.judging import Judge
 
 BYTES_PER_TOKEN = 4.0
 TOKENS_PER_CRITERION = 60  # of a reply, while too few are known: a short analysis and the score

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tuneproof.records.keys import canonical_json, sha256_hex
 from tuneproof.scoring.judging.rubric.reading import ReplyFormat
-from tuneproof.settings.judging import Criterion
+from tuneproof.settings.evidence.judging import Criterion
 
 NONCE_DIGITS = 16
 NONCE_IN_KEYS = "nonce"  # keys, and the nonce, are made of the request without the nonce itself

@@ -12,8 +12,8 @@ from tuneproof.scoring.judging.cases import AnswerCase, Stage
 from tuneproof.scoring.judging.chains import Asking
 from tuneproof.scoring.judging.rubric.prompts import Material
 from tuneproof.scoring.judging.worklist import Worklist
+from tuneproof.settings.evidence.judging import FurtherJudge, Judge
 from tuneproof.settings.execution import JudgeExecution, Price
-from tuneproof.settings.judging import FurtherJudge, Judge
 
 PRICE = Price(prompt=1.0, reply=10.0)
 EXECUTION = JudgeExecution(prices={"gpt-4o-mini": PRICE})

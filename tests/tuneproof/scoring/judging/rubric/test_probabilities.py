@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from tuneproof.scoring.judging.rubric.probabilities import expected_scores, score_probabilities
-from tuneproof.settings.judging import Criterion
+from tuneproof.settings.evidence.judging import Criterion
 
 
 def scaled(*steps: float) -> Criterion:

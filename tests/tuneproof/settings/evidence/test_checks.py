@@ -6,7 +6,7 @@ from pydantic import ValidationError
 
 from tests.conftest import ROOT
 from tuneproof.settings.base import first_problem
-from tuneproof.settings.checks import KINDS, KINDS_IN_DATASETS, Checks
+from tuneproof.settings.evidence.checks import KINDS, KINDS_IN_DATASETS, Checks
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import EMBEDDED_CHECKS, EMBEDDED_CRITERIA
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from tuneproof.settings.decision import Decision
+from tuneproof.settings.evidence.decision import Decision
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import embedded_params
 

@@ -17,7 +17,7 @@ from tuneproof.settings.base import (
     check_extra,
     shown_name,
 )
-from tuneproof.settings.decision import RESERVED_CRITERIA
+from tuneproof.settings.evidence.decision import RESERVED_CRITERIA
 
 ASK_ONCE = "name it once, and set judge.samples to ask every judge several times"
 
