@@ -10,7 +10,7 @@ from typing import Generic
 
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
-from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question
+from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Question
 
 HERE = Path()
 
@@ -63,7 +63,7 @@ class Handover(Generic[AnyRecord]):
 
 @dataclass(frozen=True)
 class Document(Generic[AnyRecord]):
-    """One JSON document that validate writes. Reading raises a UserError where it is missing or broken."""
+    """One JSON document. Reading raises a UserError where it is missing or broken."""
 
     path: Path
     kind: type[AnyRecord]
@@ -84,9 +84,15 @@ ENGINES_DIRECTORY = Path("data/engines")
 JUDGEMENTS = Handover(Path("data/judgements"), Judgement, written_by="judge.py")
 COMPARISONS = Handover(Path("data/comparisons"), Comparison, written_by="compare.py")
 CHECKS = Handover(Path("data/checks"), Check, written_by="check.py")
+BENCHMARKS = Handover(Path("data/benchmarks"), Benchmark, written_by="benchmark.py")
 DETAILS_DIRECTORY = Path("data/details")
 METRICS_DIRECTORY = Path("metrics")
 REPORT_DIRECTORY = Path("report")
+
+
+def benchmark_summary(model: str) -> Document[BenchmarkSummary]:
+    """What the harness said of a model, beside its rows."""
+    return Document(BENCHMARKS.path(model).with_suffix(".json"), BenchmarkSummary, f"benchmark.py {model}")
 
 
 def resolved_model(model: str) -> ResolvedModel:

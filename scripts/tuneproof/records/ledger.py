@@ -27,7 +27,7 @@ KEYS_PER_QUERY = 500  # below SQLite's limit on variables in every version
 ADOPTED_AT_ONCE = 1_000  # results; all of a file's would fill memory
 
 Item = TypeVar("Item")
-Kind = Literal["answer", "reply", "batch"]
+Kind = Literal["answer", "reply", "batch", "benchmark"]
 TABLES = (
     "CREATE TABLE IF NOT EXISTS results (key TEXT PRIMARY KEY, kind TEXT NOT NULL, body TEXT NOT NULL)",
     # The files whose results are all here. Where a result is taken out, no file's are known to be.
@@ -40,6 +40,7 @@ FIELDS = {  # what a body of each kind has at least
     "answer": {"answer", "finish_reason"},
     "reply": {"judge", "model", "attempt", "status", "scores"},
     "batch": set[str](),
+    "benchmark": {"response"},
 }
 
 

@@ -162,6 +162,46 @@ class Check(Row):
     status: Literal["ok", "no_answer"]
 
 
+class Benchmark(Row):
+    """What a harness made of one item of a benchmark, by metric. `id` is the hash of the item's document.
+
+    `criterion` is the name in `benchmark.tasks`; `task` the harness's own, which differs within a group such as mmlu.
+    """
+
+    id: str
+    criterion: str
+    task: str
+    task_version: str
+    scores: dict[str, float | None]
+    question: str  # as a person reads it, without the solved examples before it
+    target: str
+    response: str
+
+
+class TaskSummary(Row):
+    """What the harness itself says of one model on one task or group: its mean and standard error, and how it asked.
+
+    `weights` says what a group's mean weighs alike: its items, or its tasks. `metric` names the filter too.
+    """
+
+    task: str
+    metric: str
+    mean: float
+    standard_error: float | None
+    items: int
+    weights: Literal["items", "tasks"]
+    versions: dict[str, str]  # by task of the harness
+    num_fewshot: dict[str, int]
+
+
+class BenchmarkSummary(Row):
+    """One model's benchmarks by criterion; `left_out` says why there are none where the embedded world has some."""
+
+    harness: str
+    tasks: dict[str, TaskSummary]
+    left_out: str | None = None
+
+
 class EngineDescription(Row):
     """Which engine made an answer; recorded, not part of the key."""
 

@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
+from tuneproof.settings.evidence.benchmarks import Benchmarks
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE, Decision
 from tuneproof.settings.evidence.judging import Compare, Judge
@@ -131,6 +132,7 @@ class Params(GenerationParams):
     judge: Judge
     compare: Compare
     check: Checks = Checks()
+    benchmark: Benchmarks = Benchmarks()
     decision: Decision = Decision()
     gate: Gate = Gate()
     publish: Publish = Publish()
@@ -150,9 +152,12 @@ class Params(GenerationParams):
     @model_validator(mode="after")
     def check_criteria(self) -> Self:
         """Every criterion has one source, and the plan names only what some source gives scores for."""
-        for name in self.check.root:
-            if name in self.judge.criteria:
-                raise ValueError(f"check.{name}: judge.criteria has this name already; rename one of the two")
+        taken = dict.fromkeys(self.judge.criteria, "judge.criteria")
+        for section, names in (("check", self.check.root), ("benchmark.tasks", self.benchmark.tasks)):
+            for name in names:
+                if name in taken:
+                    raise ValueError(f"{section}.{name}: {taken[name]} has this name already; rename one of the two")
+            taken |= dict.fromkeys(names, section)
         try:
             self.decision.check_known(self.criteria)
         except ValueError as error:
@@ -164,7 +169,8 @@ class Params(GenerationParams):
         """By source of scores, the lowest and the highest score of each of its criteria."""
         judged = {name: (one.lowest, one.highest) for name, one in self.judge.criteria.items()}
         compared = {WIN_RATE: (0.0, 1.0)} if self.compare.enabled else {}
-        return {"judge": judged, "check": dict(self.check.ranges), "compare": compared}
+        programs, benchmarks = dict(self.check.ranges), dict(self.benchmark.ranges)
+        return {"judge": judged, "check": programs, "benchmark": benchmarks, "compare": compared}
 
     @property
     def criteria(self) -> list[str]:

@@ -52,7 +52,7 @@ class Decision(Settings):
         ):
             for name in chosen:
                 if name not in (*names, *others):
-                    found = f"{setting}: no judge, check or comparison gives scores for '{name[:40]}'"
+                    found = f"{setting}: no judge, check, benchmark or comparison gives scores for '{name[:40]}'"
                     raise ValueError(f"{found}; known are {', '.join([*names, *others])}")
 
     def of_known(self, known: Iterable[str]) -> "Decision":

@@ -31,8 +31,8 @@ def test_without_a_claim_or_a_guard_there_is_no_plan() -> None:
 @pytest.mark.parametrize(
     ("decision", "said"),
     [
-        ({"improves": ["acuracy"]}, "decision.improves: no judge, check or comparison gives scores for 'acuracy'"),
-        ({"must_not_drop": {"valid_json": 0.1}}, "decision.must_not_drop: no judge, check or comparison"),
+        ({"improves": ["acuracy"]}, "improves: no judge, check, benchmark or comparison gives scores for 'acuracy'"),
+        ({"must_not_drop": {"valid_json": 0.1}}, "decision.must_not_drop: no judge, check, benchmark or comparison"),
         ({"improves": ["accuracy", "accuracy"]}, "'accuracy' is named twice"),
         ({"improves": ["collapses"]}, "'collapses' can only be a guard"),
         ({"improves": []}, "at least 1 item"),
@@ -47,7 +47,7 @@ def test_a_plan_that_cannot_be_meant_is_refused(decision: dict[str, Any], said: 
 
 def test_collapses_and_the_win_rate_can_be_named() -> None:
     assert params({"improves": ["win_rate"], "must_not_drop": {"collapses": 0.02, "style": 0.1}}).decision.is_plan
-    with pytest.raises(ValidationError, match="no judge, check or comparison gives scores for 'win_rate'"):
+    with pytest.raises(ValidationError, match="no judge, check, benchmark or comparison gives scores for 'win_rate'"):
         params({"improves": ["win_rate"]}, compare=False)
 
 
