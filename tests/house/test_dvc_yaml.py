@@ -6,7 +6,15 @@ import yaml
 
 from tests.conftest import ROOT
 from tests.house.rooms import rooms_reached
-from tuneproof.records.handovers import ANSWERS, CHECKS, COMPARISONS, JUDGEMENTS, QUESTIONS, RESOLVED_DIRECTORY
+from tuneproof.records.handovers import (
+    ANSWERS,
+    CHECKS,
+    COMPARISONS,
+    JUDGEMENTS,
+    LABELS,
+    QUESTIONS,
+    RESOLVED_DIRECTORY,
+)
 from tuneproof.settings.params import Params
 
 DVC_FILE = ROOT / "dvc.yaml"
@@ -38,6 +46,14 @@ def test_what_stages_hand_on_is_what_dvc_keeps() -> None:
         assert stage(name)["outs"][0] == str(handover.path("${key}"))
     kept = {path for out in stage("validate")["outs"] for path in out}
     assert kept == {str(QUESTIONS.path), str(RESOLVED_DIRECTORY)}
+
+
+def test_labels_are_in_git_and_no_stage_writes_them() -> None:
+    path = str(LABELS.path("anna"))
+    assert "data/labels" not in str([stage(name)["outs"] for name in STAGES])
+    for program in ("git", "dvc"):
+        ignored = subprocess.run([program, "check-ignore", path], cwd=ROOT, capture_output=True, check=False)
+        assert ignored.returncode == 1, f"{program} would take no label"
 
 
 def test_dvc_yaml_stays_a_table_of_contents() -> None:

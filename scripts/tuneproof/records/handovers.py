@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic
 
+from tuneproof.common.errors import UserError
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
-from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Question
+from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Label, Question
 
 HERE = Path()
 
@@ -85,6 +86,7 @@ JUDGEMENTS = Handover(Path("data/judgements"), Judgement, written_by="judge.py")
 COMPARISONS = Handover(Path("data/comparisons"), Comparison, written_by="compare.py")
 CHECKS = Handover(Path("data/checks"), Check, written_by="check.py")
 BENCHMARKS = Handover(Path("data/benchmarks"), Benchmark, written_by="benchmark.py")
+LABELS = Handover(Path("data/labels"), Label, written_by="annotate.py --rater")  # by rater; in Git, no out of DVC
 DETAILS_DIRECTORY = Path("data/details")
 METRICS_DIRECTORY = Path("metrics")
 REPORT_DIRECTORY = Path("report")
@@ -106,3 +108,24 @@ def earlier_plans(key: str) -> list[str]:
         return []
     seen = PLAN.read()
     return [*(one for one in seen.earlier if one != key), *([seen.key] if seen.key != key else [])]
+
+
+def raters(root: Path = HERE) -> list[str]:
+    """Who has labels."""
+    return sorted(path.stem for path in (root / LABELS.directory).glob("*.jsonl"))
+
+
+def read_labels(instructions: str, root: Path = HERE) -> list[Label]:
+    """What people said with these instructions (`People.instructions`), or with ones that are not known.
+
+    Of each rater the last label of each key, without those that were skipped. Raises a UserError for a broken line.
+    """
+    found: dict[tuple[str, str], Label] = {}
+    for rater in raters(root):
+        try:
+            for label in LABELS.iterate(rater, root):
+                if label.instructions in (None, instructions):
+                    found[label.rater, label.key] = label
+        except UserError as broken:
+            raise UserError(broken.where, broken.found, "correct the line, or restore the file from Git") from None
+    return [label for label in found.values() if label.rated]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from tuneproof.common.errors import one_line
 
@@ -27,6 +27,8 @@ Number = (
     | Annotated[float, Field(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 )
 Probability = Annotated[float, Field(ge=0, le=1.000001)]
+Preference = Annotated[Number, AfterValidator(lambda value: require_outcome(value))]  # 1: the first of a pair is better
+RaterName = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]{0,39}$")]  # which is a file's name
 
 
 class Record(BaseModel):
@@ -54,6 +56,13 @@ def require_scores_of_status(status: str, scored: bool) -> None:
     """Raises a ValueError unless there are scores where the status is ok, and nowhere else."""
     if (status == "ok") != scored:
         raise ValueError(f"the status is {status} {'with' if scored else 'without'} scores")
+
+
+def require_outcome(value: float) -> float:
+    """One of the three outcomes of a pair; raises a ValueError for anything else."""
+    if value not in (0, 0.5, 1):
+        raise ValueError("a preference is 0, 0.5 or 1")
+    return value
 
 
 class Question(Row):
@@ -200,6 +209,43 @@ class BenchmarkSummary(Row):
     harness: str
     tasks: dict[str, TaskSummary]
     left_out: str | None = None
+
+
+class Label(Row):
+    """What a person said of one answer, or of a pair. Both `scores` and `preference` are null where it was skipped.
+
+    `key` names all that was rated (`answer_label_key`, `pair_label_key`), so that a label outlives its run and says of
+    no model. `scores` may lack criteria that are still to be rated. `preference` is 1 where the first of the pair's two
+    answers is better, wherever it stood on the page. `drawn` says how the answer came to be asked: only `random` ones
+    feed statistics. `seconds` were spent on it. A changed rubric or guideline starts a new `round`; `instructions`
+    names those that the rater had, null where that is not known.
+    """
+
+    key: Annotated[str, Field(min_length=1)]
+    id: str
+    kind: Literal["answer", "pair"]
+    scores: Annotated[dict[str, Number], Field(min_length=1)] | None
+    preference: Preference | None
+    note: str | None
+    rater: RaterName
+    drawn: Literal["random", "chosen"]
+    seconds: Annotated[float, Field(ge=0)]
+    round: Annotated[int, Field(ge=1)]
+    instructions: str | None = None
+
+    @model_validator(mode="after")
+    def check_kind(self) -> Self:
+        """An answer has scores, a pair a preference."""
+        if self.preference is not None and self.kind == "answer":
+            raise ValueError("an answer has scores and no preference")
+        if self.scores is not None and self.kind == "pair":
+            raise ValueError("a pair has a preference and no scores")
+        return self
+
+    @property
+    def rated(self) -> bool:
+        """Whether it says anything of what was asked."""
+        return self.scores is not None or self.preference is not None
 
 
 class EngineDescription(Row):

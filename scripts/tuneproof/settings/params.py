@@ -11,6 +11,7 @@ from tuneproof.settings.evidence.benchmarks import Benchmarks
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE, Decision
 from tuneproof.settings.evidence.judging import Compare, Judge
+from tuneproof.settings.evidence.people import People
 from tuneproof.settings.execution import Execution
 from tuneproof.settings.generation import WITH_WEIGHTS, Generate, Model
 from tuneproof.settings.inputs import Questions
@@ -133,6 +134,7 @@ class Params(GenerationParams):
     compare: Compare
     check: Checks = Checks()
     benchmark: Benchmarks = Benchmarks()
+    people: People = People()
     decision: Decision = Decision()
     gate: Gate = Gate()
     publish: Publish = Publish()
@@ -171,6 +173,11 @@ class Params(GenerationParams):
         compared = {WIN_RATE: (0.0, 1.0)} if self.compare.enabled else {}
         programs, benchmarks = dict(self.check.ranges), dict(self.benchmark.ranges)
         return {"judge": judged, "check": programs, "benchmark": benchmarks, "compare": compared}
+
+    @property
+    def instructions(self) -> str:
+        """What names the words that people have who rate (`People.instructions`)."""
+        return self.people.instructions(self.judge.criteria, self.compare.criteria)
 
     @property
     def criteria(self) -> list[str]:
