@@ -76,7 +76,7 @@ measurements: browser $(DEV) $(VLLM)  ## measure, against a floor in the same ru
 embedded-models: $(TRAINING)  ## train the three small embedded models anew
 	PYTHONPATH=scripts python data/embedded/training/models.py
 
-embedded-judge: $(TRAINING)  ## train the embedded judge anew
+embedded-judge: $(BASE)  ## train the embedded judge anew
 	PYTHONPATH=scripts python data/embedded/training/judge.py
 
 ledger-export: $(BASE)  ## write everything that was paid for to FILE=ledger.jsonl

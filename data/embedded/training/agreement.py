@@ -6,17 +6,21 @@ Questions are the sampling unit: the bootstrap draws whole questions, because th
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import expit
 from scipy.stats import rankdata
-from sklearn.linear_model import LogisticRegression
 
 from tuneproof.common.errors import say
-from tuneproof.scoring.embedded.judge import EmbeddedJudge, Scored
-from tuneproof.scoring.embedded.words import words
+from tuneproof.scoring.embedded.judge import EmbeddedJudge
+from tuneproof.scoring.evaluator.calibrating import question_draws
+from tuneproof.scoring.evaluator.contract import Scored
+from tuneproof.scoring.evaluator.words.fitting import fit
+from tuneproof.scoring.evaluator.words.lexicon import words
 
 CRITERIA = ("accuracy", "style")
 STEPS = (1, 2, 3)
@@ -25,30 +29,43 @@ SEED = 8
 START, END = "<!-- figures: written by training/judge.py -->", "<!-- end of figures -->"
 
 Array = Any
-Measure = Callable[[Array, Array], float]
 
 
-def nearest_step(scores: Array) -> Array:
-    """Scores rounded to the scale, halves upwards."""
-    return np.clip(np.floor(scores + 0.5), STEPS[0], STEPS[-1])
+@dataclass(frozen=True)
+class Rated:
+    """What a rater gives each answer: a score, and the step of the scale that it comes down to."""
+
+    scores: Array
+    steps: Array
+
+    @classmethod
+    def rounded(cls, scores: Array) -> "Rated":
+        """Scores whose steps are the nearest ones, halves upwards."""
+        return cls(scores, np.clip(np.floor(scores + 0.5), STEPS[0], STEPS[-1]))
+
+    def drawn(self, rows: Array) -> "Rated":
+        """The rows that a bootstrap draws."""
+        return Rated(self.scores[rows], self.steps[rows])
 
 
-def quadratic_kappa(graded: Array, scores: Array) -> float:
-    """Cohen's kappa with quadratic weights between grades and rounded scores; 0 for a constant rater."""
-    given = nearest_step(scores)
-    observed = ((graded - given) ** 2).mean()
-    expected = ((graded[:, None] - given[None, :]) ** 2).mean()
+Measure = Callable[[Array, Rated], float]
+
+
+def quadratic_kappa(graded: Array, rated: Rated) -> float:
+    """Cohen's kappa with quadratic weights between grades and steps; 0 for a constant rater."""
+    observed = ((graded - rated.steps) ** 2).mean()
+    expected = ((graded[:, None] - rated.steps[None, :]) ** 2).mean()
     return float(1 - observed / expected) if expected else math.nan
 
 
-def exact_share(graded: Array, scores: Array) -> float:
-    """Share of answers on which the rounded score is the grade."""
-    return float((graded == nearest_step(scores)).mean())
+def exact_share(graded: Array, rated: Rated) -> float:
+    """Share of answers on which the step is the grade."""
+    return float((graded == rated.steps).mean())
 
 
-def spearman(graded: Array, scores: Array) -> float:
+def spearman(graded: Array, rated: Rated) -> float:
     """Rank correlation; nan when one side is constant."""
-    first, second = rankdata(graded) - (len(graded) + 1) / 2, rankdata(scores) - (len(scores) + 1) / 2
+    first, second = (rankdata(each) - (len(graded) + 1) / 2 for each in (graded, rated.scores))
     scale = math.sqrt((first**2).sum() * (second**2).sum())
     return float((first * second).sum() / scale) if scale else math.nan
 
@@ -56,12 +73,12 @@ def spearman(graded: Array, scores: Array) -> float:
 def area(step: int) -> Measure:
     """The area under the ROC curve for telling answers that reach a step from those that do not."""
 
-    def measured(graded: Array, scores: Array) -> float:
+    def measured(graded: Array, rated: Rated) -> float:
         reached = graded >= step
         above, below = int(reached.sum()), int((~reached).sum())
         if not above or not below:
             return math.nan
-        return float((rankdata(scores)[reached].sum() - above * (above + 1) / 2) / (above * below))
+        return float((rankdata(rated.scores)[reached].sum() - above * (above + 1) / 2) / (above * below))
 
     return measured
 
@@ -80,20 +97,12 @@ def logloss(rows: Sequence[tuple[int, Scored]]) -> float:
     return -sum(math.log(max(given.probabilities[str(grade)], 1e-4)) for grade, given in rows) / len(rows)
 
 
-def question_draws(ids: Sequence[str]) -> list[Array]:
-    """Row numbers of bootstrap samples of whole questions."""
-    chance = np.random.default_rng(SEED)
-    names = sorted(set(ids))
-    rows = [np.array([row for row, found in enumerate(ids) if found == name]) for name in names]
-    return [np.concatenate([rows[i] for i in chance.integers(0, len(rows), len(rows))]) for _ in range(DRAWS)]
-
-
-def shown(measure: Measure, graded: Array, scores: Array, draws: Sequence[Array]) -> str:
+def shown(measure: Measure, graded: Array, rated: Rated, draws: Sequence[Array]) -> str:
     """A measure with its 95 % percentile interval, as text; a dash where it has no value."""
-    value = measure(graded, scores)
+    value = measure(graded, rated)
     if math.isnan(value):
         return "-"
-    low, high = np.nanquantile([measure(graded[draw], scores[draw]) for draw in draws], [0.025, 0.975])
+    low, high = np.nanquantile([measure(graded[draw], rated.drawn(draw)) for draw in draws], [0.025, 0.975])
     return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
@@ -103,8 +112,9 @@ def length_only(training: Sequence[dict[str, Any]], test: Sequence[dict[str, Any
         np.array([[math.log1p(len(words(row["answer"])))] for row in part]) for part in (training, test)
     )
     grades = np.array([row[criterion] for row in training])
-    fits = [LogisticRegression(C=1e6).fit(fit_on, grades >= step) for step in STEPS[1:]]
-    return 1 + sum(fit.predict_proba(apply_to)[:, 1] for fit in fits)
+    targets = np.stack([grades >= step for step in STEPS[1:]], axis=1).astype(float)
+    weights, intercepts = fit(fit_on, targets, np.ones(len(grades)), strength=1e6)
+    return 1 + expit(apply_to @ weights + intercepts).sum(axis=1)
 
 
 def update_card(
@@ -112,7 +122,7 @@ def update_card(
 ) -> None:
     """Measures the judge on the test rows, prints the figures and puts them between the card's two marks."""
     scored = [judge.score(row["instruction"], row["reference"], row["answer"]) for row in test]
-    draws = question_draws([row["id"] for row in test])
+    draws = question_draws([row["id"] for row in test], DRAWS, SEED)
     parts = [criterion_figures(criterion, scored, training, test, draws) for criterion in CRITERIA]
     figures = "\n\n".join([*parts, preference_figures(judge, test)])
     for line in figures.splitlines():
@@ -134,28 +144,30 @@ def criterion_figures(
     """One criterion's table: the judge beside the second rater, length only and the majority."""
     graded = np.array([row[criterion] for row in test], dtype=float)
     majority = Counter(row[criterion] for row in training).most_common(1)[0][0]
-    judged = np.array([scores[criterion].score for scores in scored])
-    length = length_only(training, test, criterion)
-    second = np.array([row[f"second_{criterion}"] for row in test], dtype=float)
+    given = [scores[criterion] for scores in scored]
+    judged = Rated(np.array([one.score for one in given]), np.array([float(one.label) for one in given]))
+    length = Rated.rounded(length_only(training, test, criterion))
+    grades = np.array([row[f"second_{criterion}"] for row in test], dtype=float)
+    second = Rated(grades, grades)
     raters = {
         "embedded judge": judged,
         "second rating": second,
         "length only": length,
-        f"always {majority} (majority)": np.full(len(test), float(majority)),
+        f"always {majority} (majority)": Rated.rounded(np.full(len(test), float(majority))),
     }
     lines = [f"| {criterion} | {' | '.join(MEASURES)} |", "|---" * (len(MEASURES) + 1) + "|"]
-    for name, scores in raters.items():
-        cells = [shown(measure, graded, scores, draws) for measure in MEASURES.values()]
+    for name, rated in raters.items():
+        cells = [shown(measure, graded, rated, draws) for measure in MEASURES.values()]
         lines.append(f"| {name} | {' | '.join(cells)} |")
-    gains = [quadratic_kappa(graded[d], judged[d]) - quadratic_kappa(graded[d], length[d]) for d in draws]
+    gains = [quadratic_kappa(graded[d], judged.drawn(d)) - quadratic_kappa(graded[d], length.drawn(d)) for d in draws]
     low, high = np.nanquantile(gains, [0.025, 0.975])
     gain = quadratic_kappa(graded, judged) - quadratic_kappa(graded, length)
-    beside_second = shown(quadratic_kappa, second, judged, draws)
+    beside_second = shown(quadratic_kappa, grades, judged, draws)
     loss = logloss([(int(grade), scores[criterion]) for grade, scores in zip(graded, scored, strict=True)])
     lines += [
         "",
         f"The judge's QWK is {gain:.2f} [{low:.2f}, {high:.2f}] above length only; against the second rating it is "
-        f"{beside_second}; its log loss is {loss:.2f}. The two ratings agree on {int((graded == second).sum())} of "
+        f"{beside_second}; its log loss is {loss:.2f}. The two ratings agree on {int((graded == grades).sum())} of "
         f"{len(test)} answers.",
     ]
     return "\n".join(lines)

@@ -5,14 +5,16 @@ from tuneproof.endpoint.access import endpoint_label
 from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.records.rows import Run
 from tuneproof.settings.params import Params
-from tuneproof.settings.worlds import EMBEDDED_JUDGE_FILE
+from tuneproof.settings.worlds import EMBEDDED_JUDGE_DIRECTORY
+from tuneproof.sources.weights.files import content_hash
 
 
 def resolve_judge(params: Params, run: Run) -> ResolvedJudge:
-    """Who judges: every judge's model and its endpoint's label, or the embedded judge by the hash of its file."""
+    """Who judges: every judge's model and its endpoint's label, or the embedded judge by the hash of its files."""
     judge = params.judge
     if judge.backend == "embedded":
-        content = file_sha256(EMBEDDED_JUDGE_FILE)
+        files = sorted(EMBEDDED_JUDGE_DIRECTORY.rglob("*.json"))
+        content = content_hash({str(file.relative_to(EMBEDDED_JUDGE_DIRECTORY)): file_sha256(file) for file in files})
         return ResolvedJudge(
             run=run, backend="embedded", judges=[{"model": "embedded", "endpoint": "embedded"}], content=content
         )

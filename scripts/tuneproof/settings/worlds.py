@@ -18,7 +18,7 @@ from tuneproof.settings.reading import load_sections
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 EMBEDDED_QUESTIONS_FILE = EMBEDDED_DIRECTORY / "questions.jsonl"
-EMBEDDED_JUDGE_FILE = EMBEDDED_DIRECTORY / "judge.json"
+EMBEDDED_JUDGE_DIRECTORY = EMBEDDED_DIRECTORY / "judge"
 EMBEDDED_PART = "test"  # the judge was trained on the other part
 EMBEDDED_MAX_TOKENS = 128  # the longest answer that the small models were trained on is shorter
 DUMMY_QUESTIONS = 10

@@ -7,26 +7,26 @@ from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.records.rows import Comparison, Judgement, Reply
 from tuneproof.scoring.embedded.judge import load_judge
 from tuneproof.scoring.judging.cases import AnswerCase, Pair
-from tuneproof.settings.worlds import EMBEDDED_JUDGE_FILE
+from tuneproof.settings.worlds import EMBEDDED_JUDGE_DIRECTORY
 
 
 def embedded_judgements(resolved: ResolvedJudge, cases: Iterable[AnswerCase]) -> Iterator[Judgement]:
     """Judgements by the small embedded judge, which is asked once per answer."""
-    embedded = load_judge(EMBEDDED_JUDGE_FILE)
+    embedded = load_judge(EMBEDDED_JUDGE_DIRECTORY)
     for case in cases:
         if case.material is None:
             yield case.judgement([])
             continue
         texts = (case.material.instruction, case.material.reference, case.material.answer)
         scored = embedded.score(*texts)
-        scores: dict[str, int | float] = {name: one.score for name, one in scored.items()}
+        scores: dict[str, int | float] = {name: one.score for name, one in scored.items() if one.score is not None}
         probabilities = {name: one.probabilities for name, one in scored.items()}
         yield case.judgement([[embedded_reply(resolved.content, texts, scores, probabilities)]])
 
 
 def embedded_comparisons(resolved: ResolvedJudge, pairs: Iterable[Pair], against: str) -> Iterator[Comparison]:
     """Comparisons by the embedded judge, from the two answers' expected scores."""
-    embedded = load_judge(EMBEDDED_JUDGE_FILE)
+    embedded = load_judge(EMBEDDED_JUDGE_DIRECTORY)
     for pair in pairs:
         if not pair.complete:
             yield pair.comparison(against, [])

