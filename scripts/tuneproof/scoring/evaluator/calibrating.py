@@ -6,8 +6,10 @@ A calibration or a set of cuts is kept only where it also does better on questio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneproof.scoring.evaluator.contract import Calibration, Knots
 from tuneproof.scoring.evaluator.decisions import class_shares
@@ -168,7 +170,7 @@ def best_cuts(found: Array, classes: Array, steps: Sequence[float]) -> tuple[flo
     return tuple(cuts)
 
 
-def kappa(classes: Array, given: Array, steps: Sequence[float]) -> float:
+def kappa(classes: NDArray[Any], given: NDArray[Any], steps: Sequence[float]) -> float:
     """Quadratic weighted kappa of two lists of classes by number; 0 where neither varies."""
     values = np.array(steps)
-    return weighted_kappa(values[classes.astype(int)], values[np.asarray(given).astype(int)]) or 0.0
+    return weighted_kappa(values[classes.astype(int)], values[given.astype(int)]) or 0.0

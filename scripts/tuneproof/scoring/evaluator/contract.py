@@ -10,7 +10,6 @@ from tuneproof.records.rows import Row
 
 MANIFEST = "evaluator.json"
 TOKENIZER = "tokenizer.json"
-FORMAT = 1
 COLUMNS = ("input", "output", "ground_truth")
 
 Column = Literal["input", "output", "ground_truth"]
@@ -90,7 +89,7 @@ class Manifest(Row):
     which on an answer is of the next class.
     """
 
-    format: Literal[1] = FORMAT
+    format: Literal[1] = 1
     criterion: str
     model: Literal["words"]
     columns: Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
