@@ -18,7 +18,7 @@ from tuneproof.results.details import (
     Slice,
     SliceScore,
 )
-from tuneproof.statistics.agreement import rank_correlation
+from tuneproof.statistics.agreement.scores import rank_correlation
 from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import difference_interval, mean_interval

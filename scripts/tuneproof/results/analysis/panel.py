@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from tuneproof.records.rows import Judgement, Reply
 from tuneproof.results.details import JudgeScores, PanelDetails
-from tuneproof.statistics.agreement import weighted_kappa
+from tuneproof.statistics.agreement.raters import weighted_kappa
 from tuneproof.statistics.distributions import Array
 
 

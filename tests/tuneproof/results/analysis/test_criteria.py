@@ -12,7 +12,7 @@ from tuneproof.results.analysis.criteria import (
     missing_scores,
 )
 from tuneproof.results.details import Criterion, RubricCriterion
-from tuneproof.statistics.agreement import rank_correlation, ranks
+from tuneproof.statistics.agreement.scores import rank_correlation, ranks
 
 RUBRIC = RubricCriterion(question="Is it good?", scale={"1": "no", "2": "partly", "3": "yes"})
 MEASURED = Criterion(source="judge", low=1, high=3, step=1, role="improves")

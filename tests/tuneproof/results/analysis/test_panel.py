@@ -7,7 +7,7 @@ import pytest
 
 from tuneproof.records.rows import Judgement, Reply
 from tuneproof.results.analysis.panel import PanelScores, chains, panel_details
-from tuneproof.statistics.agreement import weighted_kappa
+from tuneproof.statistics.agreement.raters import weighted_kappa
 
 JUDGES = [{"model": "small", "endpoint": "openai"}, {"model": "large", "endpoint": "openai"}]
 
