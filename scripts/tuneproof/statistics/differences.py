@@ -84,7 +84,7 @@ def paired_difference(
 ) -> Difference | None:
     """Compares one model with the baseline on one criterion alone; None where no question is scored in both."""
     both = [question for question in model_by_question if question in baseline_by_question]
-    return _difference(paired_differences(model_by_question, baseline_by_question, both), alpha, scale)
+    return one_difference(paired_differences(model_by_question, baseline_by_question, both), alpha, scale)
 
 
 def simultaneous_differences(
@@ -103,7 +103,7 @@ def simultaneous_differences(
     """
     family = {key: values for key, values in differences.items() if not np.all(np.isnan(values))}
     level = simultaneous_level(list(family.values()), alpha)
-    compared = {key: _difference(values, level, scales[key]) for key, values in family.items()}
+    compared = {key: one_difference(values, level, scales[key]) for key, values in family.items()}
     return {key: difference for key, difference in compared.items() if difference is not None}
 
 
@@ -189,7 +189,8 @@ def mean_bounds(mean: float, scored: int, questions: int, scale: Scale = (1, 3))
     return low, high
 
 
-def _difference(values: Array, level: float, scale: Scale) -> Difference | None:
+def one_difference(values: Array, level: float, scale: Scale) -> Difference | None:
+    """One comparison at its own level; None where no question is scored in both (NaN)."""
     scored = values[~np.isnan(values)]
     if scored.size == 0:
         return None

@@ -6,7 +6,7 @@ all of the tests together say so (intersection-union: Berger 1982, Technometrics
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Literal
@@ -69,14 +69,28 @@ def claimed_differences(
     Returns:
         The comparisons that were tested; without those that have no question scored in both.
     """
+
+    def compare(keys: Sequence[Key], level: float) -> dict[Key, Difference]:
+        return simultaneous_differences({key: differences[key] for key in keys}, level, scales)
+
+    return tested_claims(list(differences), alpha, order, compare)
+
+
+def tested_claims(
+    keys: Sequence[Key],
+    alpha: float,
+    order: Sequence[str] | None,
+    compare: Callable[[Sequence[Key], float], dict[Key, Difference]],
+) -> dict[Key, Difference]:
+    """Tests claims as one family, or in order; `compare` compares some of them at a level for all of these together."""
     if order is None:
-        return simultaneous_differences(differences, alpha, scales)
-    models = dict.fromkeys(model for model, _ in differences)
+        return compare(keys, alpha)
+    models = dict.fromkeys(model for model, _ in keys)
     tested: dict[Key, Difference] = {}
     for model in models:
         for criterion in order:
             key = (model, criterion)
-            found = simultaneous_differences({key: differences[key]}, alpha / len(models), {key: scales[key]})
+            found = compare([key], alpha / len(models))
             tested |= found
             if key not in found or found[key].verdict != "better":
                 break

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.statistics.collapses import unseen_share
-from tuneproof.statistics.distributions import Array
 
 Places = NDArray[np.int64]
 Measure = Callable[..., float | None]
 
-DRAWS = 1_000
+MOST_DRAWS, FEWEST_DRAWS = 500, 200
+_DRAWN_ANSWERS = 1_000_000  # over all draws: with many answers fewer draws tell as much, and need less memory
 SEED = 20_261_126  # fixed, so that the same ratings give the same numbers
 _NO_SPREAD = 1e-9
 _LEAST_DEFINED = 0.9  # of the draws; a figure that most resamples cannot give has no interval
@@ -35,8 +36,9 @@ class Draws:
     places: list[Places]
 
 
-def question_draws(questions: Sequence[Hashable], draws: int = DRAWS) -> Draws:
-    """Draws resamples; `questions` names the question of each answer."""
+def question_draws(questions: Sequence[Hashable]) -> Draws:
+    """Draws resamples, 500 and fewer of very many answers; `questions` names the question of each answer."""
+    draws = min(max(_DRAWN_ANSWERS // max(len(questions), 1), FEWEST_DRAWS), MOST_DRAWS)
     numbers: dict[Hashable, int] = {}
     of_answer = np.array([numbers.setdefault(question, len(numbers)) for question in questions], dtype=np.int64)
     order = np.argsort(of_answer, kind="stable")
@@ -47,7 +49,7 @@ def question_draws(questions: Sequence[Hashable], draws: int = DRAWS) -> Draws:
 
 
 def estimate(
-    measure: Measure, values: Sequence[Array], draws: Draws, alpha: float = 0.05, by_chance: float = 0.0
+    measure: Measure, values: Sequence[NDArray[Any]], draws: Draws, alpha: float = 0.05, by_chance: float = 0.0
 ) -> Estimate | None:
     """A figure with its percentile interval over resamples of the questions; None where it is undefined.
 

@@ -32,7 +32,7 @@ def rated(seed: int, raters: int = 3, answers: int = 60, steps: int = 4, missing
     noise = random.integers(-1, 2, (raters, answers)) * (random.random((raters, answers)) < 0.5)
     ratings = np.clip(truth + noise, 1, steps).astype(np.float64)
     ratings[random.random(ratings.shape) < missing] = np.nan
-    return ratings
+    return np.asarray(ratings)
 
 
 @pytest.mark.parametrize(("seed", "level"), list(product(SEEDS, ("nominal", "ordinal", "interval"))))
@@ -119,7 +119,12 @@ def test_raters_who_agree_wholly_have_one() -> None:
 def test_ratings_at_random_have_about_none() -> None:
     ratings = np.random.default_rng(4).integers(1, 4, (2, 20_000)).astype(np.float64)
 
-    for found in (krippendorff_alpha(ratings), kappa(*ratings), kappa(*ratings, "nominal"), fleiss_kappa(ratings)):
+    for found in (
+        krippendorff_alpha(ratings),
+        kappa(ratings[0], ratings[1]),
+        kappa(ratings[0], ratings[1], "nominal"),
+        fleiss_kappa(ratings),
+    ):
         assert found == pytest.approx(0, abs=0.03)
 
 
@@ -128,7 +133,7 @@ def test_where_nothing_varies_or_is_shared_agreement_above_chance_is_unknown() -
 
     for ratings in (same, alone, np.full((2, 3), np.nan), np.empty((2, 0))):
         assert krippendorff_alpha(ratings) is None
-        assert [kappa(*ratings, weights) for weights in SKLEARN] == [None, None, None]
+        assert [kappa(ratings[0], ratings[1], weights) for weights in SKLEARN] == [None, None, None]
         assert fleiss_kappa(ratings) is None
         assert mean_kappa(ratings) is None
     assert share_equal(alone) is None
