@@ -16,10 +16,12 @@ from tuneproof.statistics import differences
 from tuneproof.statistics.corrected import Corrected, corrected, simultaneous_corrected
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import Interval, difference_interval, mean_interval
+from tuneproof.statistics.shipping import Key
 
 ALPHA = 0.05
 SEED = 17
 QUESTIONS = 400
+NUMBERS = ("mean", "gain", "win rate")
 SCALE, SHARE = (1.0, 3.0), (0.0, 1.0)
 LEVEL_DRAWS = 20_000  # of the simultaneous level, for speed
 NOISE = (
@@ -68,9 +70,6 @@ class Counts:
     worth: list[int] = field(default_factory=list)
 
 
-NUMBERS = ("mean", "gain", "win rate")
-
-
 def world(random: np.random.Generator, shares: tuple[float, ...], judge: Judge) -> tuple[Array, Array, Array, Array]:
     """People's and the judge's scores (model, question, criterion) of a baseline and two models as good as it.
 
@@ -94,9 +93,10 @@ def count(counts: Counts, random: np.random.Generator, labels: int, shares: tupl
     asked[random.choice(QUESTIONS, labels, replace=False)] = True
     known = np.where(asked[:, None], people, np.nan)
     truth = {"mean": float(np.arange(1, 4) @ shares), "gain": 0.0, "win rate": 0.5}
+    gain = of((known[1] - known[0])[:, 0], (judged[1] - judged[0])[:, 0])
     estimates = {
         "mean": of(known[1, :, 0], judged[1, :, 0]).interval(ALPHA, SCALE),
-        "gain": of((known[1] - known[0])[:, 0], (judged[1] - judged[0])[:, 0]).interval(ALPHA, (-2.0, 2.0)),
+        "gain": gain.interval(ALPHA, (-2.0, 2.0)),
         "win rate": of(np.where(asked, preferred, np.nan), judged_preference).interval(ALPHA, SHARE),
     }
     shown = np.clip(judged, 1, 3)
@@ -108,8 +108,10 @@ def count(counts: Counts, random: np.random.Generator, labels: int, shares: tupl
     for name in NUMBERS:
         counts.covered[name] += covers(estimates[name], truth[name])
         counts.covered_by_judge[name] += covers(alone[name], truth[name])
-    family = {
-        (model, place): of((known[model] - known[0])[:, place], (judged[model] - judged[0])[:, place])
+    family: dict[Key, Corrected | Array] = {
+        (f"model {model}", f"criterion {place}"): of(
+            (known[model] - known[0])[:, place], (judged[model] - judged[0])[:, place]
+        )
         for model in (1, 2)
         for place in (0, 1)
     }
@@ -117,8 +119,8 @@ def count(counts: Counts, random: np.random.Generator, labels: int, shares: tupl
     counts.false += any(one.verdict != "undecided" for one in verdicts.values())
     counts.false_alone += not covers(estimates["gain"], 0.0)
     counts.false_by_judge += not covers(alone["gain"], 0.0)
-    counts.weights.append(family[1, 0].weight)
-    counts.worth.append(family[1, 0].worth)
+    counts.weights.append(gain.weight)
+    counts.worth.append(gain.worth)
 
 
 def of(people: Array, judge: Array) -> Corrected:
