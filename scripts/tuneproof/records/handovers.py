@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.agreement import Agreement, AnswerLabels
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
 from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Label, Question
@@ -87,6 +88,8 @@ COMPARISONS = Handover(Path("data/comparisons"), Comparison, written_by="compare
 CHECKS = Handover(Path("data/checks"), Check, written_by="check.py")
 BENCHMARKS = Handover(Path("data/benchmarks"), Benchmark, written_by="benchmark.py")
 LABELS = Handover(Path("data/labels"), Label, written_by="annotate.py --rater")  # by rater; in Git, no out of DVC
+AGREEMENT = Document(Path("data/agreement.json"), Agreement, written_by="agree.py")
+LABELLED = RowFile(Path("data/labelled.jsonl"), AnswerLabels, written_by="agree.py")
 DETAILS_DIRECTORY = Path("data/details")
 METRICS_DIRECTORY = Path("metrics")
 REPORT_DIRECTORY = Path("report")
