@@ -22,7 +22,7 @@ pytestmark = pytest.mark.exhaustive
 
 TOKEN = "hf_plantedPipelineToken0123456789"
 CHECKPOINTS = {"sft": "sft", "dpo": "dpo", "baseline": "base"}
-AFTER = {"aggregate", "report"}
+AFTER = {"agree", "aggregate", "report"}
 
 
 def checkpoint(name: str) -> dict[str, bytes]:

@@ -53,7 +53,7 @@ def per_model(*models: str) -> set[str]:
     return judged(*models) | {f"{stage}@{model}" for stage in ("generate", "check") for model in models}
 
 
-AFTER = {"aggregate", "report"}
+AFTER = {"agree", "aggregate", "report"}
 
 
 def test_nothing_changed_runs_nothing(clone: Clone, server: OpenAIServer) -> None:
