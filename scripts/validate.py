@@ -39,7 +39,7 @@ from tuneproof.records.handovers import (
     RESOLVED_DIRECTORY,
 )
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.rows import Run
+from tuneproof.records.rows import World
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, require_tracked_sections
 from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_params
@@ -49,7 +49,7 @@ PER_MODEL_DIRECTORIES = (
     ANSWERS.directory, ENGINES_DIRECTORY, JUDGEMENTS.directory, COMPARISONS.directory, CHECKS.directory,
     DETAILS_DIRECTORY, METRICS_DIRECTORY,
 )  # fmt: skip
-WORLD_WORDS: dict[Run, str] = {
+WORLD_WORDS: dict[World, str] = {
     "real": "a real run",
     "dummy": f"a rehearsal on {DUMMY_QUESTIONS} questions",
     "embedded": "the embedded world, whose small models and judge show the pipeline and no ability",
@@ -89,10 +89,10 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def resolve_a_world(params: Params, pins: Pins) -> tuple[Run, dict[Path, str]]:
+def resolve_a_world(params: Params, pins: Pins) -> tuple[World, dict[Path, str]]:
     """The world that runs and its files. A rehearsal that this machine cannot do becomes the embedded world's."""
     if not params.dummy:
-        world: Run = "embedded" if params.embedded else "real"
+        world: World = "embedded" if params.embedded else "real"
         return world, resolve_world(world, params, pins)
     missing = [*missing_engines(params), *missing_judge_key(params)]
     try:  # also where something is missing: a rehearsal must find what is wrong with the settings
@@ -107,7 +107,7 @@ def resolve_a_world(params: Params, pins: Pins) -> tuple[Run, dict[Path, str]]:
     return "embedded", resolve_world("embedded", params, pins)
 
 
-def resolve_world(world: Run, params: Params, pins: Pins) -> dict[Path, str]:
+def resolve_world(world: World, params: Params, pins: Pins) -> dict[Path, str]:
     """The text of every file that describes one world. Nothing is written yet."""
     settings = world_params(params, world)
     source, questions = resolve_questions(settings, params.questions.dataset, world, pins)

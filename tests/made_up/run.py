@@ -26,7 +26,7 @@ from tuneproof.records.handovers import (
 )
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
-from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply, ReplyStatus, Run
+from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply, ReplyStatus, World
 from tuneproof.settings.worlds import EMBEDDED_CHECKS
 
 SENTENCES = (
@@ -65,7 +65,7 @@ class Shape:
     criteria: dict[str, tuple[float, ...]] = field(default_factory=lambda: {"accuracy": (1, 2, 3), "style": (1, 2, 3)})
     samples: int = 1
     sentences: int = 8  # of an average answer
-    run: Run = "real"
+    run: World = "real"
     compare: bool = True
     unusable: float = 0.02  # share of answers without a score
     hostile: tuple[str, ...] = ()

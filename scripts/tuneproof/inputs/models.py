@@ -12,7 +12,7 @@ from tuneproof.inputs.found import Found, is_pinned, say_kept
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
-from tuneproof.records.rows import Run
+from tuneproof.records.rows import World
 from tuneproof.settings.generation import Model
 from tuneproof.settings.params import Params
 from tuneproof.sources import recorded
@@ -40,7 +40,7 @@ class Weights:
     headers: dict[str, Header]
 
 
-def resolve_model(key: str, params: Params, requested: str, run: Run, pins: Pins) -> ResolvedModel:
+def resolve_model(key: str, params: Params, requested: str, world: World, pins: Pins) -> ResolvedModel:
     """One model in the world whose settings are given. `requested` is what the user's own settings name.
 
     Where the Hub is out of reach, what an earlier validate made of the same settings and pins is kept. Raises a
@@ -48,7 +48,7 @@ def resolve_model(key: str, params: Params, requested: str, run: Run, pins: Pins
     """
     model, engine = params.models[key], params.generation(key).engine
     asked: dict[str, Any] = {
-        "model": key, "run": run, "dummy": params.dummy, "embedded": run == "embedded", "engine": engine,
+        "model": key, "run": world, "dummy": params.dummy, "embedded": world == "embedded", "engine": engine,
         "prompt": model.prompt, "requested": requested,
     }  # fmt: skip
     try:

@@ -12,7 +12,7 @@ from tuneproof.records.files import rows_text
 from tuneproof.records.handovers import QUESTION_SOURCE, QUESTIONS
 from tuneproof.records.keys import content_key, sha256_hex
 from tuneproof.records.resolved import ResolvedQuestions
-from tuneproof.records.rows import Question, Run
+from tuneproof.records.rows import Question, World
 from tuneproof.settings.inputs import Questions
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_PART, EMBEDDED_QUESTIONS_FILE
@@ -104,7 +104,9 @@ def text_of(place: str, column: str, row: Mapping[str, Any], required: bool = Fa
     return text
 
 
-def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> tuple[ResolvedQuestions, list[Question]]:
+def resolve_questions(
+    params: Params, requested: str, world: World, pins: Pins
+) -> tuple[ResolvedQuestions, list[Question]]:
     """The test questions and where they came from.
 
     Where the Hub is out of reach, those that an earlier validate wrote from the same settings and pin are kept. Raises
@@ -113,9 +115,9 @@ def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> t
     settings = params.questions
     if params.dummy:
         settings = settings.model_copy(update={"limit": min(settings.limit or DUMMY_QUESTIONS, DUMMY_QUESTIONS)})
-    asked = {"run": run, "requested": requested, "settings": content_key(settings.model_dump())}
+    asked = {"run": world, "requested": requested, "settings": content_key(settings.model_dump())}
     try:
-        found, rows = find_questions(settings, run, pins)
+        found, rows = find_questions(settings, world, pins)
     except OutOfReachError as error:
         kept = kept_questions(settings, asked, pins)
         if kept is None:
@@ -129,28 +131,28 @@ def resolve_questions(params: Params, requested: str, run: Run, pins: Pins) -> t
     return record, questions
 
 
-def find_questions(settings: Questions, run: Run, pins: Pins) -> tuple[Found, list[dict[str, Any]]]:
+def find_questions(settings: Questions, world: World, pins: Pins) -> tuple[Found, list[dict[str, Any]]]:
     """The rows of the dataset, and what it is."""
     if is_local_table(settings.dataset) or local_path(settings.dataset).exists():
-        return local_questions(settings, run)
+        return local_questions(settings, world)
     resolved = repositories.resolve_dataset(settings.dataset, settings.revision, settings.fallback, pins)
     columns = needed_columns(settings)
     rows = load_hub_table(resolved, settings.split, columns, subset=settings.subset, wanted=PARTS_OF_QUESTIONS)
     return Found(resolved.id, resolved.sha, resolved.content, resolved.fallback_reason), rows
 
 
-def local_questions(settings: Questions, run: Run) -> tuple[Found, list[dict[str, Any]]]:
+def local_questions(settings: Questions, world: World) -> tuple[Found, list[dict[str, Any]]]:
     """The rows of a local file; in the embedded world only those that its judge was not trained on."""
-    path = EMBEDDED_QUESTIONS_FILE if run == "embedded" else local_path(settings.dataset)
-    if run != "embedded" and settings.split != Questions.model_fields["split"].default:
+    path = EMBEDDED_QUESTIONS_FILE if world == "embedded" else local_path(settings.dataset)
+    if world != "embedded" and settings.split != Questions.model_fields["split"].default:
         found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
         raise UserError("questions.split", found, "set it to test, and name a file with the rows that you mean")
     if settings.subset is not None:
         found = f"{settings.dataset} is a local file, which has no subsets"
         raise UserError("questions.subset", found, "set it to null, and name a file with the rows that you mean")
-    columns = needed_columns(settings) + (["part"] if run == "embedded" else [])
+    columns = needed_columns(settings) + (["part"] if world == "embedded" else [])
     rows = load_local_table(path, columns, wanted=PARTS_OF_QUESTIONS)
-    if run == "embedded":
+    if world == "embedded":
         rows = [row for row in rows if row["part"] == EMBEDDED_PART]
     return Found(settings.dataset, None, file_sha256(path)), rows
 

@@ -1,6 +1,6 @@
 """What validate made of models, judge and questions."""
 
-from tuneproof.records.rows import Record, Run
+from tuneproof.records.rows import Record, World
 
 
 class ResolvedAdapter(Record):
@@ -15,7 +15,7 @@ class ResolvedModel(Record):
     """What validate made of one model: which weights, in which world, asked in which format."""
 
     model: str
-    run: Run
+    run: World
     dummy: bool
     embedded: bool
     engine: str
@@ -31,7 +31,7 @@ class ResolvedModel(Record):
 class ResolvedJudge(Record):
     """What validate made of the judge. `content` identifies the embedded judge's weights."""
 
-    run: Run
+    run: World
     backend: str
     judges: list[dict[str, str]]
     content: str | None = None
@@ -40,7 +40,7 @@ class ResolvedJudge(Record):
 class ResolvedQuestions(Record):
     """Where the questions came from. `settings` is the hash of the settings that chose them."""
 
-    run: Run
+    run: World
     requested: str
     id: str
     sha: str | None
@@ -57,7 +57,7 @@ class ResolvedPlan(Record):
     `earlier` are the plans that had decided on the same questions before it took their place.
     """
 
-    run: Run
+    run: World
     key: str
     rows_sha256: str
     earlier: tuple[str, ...] = ()

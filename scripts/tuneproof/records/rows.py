@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from tuneproof.common.errors import one_line
 
-Run = Literal["real", "dummy", "embedded"]
+World = Literal["real", "dummy", "embedded"]
 
 
 FinishReason = Literal["stop", "length", "error"]

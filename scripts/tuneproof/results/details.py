@@ -13,7 +13,7 @@ from pydantic import Field
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
-from tuneproof.records.rows import Record, Run
+from tuneproof.records.rows import Record, World
 from tuneproof.settings.params import Params
 
 CriterionVerdict = Literal["better", "worse", "undecided", "too few", "not tested"]
@@ -66,7 +66,7 @@ class RubricCriterion(Record):
 class RunDetails(Record):
     """What all models of a run share; the same in each model's file."""
 
-    run: Run
+    run: World
     baseline: str
     models: list[str]
     questions: int

@@ -8,7 +8,7 @@ from pathlib import Path
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.resolved import ResolvedModel
-from tuneproof.records.rows import Run
+from tuneproof.records.rows import World
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.evidence.judging import Criterion, Judge
@@ -99,14 +99,14 @@ def embedded_judge(judge: Judge) -> Judge:
     )  # fmt: skip
 
 
-def world_params(params: AnyParams, run: Run) -> AnyParams:
+def world_params(params: AnyParams, world: World) -> AnyParams:
     """The settings that hold in the world that validate chose."""
-    return embedded_params(params) if run == "embedded" else params
+    return embedded_params(params) if world == "embedded" else params
 
 
-def demonstration_note(params: Params, run: Run) -> str | None:
+def demonstration_note(params: Params, world: World) -> str | None:
     """What a run of the embedded world says of itself and how to leave it; None in any other world."""
-    if run != "embedded":
+    if world != "embedded":
         return None
     return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
 

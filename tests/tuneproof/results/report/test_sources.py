@@ -3,14 +3,14 @@ from pathlib import Path
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.records.handovers import DETAILS_DIRECTORY
-from tuneproof.records.rows import Run
+from tuneproof.records.rows import World
 from tuneproof.results.details import Details, read_details
 from tuneproof.results.report.sources import source_table, sources_disagree
 
 MODELS = ("sft", "baseline")
 
 
-def details_of(root: Path, run: Run) -> list[Details]:
+def details_of(root: Path, run: World) -> list[Details]:
     write_run(root, Shape(questions=60, models=MODELS, run=run))
     assert run_here(root, "aggregate.py").returncode == 0
     return [read_details(root / DETAILS_DIRECTORY / f"{model}.json") for model in MODELS]
