@@ -21,7 +21,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MEASUREMENTS := startup aggregate report gate decisions checks generation judging people
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo results compare test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare rehearse experiments test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,14 @@ results: $(BASE)  ## print the comparison of the last run
 	@PYTHONPATH=scripts python -m tuneproof.results.report.terminal
 
 compare: results  # its older name
+
+# Under `--temp` DVC runs in a copy: params.yaml stays as it is, and so do the results of the last real run.
+rehearse: $(BASE)  ## the first 10 questions of your own models, beside the workspace, and their table
+	@dvc exp run --temp --quiet --force --name rehearsal --set-param dummy=true
+	@PYTHONPATH=scripts python -m tuneproof.results.report.terminal --revision rehearsal
+
+experiments: $(BASE)  ## list the experiments of this commit: what each changed, and what came of it
+	@PYTHONPATH=scripts python -m tuneproof.results.report.experiments
 
 test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (8 minutes, set-up included)
 	@$(MAKE) --no-print-directory --jobs 3 test-environment lint

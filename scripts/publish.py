@@ -26,7 +26,7 @@ from tuneproof.results.publishing.dataset import Card, publish_dataset, reposito
 from tuneproof.results.publishing.rows import parquet_files, result_rows
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
-from tuneproof.settings.worlds import demonstration_note
+from tuneproof.settings.worlds import world_note
 from tuneproof.sources.hub.calls import usable_token
 from tuneproof.sources.hub.writing import TOKEN_REMEDY, check_writer
 
@@ -56,7 +56,7 @@ def main() -> None:
 
 def say_what_kind_of_run(params: Params) -> None:
     """The last line of a run of the embedded world."""
-    if JUDGE.path.is_file() and (note := demonstration_note(params, JUDGE.read().run)):
+    if JUDGE.path.is_file() and (note := world_note(params, JUDGE.read().run)):
         say(f"publish: {note}")
 
 

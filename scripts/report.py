@@ -16,7 +16,7 @@ from tuneproof.results.details import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.page import left_out, render
 from tuneproof.settings.reading import load_params
-from tuneproof.settings.worlds import demonstration_note, world_params
+from tuneproof.settings.worlds import world_note, world_params
 
 PAGE_FILE = REPORT_DIRECTORY / "index.html"
 SUMMARY_FILE = REPORT_DIRECTORY / "summary.md"
@@ -36,7 +36,7 @@ def main() -> None:
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")
     if left_out(browser):
         say(f"report: {left_out(browser)}")
-    if note := demonstration_note(params, models[0].run.run):
+    if note := world_note(params, models[0].run.run):
         say(f"report: {note}")
 
 

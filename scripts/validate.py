@@ -42,7 +42,7 @@ from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import World
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, require_tracked_sections
-from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, world_params
+from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, REHEARSAL_NOTE, world_params
 from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
@@ -62,8 +62,8 @@ def main() -> None:
     load_secrets()
     params = load_params()
     require_tracked_sections()
-    if params.embedded and not params.dummy:
-        say(f"validate: {EMBEDDED_NOTE}")
+    if params.dummy or params.embedded:
+        say(f"validate: {REHEARSAL_NOTE if params.dummy else EMBEDDED_NOTE}")
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")
     pins = Pins.load(update=arguments.update)
     world, files = resolve_a_world(params, pins)

@@ -9,7 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 
 from tests.conftest import ROOT
-from tests.pipeline.pipeline import RECORDED, Clone, run
+from tests.pipeline.pipeline import Clone, run
 from tests.servers.openai.server import OpenAIServer
 
 pytestmark = pytest.mark.exhaustive
@@ -31,23 +31,27 @@ def shell(script: str, cwd: Path, **environment: str) -> "CompletedProcess[str]"
     return run("bash", "-e", "-c", script, cwd=cwd, **environment)
 
 
-def test_the_readmes_rehearsal_leaves_the_users_models_as_they_are(tmp_path: Path) -> None:
+def test_the_readmes_rehearsal_leaves_the_workspace_as_it_is_and_is_listed(tmp_path: Path) -> None:
     console = block_after("README.md", "Your own models", "console")
     commands = [line.removeprefix("$ ").partition("  #")[0].strip() for line in console.splitlines()]
     until_the_real_run = commands[: commands.index("dvc repro")]
     script = "\n".join(command for command in until_the_real_run if not command.startswith("source "))
-    assert "dvc exp run" in script
-    assert "git checkout params.yaml" in script
+    assert "make rehearse" in script
     with OpenAIServer() as judge:
         clone = Clone.of_this_repository(tmp_path / "clone")
+        clone.pretend_set_up()
         clone.use_recorded_models(judge.base_url)
         edited = clone.params()
         done = shell(script, clone.root)
         assert done.returncode == 0, done.stdout + done.stderr
-    resolved = json.loads(clone.read("data/resolved/sft.json"))
-    assert resolved["run"] != "real"
+        paid = judge.counts.requests.total()
+        assert clone.dvc("repro")
+        assert judge.counts.requests.total() == paid > 0
+    assert "this is a rehearsal on the first 10 questions" in done.stdout + done.stderr
+    assert "too few questions to decide" in done.stdout
     assert clone.params() == edited
-    assert set(edited["models"]) == set(RECORDED)
+    listed = shell("make experiments", clone.root).stdout
+    assert re.search(r"^rehearsal +dummy=true +accuracy ", listed, re.MULTILINE)
 
 
 def test_the_gate_in_ci_pulls_what_it_compares(tmp_path: Path) -> None:

@@ -43,6 +43,7 @@ def test_the_demonstration_changes_no_tracked_file_and_a_rehearsal_follows_it(tm
     assert "this machine cannot rehearse with your models" in said
     assert "there is no OPENAI_API_KEY for the judge" in said
     assert {json.loads(clone.read(f"metrics/{model}.json"))["n"] for model in RECORDED} == {10}
+    assert clone.git("diff", "--numstat", "params.yaml").split() == ["1", "1", "params.yaml"]
     clone.git("checkout", "params.yaml")
     clone.dvc("repro", **NO_HUB)
     assert json.loads(clone.read("metrics/sft.json")) == metrics

@@ -27,9 +27,13 @@ EMBEDDED_NOTE = (  # what every run of the embedded world begins and ends with
     "this is the embedded world, whose small models and judge show the pipeline and no ability; "
     "for your own models set `embedded: false` in params.yaml"
 )
+REHEARSAL_NOTE = (  # likewise of a rehearsal
+    f"this is a rehearsal on the first {DUMMY_QUESTIONS} questions, because `dummy: true` stands in params.yaml; "
+    "for the real run set `dummy: false`"
+)
 REPLACED_NOTE = (
     "this rehearsal ran on the embedded small models, which show the pipeline and no ability, because this machine "
-    "lacks what your models need; validate named it"
+    "lacks what your models need; validate named it. For the real run set `dummy: false`"
 )
 
 EMBEDDED_CRITERIA = {
@@ -104,11 +108,13 @@ def world_params(params: AnyParams, world: World) -> AnyParams:
     return embedded_params(params) if world == "embedded" else params
 
 
-def demonstration_note(params: Params, world: World) -> str | None:
-    """What a run of the embedded world says of itself and how to leave it; None in any other world."""
-    if world != "embedded":
-        return None
-    return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
+def world_note(params: Params, world: World) -> str | None:
+    """What a run that is not the real one says of itself, and how to leave it; None in a real run."""
+    if world == "dummy":
+        return REHEARSAL_NOTE
+    if world == "embedded":
+        return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
+    return None
 
 
 def model_settings(key: str, kind: type[AnyParams]) -> tuple[ResolvedModel, AnyParams]:

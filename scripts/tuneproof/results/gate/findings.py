@@ -10,8 +10,8 @@ from tuneproof.results.analysis.sources import HANDOVERS
 from tuneproof.results.details import read_details
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
-from tuneproof.results.gate.revisions import Revision
 from tuneproof.results.gate.sides import Side, pair, refuse_incomparable
+from tuneproof.results.revisions import Revision
 from tuneproof.results.words import ship_sentence
 
 ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"

@@ -1,15 +1,18 @@
 """Prints the comparison of the last run: a table on a terminal, plain aligned text in a pipe.
 
-Reads   params.yaml, data/details/
-Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal   (or: make results)
+Reads   params.yaml, data/details/; with --revision those of a commit or experiment (from DVC's cache or remote)
+Run     PYTHONPATH=scripts python -m tuneproof.results.report.terminal [--revision <revision>]   (or: make results)
 """
 
 import argparse
 import sys
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 
 from tuneproof.common.errors import run
-from tuneproof.results.details import Details, read_all_details
+from tuneproof.results.details import DETAILS_DIRECTORY, Details, read_all_details, read_details
+from tuneproof.results.revisions import Revision
 from tuneproof.results.words import (
     VERDICT_WORDS,
     aligned,
@@ -22,19 +25,35 @@ from tuneproof.results.words import (
     table,
     undeciding_note,
 )
-from tuneproof.settings.reading import load_params
+from tuneproof.settings.reading import PARAMS_FILE, load_params
 
 STYLES = {VERDICT_WORDS["better"]: "bold green", VERDICT_WORDS["worse"]: "bold red"}
 
 
 def main() -> None:
     """Reads every model's details and prints them."""
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
-    models = read_all_details(load_params())
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--revision", help="a Git revision or a DVC experiment; default: the last run here")
+    revision = parser.parse_args().revision
+    models = details_of(revision) if revision else read_all_details(load_params())
     if sys.stdout.isatty():
         print_rich(models)
     else:
         print(plain_text(models))
+
+
+def details_of(revision: str) -> list[Details]:
+    """Every model's details of another revision, in the order of its own params.yaml.
+
+    Raises a UserError where there is no such revision, or neither cache nor remote has its results.
+    """
+    there = Revision(revision)
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        there.fetch([PARAMS_FILE], root)
+        paths = [DETAILS_DIRECTORY / f"{model}.json" for model in load_params(root / PARAMS_FILE).models]
+        there.fetch(paths, root)
+        return [read_details(root / path) for path in paths]
 
 
 def plain_text(models: Sequence[Details]) -> str:
