@@ -1,7 +1,10 @@
 """Writes docs/settings.md from what params.yaml says of its settings, so that no table is kept by hand.
 
+It also gives params.yaml the form that DVC writes, which every experiment would give it otherwise. Long texts want a
+block (`>-`) with lines of at most 78 characters; DVC wraps what is longer.
+
 Reads   params.yaml, dvc.yaml
-Writes  docs/settings.md
+Writes  params.yaml, docs/settings.md
 Run     python -m tests.house.settings_tables
 """
 
@@ -12,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from dvc.utils.serialize import modify_yaml
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/settings.md"
@@ -124,7 +128,9 @@ def markdown(text: str) -> str:
 
 
 def main() -> None:
-    """Writes the page from the files as they are in the working tree."""
+    """Writes both from the files as they are in the working tree."""
+    with modify_yaml(str(ROOT / "params.yaml")):
+        pass
     params, stages = (ROOT / "params.yaml").read_text(encoding="utf-8"), (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     (ROOT / PAGE).write_text(settings_page(params, yaml.safe_load(stages)["stages"]), encoding="utf-8")
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuneproof.common.errors import run
-from tuneproof.results.details import DETAILS_DIRECTORY, Details, read_all_details, read_details
+from tuneproof.records.handovers import DETAILS_DIRECTORY
+from tuneproof.results.details import Details, read_all_details, read_details
 from tuneproof.results.revisions import Revision
 from tuneproof.results.words import (
     VERDICT_WORDS,
