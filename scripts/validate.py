@@ -18,6 +18,7 @@ from tuneproof.common.errors import OutOfReachError, run, say, warn
 from tuneproof.common.files import write_all
 from tuneproof.endpoint.access import missing_judge_keys
 from tuneproof.generation.needs import missing_engines
+from tuneproof.inputs.evaluator import resolve_evaluator
 from tuneproof.inputs.judge import resolve_judge
 from tuneproof.inputs.models import resolve_model
 from tuneproof.inputs.plan import resolve_plan
@@ -30,6 +31,7 @@ from tuneproof.records.handovers import (
     COMPARISONS,
     DETAILS_DIRECTORY,
     ENGINES_DIRECTORY,
+    EVALUATOR,
     JUDGE,
     JUDGEMENTS,
     METRICS_DIRECTORY,
@@ -118,6 +120,8 @@ def resolve_world(world: World, params: Params, pins: Pins) -> dict[Path, str]:
     }
     if settings.decision.is_plan:
         files[PLAN.path] = record_text(resolve_plan(settings, world, source.rows_sha256))
+    if evaluator := resolve_evaluator(settings, world, pins):
+        files[EVALUATOR.path] = record_text(evaluator)
     for key, model in params.models.items():
         requested = model.id or model.path or key
         resolved = resolve_model(key, settings, requested, world, pins)

@@ -4,11 +4,12 @@ import random
 from pathlib import Path
 
 from tuneproof.scoring.evaluator.contract import Manifest, Texts
-from tuneproof.scoring.evaluator.examples import Classes, Example
-from tuneproof.scoring.evaluator.training import Task, train_words, write_evaluator
+from tuneproof.scoring.evaluator.learning.examples import Classes, Example
+from tuneproof.scoring.evaluator.learning.training import Task, train_words, write_evaluator
 
 SUBJECTS = ("gradient", "tokenizer", "cache", "batch", "reward", "prompt", "adapter", "sampler", "kernel", "shard")
 FACTS = ("doubles", "halves", "keeps", "drops", "copies", "sorts", "merges", "splits")
+FILLERS = ("In short.", "As ever.", "Mind that.", "So it goes.", "Nothing more.")
 SCALE = Classes(("1", "2", "3"), (1.0, 2.0, 3.0))
 YES_NO = Classes(("no", "yes"), (0.0, 1.0))
 TOPICS = Classes(("cooking", "other", "training"), None)
@@ -28,7 +29,8 @@ def labelled(questions: int, classes: Classes = SCALE, seed: int = 0) -> list[Ex
             (f"It {wrong} something, never block {number}.", 0.0),
             (f"Dinner {wrong} in the kitchen, with salt.", 0.0),
         )
-        for answer, share in answers:
+        for plain, share in answers:
+            answer = " ".join([plain, *chance.choices(FILLERS, k=chance.randint(0, 8))])  # length says nothing
             place = round(share * (len(classes.names) - 1))
             label = classes.names[place] if chance.random() > 0.1 else chance.choice(classes.names)
             rows.append(Example(Texts(question, answer, reference), question, label))

@@ -17,8 +17,8 @@ from scipy.stats import rankdata
 
 from tuneproof.common.errors import say
 from tuneproof.scoring.embedded.judge import EmbeddedJudge
-from tuneproof.scoring.evaluator.calibrating import question_draws
 from tuneproof.scoring.evaluator.contract import Scored
+from tuneproof.scoring.evaluator.learning.calibrating import question_draws
 from tuneproof.scoring.evaluator.words.fitting import fit
 from tuneproof.scoring.evaluator.words.lexicon import words
 

@@ -25,8 +25,8 @@ from tuneproof.common.files import write_json
 from tuneproof.scoring.embedded.judge import PREFERENCE_FILE, load_judge
 from tuneproof.scoring.evaluator.contract import Column, Texts
 from tuneproof.scoring.evaluator.decisions import decide
-from tuneproof.scoring.evaluator.examples import Classes, Example
-from tuneproof.scoring.evaluator.training import Task, WordsOutcome, train_words, write_evaluator
+from tuneproof.scoring.evaluator.learning.examples import Classes, Example
+from tuneproof.scoring.evaluator.learning.training import Outcome, Task, train_words, write_evaluator
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 JUDGE_DIRECTORY = EMBEDDED_DIRECTORY / "judge"
@@ -68,7 +68,7 @@ def as_graded(row: dict[str, Any], questions: dict[str, dict[str, Any]]) -> Grad
     return Graded(row["id"], *known, row["answer"], row["accuracy"], row["style"])
 
 
-def train(criterion: str, training: Sequence[Graded]) -> WordsOutcome:
+def train(criterion: str, training: Sequence[Graded]) -> Outcome:
     """The evaluator of one criterion, from graded and made-up answers."""
     rows = [*training, *distractors(training, SEED)]
     outcome = train_words(Task(criterion, CLASSES, COLUMNS[criterion], SEED), [example(r, criterion) for r in rows])
@@ -85,7 +85,7 @@ def example(row: Graded, criterion: str) -> Example:
     return Example(texts, row.id, grade, 1.0, "people")
 
 
-def choose_slope(training: Sequence[Graded], outcomes: Sequence[WordsOutcome]) -> float:
+def choose_slope(training: Sequence[Graded], outcomes: Sequence[Outcome]) -> float:
     """How many log-odds of preference a point of score difference is worth, on pairs of answers scored unseen."""
     totals: dict[str, list[tuple[int, float]]] = {}
     for place, row in enumerate(training):

@@ -11,7 +11,7 @@ from typing import Generic
 from tuneproof.common.errors import UserError
 from tuneproof.records.agreement import Agreement, AnswerLabels
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
-from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
+from tuneproof.records.resolved import ResolvedEvaluator, ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
 from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Label, Question
 
 HERE = Path()
@@ -80,6 +80,7 @@ QUESTIONS = RowFile(Path("data/questions.jsonl"), Question, written_by="validate
 RESOLVED_DIRECTORY = Path("data/resolved")
 JUDGE = Document(RESOLVED_DIRECTORY / "judge.json", ResolvedJudge)
 QUESTION_SOURCE = Document(RESOLVED_DIRECTORY / "questions.json", ResolvedQuestions)
+EVALUATOR = Document(RESOLVED_DIRECTORY / "evaluator.json", ResolvedEvaluator)
 PLAN = Document(RESOLVED_DIRECTORY / "plan.json", ResolvedPlan)
 ANSWERS = Handover(Path("data/answers"), Answer, written_by="generate.py")
 ENGINES_DIRECTORY = Path("data/engines")
@@ -90,6 +91,7 @@ BENCHMARKS = Handover(Path("data/benchmarks"), Benchmark, written_by="benchmark.
 LABELS = Handover(Path("data/labels"), Label, written_by="annotate.py --rater")  # by rater; in Git, no out of DVC
 AGREEMENT = Document(Path("data/agreement.json"), Agreement, written_by="agree.py")
 LABELLED = RowFile(Path("data/labelled.jsonl"), AnswerLabels, written_by="agree.py")
+EVALUATORS_DIRECTORY = Path("data/evaluator")
 DETAILS_DIRECTORY = Path("data/details")
 METRICS_DIRECTORY = Path("metrics")
 REPORT_DIRECTORY = Path("report")

@@ -61,3 +61,13 @@ class ResolvedPlan(Record):
     key: str
     rows_sha256: str
     earlier: tuple[str, ...] = ()
+
+
+class ResolvedEvaluator(Record):
+    """What evaluators are trained from: the base, and the SHA-256 of the user's file of labelled answers."""
+
+    run: Run
+    id: str
+    sha: str | None
+    content: str | None
+    data: str | None

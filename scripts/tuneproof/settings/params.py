@@ -10,6 +10,7 @@ from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
 from tuneproof.settings.evidence.benchmarks import Benchmarks
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE, Decision
+from tuneproof.settings.evidence.evaluator import EvaluatorSettings
 from tuneproof.settings.evidence.judging import Compare, Judge
 from tuneproof.settings.evidence.people import People
 from tuneproof.settings.execution import Execution
@@ -18,8 +19,10 @@ from tuneproof.settings.inputs import Questions
 
 # A key is a file's name, a command's argument, and a YAML key that every reader must take for a text.
 MODEL_KEY = re.compile(r"[a-z0-9_][a-z0-9_-]{0,63}")
-MODEL_KEY_RULE = "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not judge, plan or questions"
-RESERVED_MODEL_KEYS = {"judge", "plan", "questions"}  # their files lie beside the models' in data/resolved
+MODEL_KEY_RULE = (
+    "rename it: up to 64 of a-z, 0-9, _ and -, no - first, no number, not evaluator, judge, plan or questions"
+)
+RESERVED_MODEL_KEYS = {"evaluator", "judge", "plan", "questions"}  # their files lie beside the models' in data/resolved
 
 
 def is_number(text: str) -> bool:
@@ -135,6 +138,7 @@ class Params(GenerationParams):
     check: Checks = Checks()
     benchmark: Benchmarks = Benchmarks()
     people: People = People()
+    evaluator: EvaluatorSettings = EvaluatorSettings()
     decision: Decision = Decision()
     gate: Gate = Gate()
     publish: Publish = Publish()
@@ -164,6 +168,18 @@ class Params(GenerationParams):
             self.decision.check_known(self.criteria)
         except ValueError as error:
             raise ValueError(f"decision.{error}") from None
+        return self
+
+    @model_validator(mode="after")
+    def check_evaluator(self) -> Self:
+        """A criterion to be learned has labels: the judge's, or those of a file."""
+        for name in self.evaluator.criteria if self.evaluator.data is None and not self.embedded else ():
+            try:
+                require_known("evaluator.criteria", name, self.judge.criteria)
+            except ValueError as error:
+                raise ValueError(
+                    f"{error} Name one of the judge's, or a file with its labels in evaluator.data"
+                ) from None
         return self
 
     @property

@@ -11,6 +11,7 @@ from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import World
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE
+from tuneproof.settings.evidence.evaluator import EMBEDDED_BASE, EvaluatorSettings
 from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.generation import Model
 from tuneproof.settings.params import AnyParams, Params
@@ -88,9 +89,16 @@ def embedded_params(params: AnyParams) -> AnyParams:
     if isinstance(params, Params):
         changes["judge"] = embedded_judge(params.judge)
         changes["check"] = EMBEDDED_CHECKS
+        changes["evaluator"] = embedded_evaluator(params.evaluator)
         compared = [WIN_RATE] if params.compare.enabled else []
         changes["decision"] = params.decision.of_known([*EMBEDDED_CRITERIA, *EMBEDDED_CHECKS.ranges, *compared])
     return params.model_copy(update=changes)
+
+
+def embedded_evaluator(evaluator: EvaluatorSettings) -> EvaluatorSettings:
+    """The user's settings for the embedded judge's criteria alone, from its judgements alone, with no download."""
+    known = {name: one for name, one in evaluator.criteria.items() if name in EMBEDDED_CRITERIA}
+    return evaluator.model_copy(update={"criteria": known, "base": EMBEDDED_BASE, "data": None})
 
 
 def embedded_judge(judge: Judge) -> Judge:

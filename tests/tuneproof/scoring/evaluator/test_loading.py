@@ -16,7 +16,7 @@ from tests.made_up.evaluators import SCALE, TOPICS, YES_NO, trained
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tuneproof.common.errors import UserError
 from tuneproof.scoring.evaluator import Evaluator, load
-from tuneproof.scoring.evaluator.examples import Classes
+from tuneproof.scoring.evaluator.learning.examples import Classes
 
 QUESTION = "What does the gradient do with block 3?"
 REFERENCE = "The gradient doubles block 3 before the next step begins."

@@ -7,13 +7,16 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneproof.scoring.evaluator.contract import Texts
-from tuneproof.scoring.evaluator.splitting import folds_of
+from tuneproof.scoring.evaluator.learning.splitting import folds_of
 from tuneproof.scoring.evaluator.words.corpus import Corpus, fit_corpus, inverse_frequencies, rounded
 from tuneproof.scoring.evaluator.words.lexicon import terms
 from tuneproof.scoring.evaluator.words.model import MAX_CHARACTERS, MAX_DEVIATIONS, WordModel, measured
 from tuneproof.statistics.distributions import Array
+
+Mask = NDArray[np.bool_]
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
@@ -70,7 +73,7 @@ def held_out_logits(lessons: Lessons, progress: Callable[[], None]) -> dict[floa
     for fold in range(fold_of.max() + 1):
         seen = fold_of != fold
         form = Form.of(lessons, seen)
-        matrix = form.matrix(lessons)
+        matrix = form.matrix(lessons.rows, lessons.features)
         for strength, found in logits.items():
             weights, intercepts = fit(matrix[seen], lessons.targets[seen], lessons.weights[seen], strength)
             found[~seen] = matrix[~seen] @ weights + intercepts
@@ -88,10 +91,20 @@ def held_out_losses(lessons: Lessons, logits: Mapping[float, Array]) -> dict[flo
     }
 
 
+def logits_after(
+    lessons: Lessons, seen: Mask, strength: float, rows: Sequence[Texts], features: Sequence[Mapping[str, float]]
+) -> Array:
+    """The logits of other rows after learning from the lessons that are `seen` (a mask) alone."""
+    form = Form.of(lessons, seen)
+    matrix = form.matrix(lessons.rows, lessons.features)[seen]
+    weights, intercepts = fit(matrix, lessons.targets[seen], lessons.weights[seen], strength)
+    return np.asarray(form.matrix(rows, features) @ weights + intercepts)
+
+
 def fit_model(lessons: Lessons, strength: float) -> WordModel:
     """The model of all rows."""
     form = Form.of(lessons, np.ones(len(lessons.rows), dtype=bool))
-    weights, intercepts = fit(form.matrix(lessons), lessons.targets, lessons.weights, strength)
+    weights, intercepts = fit(form.matrix(lessons.rows, lessons.features), lessons.targets, lessons.weights, strength)
     features, scaled = weights[: len(form.names)], TERM_SCALE * weights[len(form.names) :]
     real = [row for row, made in zip(lessons.rows, lessons.made, strict=True) if not made]
     return WordModel(
@@ -118,7 +131,7 @@ class Form:
     vocabulary: dict[str, float]
 
     @classmethod
-    def of(cls, lessons: Lessons, seen: Array) -> "Form":
+    def of(cls, lessons: Lessons, seen: Mask) -> "Form":
         """The form that the rows which are `seen` (a mask) have."""
         rows = [row for row, is_seen in zip(lessons.features, seen, strict=True) if is_seen]
         names = list(dict.fromkeys(name for row in rows for name in row))
@@ -134,13 +147,13 @@ class Form:
         ]
         return cls(names, means, deviations, inverse_frequencies(answers, MIN_TERM_ANSWERS, MAX_TERMS))
 
-    def matrix(self, lessons: Lessons) -> "csr_array":
-        """All rows in this form; a feature that a row lacks is an average one."""
+    def matrix(self, rows: Sequence[Texts], features: Sequence[Mapping[str, float]]) -> "csr_array":
+        """Rows in this form; a feature that one lacks is an average one."""
         from scipy.sparse import csr_array, hstack
 
-        values = (feature_matrix(lessons.features, self.names) - self.means) / self.deviations
+        values = (feature_matrix(features, self.names) - self.means) / self.deviations
         values = np.nan_to_num(np.clip(values, -MAX_DEVIATIONS, MAX_DEVIATIONS))
-        return csr_array(hstack([csr_array(values), TERM_SCALE * term_matrix(lessons.rows, self.vocabulary)]))
+        return csr_array(hstack([csr_array(values), TERM_SCALE * term_matrix(rows, self.vocabulary)]))
 
 
 def feature_matrix(rows: Sequence[Mapping[str, float]], names: Sequence[str]) -> Array:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from tuneproof.scoring.evaluator.contract import Calibration, Knots
 from tuneproof.scoring.evaluator.decisions import class_shares
-from tuneproof.scoring.evaluator.splitting import folds_of
+from tuneproof.scoring.evaluator.learning.splitting import folds_of
 from tuneproof.statistics.agreement.raters import weighted_kappa
 from tuneproof.statistics.distributions import Array
 
