@@ -31,7 +31,7 @@ class Progress:
             from tqdm import tqdm
 
             with suppress(OSError):
-                self._bar = tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True)
+                self._bar = tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True, disable=False)
 
     def __enter__(self) -> Self:
         return self

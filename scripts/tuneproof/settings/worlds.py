@@ -9,6 +9,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import World
+from tuneproof.settings.evidence.benchmarks import EMBEDDED_TASKS_FOLDER, Benchmarks
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.evidence.evaluator import EMBEDDED_BASE, EvaluatorSettings
@@ -50,6 +51,9 @@ EMBEDDED_CRITERIA = {
 EMBEDDED_CHECKS = Checks.model_validate(
     {"finished": {"kind": "finish"}, "no_loop": {"kind": "repetition"}, "shared_words": {"kind": "token_f1"}}
 )
+EMBEDDED_BENCHMARKS = Benchmarks.model_validate(
+    {"tasks": {"best_answer": {"path": f"{EMBEDDED_TASKS_FOLDER}/best_answer.yaml"}}}
+)
 
 
 def checkpoint_for(key: str, baseline: str) -> Path:
@@ -90,8 +94,10 @@ def embedded_params(params: AnyParams) -> AnyParams:
         changes["judge"] = embedded_judge(params.judge)
         changes["check"] = EMBEDDED_CHECKS
         changes["evaluator"] = embedded_evaluator(params.evaluator)
+        changes["benchmark"] = EMBEDDED_BENCHMARKS
         compared = [WIN_RATE] if params.compare.enabled else []
-        changes["decision"] = params.decision.of_known([*EMBEDDED_CRITERIA, *EMBEDDED_CHECKS.ranges, *compared])
+        programs = [*EMBEDDED_CHECKS.ranges, *EMBEDDED_BENCHMARKS.ranges]
+        changes["decision"] = params.decision.of_known([*EMBEDDED_CRITERIA, *programs, *compared])
     return params.model_copy(update=changes)
 
 

@@ -1,0 +1,159 @@
+"""Puts a model to benchmarks: a harness's tasks and your own, item by item.
+
+Reads   params.yaml, data/resolved/<model>.json, data/pins.json, tasks/, the ledger, the tasks' datasets
+Writes  data/benchmarks/<model>.jsonl, and data/benchmarks/<model>.json with what the harness itself says; the ledger,
+        and data/pins.json where a task's dataset is new
+Run     python scripts/benchmark.py <model>
+"""
+
+import argparse
+import importlib.util
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from tuneproof.common.environment import load_secrets
+from tuneproof.common.errors import UserError, run, say, warn
+from tuneproof.common.files import write_all
+from tuneproof.generation.jobs import Job, missing_package
+from tuneproof.generation.tokens import TEMPLATE_DATE, job_tokenizer
+from tuneproof.records.files import record_text, rows_text
+from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
+from tuneproof.records.ledger import Ledger
+from tuneproof.records.rows import BenchmarkSummary
+from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel
+from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
+from tuneproof.scoring.benchmarks.tasks import load_tasks
+from tuneproof.settings.evidence.benchmarks import Benchmarks
+from tuneproof.settings.params import Params
+from tuneproof.settings.worlds import model_settings
+from tuneproof.sources.folders import tokenizer_folder, weights_folder
+from tuneproof.sources.hub.pins import Pins
+
+INSTALL = "pip install -c requirements/constraints.txt -r requirements/benchmarks.txt"
+AGAIN = "dvc repro --single-item --force benchmark && dvc repro"
+NOTHING = Evaluated([], BenchmarkSummary(harness="", tasks={}))
+
+
+def main() -> None:
+    """Takes what the ledger has, asks the rest, and writes a row for every item."""
+    model = parse_arguments().model
+    load_secrets()
+    resolved, params = model_settings(model, Params)
+    settings = params.benchmark
+    say(f"benchmark {model}: {', '.join(settings.tasks) or 'no tasks are set'}")
+    if not settings.tasks:
+        write(model, NOTHING)
+    elif importlib.util.find_spec("lm_eval") is None:
+        write(model, without_harness(model, embedded=resolved.run == "embedded"))
+    else:
+        execution = params.execution.generate.of_model(model)
+        job = Job(resolved, params.models[model], params.generation(model), execution)
+        check_place(job, params)
+        write(model, benchmark(job, settings))
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("model", help="a key of `models` in params.yaml")
+    return parser.parse_args()
+
+
+def without_harness(model: str, embedded: bool) -> Evaluated:
+    """What the embedded world has without the harness: nothing, and why. Raises a UserError in any other world."""
+    if not embedded:
+        raise UserError("benchmark", "the package lm-eval is not installed", f"install it with `{INSTALL}`")
+    reason = "lm-eval is not installed"
+    say(f"benchmark {model}: left out, {reason}; `{INSTALL}`, then `{AGAIN}`, has it run")
+    return Evaluated([], BenchmarkSummary(harness="", tasks={}, left_out=reason))
+
+
+def check_place(job: Job, params: Params) -> None:
+    """Raises a UserError for a model that no benchmark can be asked of, or not where its answers are made."""
+    where = f"model {job.resolved.model}"
+    if job.resolved.engine == "recorded":
+        found = "its answers were recorded elsewhere, so a benchmark has nothing to ask"
+        raise UserError(where, found, "give it an engine, or set benchmark.tasks: {}")
+    if params.execution.generate.run_on == "sagemaker" and job.resolved.engine in ("vllm", "transformers"):
+        found = "benchmarks do not run as a job on SageMaker yet"
+        remedy = "set execution.generate.run_on: local on a machine with a GPU, or benchmark.tasks: {}"
+        raise UserError(where, found, remedy)
+
+
+def benchmark(job: Job, settings: Benchmarks) -> Evaluated:
+    """Puts the model to every task, and pins the datasets that are new."""
+    quiet_harness()
+    pins = Pins.load()
+    tasks = load_tasks(settings, pins)
+    versions = {name: str(part.VERSION) for asked in tasks for name, part in asked.parts.items()}
+    where = f"benchmark {job.resolved.model}"
+    with Ledger() as ledger, recorded_model(job, versions, ledger, where) as model:
+        found = evaluate(tasks, model, settings)
+        say(f"{where}: {model.asked} requests were answered, {model.known} were in the ledger")
+    pins.save()
+    return found
+
+
+def recorded_model(job: Job, versions: dict[str, str], ledger: Ledger, where: str) -> RecordedModel:
+    """The model as the harness sees it; its weights are loaded when a request is not known yet."""
+    arguments = {"strftime_now": TEMPLATE_DATE.strftime, **job.model.chat_template_kwargs}
+
+    def load_tokenizer() -> Any:
+        return job_tokenizer(job, tokenizer_folder(job.resolved))
+
+    template = ChatTemplate(load_tokenizer, arguments, where)
+    return RecordedModel(identity(job), versions, lambda: start(job), ledger, template, where)
+
+
+def identity(job: Job) -> dict[str, Any]:
+    """What determines a response besides the request: the weights with their tokenizer, and how they compute."""
+    settings = job.settings
+    computes = {
+        "vllm": settings.vllm.model_dump(),
+        "endpoint": {"extra_body": job.model.extra_body},
+    }.get(job.resolved.engine, settings.transformers.model_dump())
+    return {
+        "harness": harness_name(),
+        "engine": job.resolved.engine,
+        "model": job.resolved.content,
+        "adapter": job.resolved.adapter.content if job.resolved.adapter else None,
+        "first_token": "as the tokenizer begins its texts",
+        **computes,
+    }
+
+
+def start(job: Job) -> AbstractContextManager[Answer]:
+    """What answers the harness's requests: the model's own engine, as generate sets it up."""
+    return start_transformers(job)
+
+
+@contextmanager
+def start_transformers(job: Job) -> Iterator[Answer]:
+    """A model of transformers, which also plays the small models of the embedded world."""
+    from tuneproof.generation.engines.transformers import load_model
+    from tuneproof.scoring.benchmarks.huggingface import answer_with
+
+    folder = weights_folder(job.resolved)
+    if importlib.util.find_spec("torch") is None:
+        raise missing_package(job.resolved.engine, "torch", "benchmarks")
+    model, description = load_model(job, folder)
+    say(f"benchmark {job.resolved.model}: {description.version} on {description.device} in {description.dtype}")
+    yield answer_with(model, job_tokenizer(job, tokenizer_folder(job.resolved)), job.execution.transformers.batch_size)
+
+
+def write(model: str, found: Evaluated) -> None:
+    """Writes both files, or none of them, and says what is in them."""
+    path = BENCHMARKS.path(model)
+    write_all([(path, [rows_text(found.rows)]), (benchmark_summary(model).path, [record_text(found.summary)])])
+    told = ", ".join(
+        f"{name} {one.metric} {one.mean:.3f}" + (f" ± {one.standard_error:.3f}" if one.standard_error else "")
+        for name, one in found.summary.tasks.items()
+    )
+    if found.summary.tasks and not all(one.items > 1 for one in found.summary.tasks.values()):
+        warn(f"benchmark {model}: one item alone has no interval; raise limit")
+    say(f"benchmark {model}: wrote {len(found.rows)} rows to {path}{f' ({told})' if told else ''}")
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,240 @@
+"""Has the harness put a model to its tasks, and believes of the result only what holds when it is counted again."""
+
+import logging
+import math
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from tuneproof.common.errors import UserError, one_line, warn
+from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
+from tuneproof.scoring.benchmarks.asking import RecordedModel
+from tuneproof.scoring.benchmarks.tasks import Asked, measure
+from tuneproof.settings.evidence.benchmarks import Benchmarks
+
+ID_DIGITS = 16  # of a document's hash
+AS_GOOD_AS_EQUAL = 1e-9  # the harness adds the same numbers in another order
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """A model's rows, task by task in the harness's order of items, and what the harness says of each task."""
+
+    rows: list[Benchmark]
+    summary: BenchmarkSummary
+
+
+def harness_name() -> str:
+    """The harness with its version, which is part of every key."""
+    from importlib.metadata import version
+
+    return f"lm_eval {version('lm_eval')}"
+
+
+def evaluate(tasks: Sequence[Asked], model: RecordedModel, settings: Benchmarks) -> Evaluated:
+    """Puts a model to the tasks. Raises a UserError for what is no result."""
+    rows, summaries = list[Benchmark](), dict[str, TaskSummary]()
+    for asked in tasks:
+        result = results_of(asked, model, settings)
+        found = list(rows_of(asked, result["samples"]))
+        summaries[asked.name] = summary_of(asked, result, found)
+        rows += found
+    return Evaluated(rows, BenchmarkSummary(harness=harness_name(), tasks=summaries))
+
+
+def results_of(asked: Asked, model: RecordedModel, settings: Benchmarks) -> Mapping[str, Any]:
+    """What the harness gives for one criterion's tasks, every sample among it."""
+    from lm_eval import evaluator
+
+    group = asked.task not in asked.parts
+    seed_everything(settings.seed)
+    where = f"benchmark.tasks.{asked.name}"
+    with told_of_cuts(where):
+        try:
+            result: Mapping[str, Any] = evaluator.evaluate(
+                lm=model,
+                task_dict={"tasks": dict(asked.parts), "groups": {asked.task: asked.group} if group else {}},
+                samples={part: range(limit) for part, limit in asked.limits.items()},
+                apply_chat_template=settings.chat_template,
+                fewshot_as_multiturn=settings.chat_template,
+                bootstrap_iters=1,  # a mean's standard error has a formula
+            )
+        except UserError:
+            raise
+        except Exception as error:  # functions of the task's own, filters and metrics raise whatever they raise
+            found = f"the harness fails ({one_line(f'{type(error).__name__}: {error}')})"
+            raise UserError(where, found, "correct the task, or leave it out") from error
+    check_complete(asked, result)
+    return result
+
+
+def seed_everything(seed: int | None) -> None:
+    """Seeds what the harness seeds, with its own seeds where none is set."""
+    import numpy
+    from lm_eval.defaults import DEFAULT_OTHER_SEED, DEFAULT_RANDOM_SEED
+    from lm_eval.utils import set_torch_seed
+
+    random.seed(DEFAULT_RANDOM_SEED if seed is None else seed)
+    numpy.random.seed(DEFAULT_OTHER_SEED if seed is None else seed)
+    set_torch_seed(DEFAULT_OTHER_SEED if seed is None else seed)
+
+
+@contextmanager
+def told_of_cuts(where: str) -> Iterator[None]:
+    """Tells how many items were longer than the model reads, of which the harness drops the beginning."""
+    counts = Counter[str]()
+
+    class Count(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            counts["cut"] += "truncat" in record.getMessage().lower()
+
+    logger, counting = logging.getLogger("lm_eval"), Count()
+    logger.addHandler(counting)
+    was, logger.propagate = logger.propagate, False
+    try:
+        yield
+    finally:
+        logger.removeHandler(counting)
+        logger.propagate = was
+    if counts["cut"]:
+        warn(f"{where}: items were longer than the model reads, and lost their beginning (told {counts['cut']} times)")
+
+
+def check_complete(asked: Asked, result: Mapping[str, Any]) -> None:
+    """Raises a UserError for a task without result, for fewer samples than items, and where the model said nothing.
+
+    The harness itself tells of none of these.
+    """
+    where = f"benchmark.tasks.{asked.name}"
+    for part, limit in asked.limits.items():
+        samples = [one for one in result["samples"].get(part, ()) if one["filter"] == asked.filter]
+        if part not in result["results"] or not samples:
+            raise UserError(where, f"the harness has no result for {part}", "run again, or leave the task out")
+        counted = result["n-samples"].get(part, {}).get("effective", 0)
+        if len(samples) < limit or counted < limit:
+            found = f"the harness has {min(len(samples), counted)} results for the {limit} items of {part}"
+            raise UserError(where, found, "run again, or leave the task out")
+        if asked.parts[part].OUTPUT_TYPE == "generate_until" and not any(said(one).strip() for one in samples):
+            found = f"every response to {part} is empty, which is no result"
+            raise UserError(where, found, "check the model, its chat template and where the task ends a response")
+
+
+def said(sample: Mapping[str, Any]) -> str:
+    """What a model generated for an item, the first time where it was asked several times."""
+    first = sample["resps"][0][0] if sample["resps"] and sample["resps"][0] else ""
+    return first if isinstance(first, str) else ""
+
+
+def rows_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Benchmark]:
+    """A row for every item, with the numbers of every metric and filter."""
+    for name, part in asked.parts.items():
+        scores: dict[int, dict[str, float | None]] = {}
+        for sample in samples[name]:
+            scores.setdefault(sample["doc_id"], {}).update(numbers_of(sample))
+        seen = Counter[str]()
+        for sample in samples[name]:
+            if sample["filter"] != asked.filter:
+                continue
+            identity = str(sample["doc_hash"])[:ID_DIGITS]
+            seen[identity] += 1
+            target, response = shown_answers(part, sample, by_length=asked.metric == "acc_norm")
+            yield Benchmark(
+                id=identity if seen[identity] == 1 else f"{identity}-{seen[identity]}",
+                criterion=asked.name, task=name, task_version=str(part.VERSION),
+                scores=scores[sample["doc_id"]], question=shown_question(part, sample),
+                target=target, response=response,
+            )  # fmt: skip
+
+
+def numbers_of(sample: Mapping[str, Any]) -> dict[str, float | None]:
+    """An item's metrics that are numbers, with their filter; what only a whole task has is left out."""
+    found: dict[str, float | None] = {}
+    for name in sample["metrics"]:
+        value = sample[name]
+        if isinstance(value, bool | int | float) or type(value).__module__ == "numpy":
+            number = float(value) if getattr(value, "size", 1) == 1 else math.nan
+            found[measure(name, sample["filter"])] = number if math.isfinite(number) else None
+    return found
+
+
+def shown_question(part: Any, sample: Mapping[str, Any]) -> str:
+    """An item as a person reads it, without the solved examples before it."""
+    text = part.doc_to_text(sample["doc"])
+    return text if isinstance(text, str) else str(sample["arguments"][0][0])
+
+
+def shown_answers(part: Any, sample: Mapping[str, Any], by_length: bool) -> tuple[str, str]:
+    """What was wanted and what the model said: of a choice between texts, the texts.
+
+    `by_length`: the likeliest by character is what the metric takes for the choice.
+    """
+    target = sample["target"]
+    if part.OUTPUT_TYPE != "multiple_choice":
+        return plain_text(target), said(sample)
+    given = [str(arguments[-1]) for arguments in sample["arguments"]]
+    delimiter = str(part.config.target_delimiter or "")
+    likelihoods = [
+        response[0][0] / (len(text.removeprefix(delimiter)) if by_length else 1)
+        for response, text in zip(sample["resps"], given, strict=True)
+    ]
+    texts = [text.strip() for text in given]
+    if len(set(texts)) == 1:  # the choice is in the context, and the same text follows all of them
+        texts = [str(place) for place in range(len(likelihoods))]
+    best = max(range(len(likelihoods)), key=likelihoods.__getitem__)
+    wanted = texts[target] if isinstance(target, int) and 0 <= target < len(texts) else plain_text(target)
+    return wanted, texts[best]
+
+
+def plain_text(value: Any) -> str:
+    """A target as text; several, each on a line."""
+    return "\n".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark]) -> TaskSummary:
+    """What the harness says of one criterion. Raises a UserError where that is no mean of its own items."""
+    said_of, key = result["results"][asked.task], f"{asked.metric},{asked.filter}"
+    error = said_of.get(f"{asked.metric}_stderr,{asked.filter}")
+    if key not in said_of:
+        found = f"the harness has no {asked.measure} for {asked.task}"
+        raise UserError(f"benchmark.tasks.{asked.name}", found, "name another metric")
+    summary = TaskSummary(
+        task=asked.task,
+        metric=asked.measure,
+        mean=float(said_of[key]),
+        standard_error=float(error) if isinstance(error, int | float) and math.isfinite(error) else None,
+        items=len(rows),
+        weights=asked.weights,
+        versions={name: str(part.VERSION) for name, part in asked.parts.items()},
+        num_fewshot={name: int(result["n-shot"].get(name) or 0) for name in asked.parts},
+    )
+    counted = mean_of(rows, asked)
+    if counted is None or abs(counted - summary.mean) > AS_GOOD_AS_EQUAL:
+        found = f"the harness says {summary.mean:g} for {asked.measure}, and the mean over its items is "
+        found += "not known" if counted is None else f"{counted:g}"
+        raise UserError(f"benchmark.tasks.{asked.name}", found, "name a metric that is a mean over items")
+    return summary
+
+
+def mean_of(rows: Sequence[Benchmark], asked: Asked) -> float | None:
+    """The mean as the harness averages: over items, or over a group's tasks; None where an item has no number."""
+    by_task: dict[str, list[float]] = {}
+    for row in rows:
+        score = row.scores.get(asked.measure)
+        if score is None:
+            return None
+        by_task.setdefault(row.task, []).append(score)
+    if asked.weights == "items":
+        return math.fsum(score for scores in by_task.values() for score in scores) / len(rows)
+    return math.fsum(math.fsum(scores) / len(scores) for scores in by_task.values()) / len(by_task)
+
+
+def quiet_harness() -> None:
+    """Has the harness and what it stands on print nothing of their own; before any of them is imported."""
+    os.environ["TQDM_DISABLE"] = "1"
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ["HF_DATASETS_DISABLE_PROGRESS_BARS"] = "1"
+    logging.getLogger("lm_eval").setLevel(logging.WARNING)

@@ -1,0 +1,43 @@
+"""Answers a harness's requests with a model of transformers, through the harness's own class for such models."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tuneproof.scoring.benchmarks.asking import Answer, Request, Save
+
+BATCHES_IN_A_CHUNK = 8  # the most that a kill loses; the class sorts within it
+
+
+def answer_with(model: Any, tokenizer: Any, batch_size: int) -> Answer:
+    """What answers with a model that is loaded already, in chunks of a few batches."""
+    from lm_eval.models.huggingface import HFLM
+
+    inner = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
+
+    def answer(requests: Sequence[Request], save: Save) -> None:
+        for chunk in chunks(requests, batch_size * BATCHES_IN_A_CHUNK):
+            method = getattr(inner, chunk[0].kind)
+            responses = method([Instance(request.arguments) for request in chunk], disable_tqdm=True)
+            saved = [save(request, response) for request, response in zip(chunk, responses, strict=True)]
+            for one in saved:
+                one.result()
+
+    return answer
+
+
+class Instance:
+    """A request as the harness's classes read it."""
+
+    def __init__(self, arguments: tuple[Any, ...]) -> None:
+        self.args = arguments
+        self.task_name = ""
+
+
+def chunks(requests: Sequence[Request], size: int) -> Iterator[list[Request]]:
+    """Requests in parts of about a size, the longest first; those of one context stay together where they can.
+
+    The class computes what one context shares once, and a part of equally long requests has little padding.
+    """
+    ordered = sorted(requests, key=lambda request: (-len(request.arguments[0]), request.arguments[0]))
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
