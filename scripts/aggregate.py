@@ -1,12 +1,13 @@
 """Turns scores into means, differences to the baseline, intervals and verdicts.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/engines/, data/judgements/,
-        data/comparisons/, data/checks/ (where there are any)
+        data/comparisons/, data/checks/, data/benchmarks/ (where there are any)
 Writes  metrics/<model>.json, data/details/<model>.json, report/plots/
 Run     python scripts/aggregate.py
 """
 
 import argparse
+from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from tuneproof.records.handovers import (
 )
 from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.results.analysis.assembling import all_details
+from tuneproof.results.analysis.benchmarks import asked, reaches, read_benchmarks
 from tuneproof.results.analysis.plots import PLOTS_DIRECTORY, write_plots
 from tuneproof.results.analysis.scores import read_scores
 from tuneproof.results.analysis.sources import plan_details, run_criteria
@@ -42,12 +44,13 @@ def main() -> None:
     """Reads every model's scores, compares them with the baseline's, and writes the results."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     judge = JUDGE.read()
-    params = world_params(load_params(), judge.run)
+    params = asked(world_params(load_params(), judge.run))
     ids, tags = read_questions()
-    shared = run_details(params, judge, len(ids))
+    benchmarks = read_benchmarks(params)
+    shared = run_details(params, judge, len(ids), reaches(benchmarks))
     say(f"aggregate: {len(ids)} questions, {len(params.models)} models, {', '.join(shared.criteria)}")
     scores = {model: read_scores(model, ids, shared) for model in params.models}
-    models = all_details(params, shared, scores, ids, tags)
+    models = all_details(params, shared, scores, ids, tags, benchmarks)
     for details in models:
         write_text(DETAILS_DIRECTORY / f"{details.model}.json", record_text(details))
         write_json(METRICS_DIRECTORY / f"{details.model}.json", metrics(details))
@@ -75,15 +78,15 @@ def read_questions() -> tuple[dict[str, int], list[dict[str, str]]]:
     return ids, tags
 
 
-def run_details(params: Params, judge: ResolvedJudge, questions: int) -> RunDetails:
-    """What all models of this run share."""
+def run_details(params: Params, judge: ResolvedJudge, questions: int, reaches: Mapping[str, float]) -> RunDetails:
+    """What all models of this run share; `reaches` as `run_criteria` takes it."""
     rubric = {
         name: RubricCriterion(
             question=criterion.question, scale={f"{step:g}": text for step, text in criterion.scale.items()}
         )
         for name, criterion in params.judge.criteria.items()
     }
-    criteria = run_criteria(params)
+    criteria = run_criteria(params, reaches)
     return RunDetails(
         run=judge.run,
         baseline=params.baseline,

@@ -27,6 +27,7 @@ from tuneproof.records.adoption import adopt
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import (
     ANSWERS,
+    BENCHMARKS,
     CHECKS,
     COMPARISONS,
     DETAILS_DIRECTORY,
@@ -49,7 +50,7 @@ from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
     ANSWERS.directory, ENGINES_DIRECTORY, JUDGEMENTS.directory, COMPARISONS.directory, CHECKS.directory,
-    DETAILS_DIRECTORY, METRICS_DIRECTORY,
+    BENCHMARKS.directory, DETAILS_DIRECTORY, METRICS_DIRECTORY,
 )  # fmt: skip
 WORLD_WORDS: dict[World, str] = {
     "real": "a real run",

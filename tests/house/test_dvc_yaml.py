@@ -8,6 +8,7 @@ from tests.conftest import ROOT
 from tests.house.rooms import rooms_reached
 from tuneproof.records.handovers import (
     ANSWERS,
+    BENCHMARKS,
     CHECKS,
     COMPARISONS,
     JUDGEMENTS,
@@ -20,7 +21,19 @@ from tuneproof.settings.params import Params
 DVC_FILE = ROOT / "dvc.yaml"
 STAGES = yaml.safe_load(DVC_FILE.read_text())["stages"]
 COMMANDS = ("gate", "describe")
-HEAVY = ("torch", "transformers", "vllm", "datasets", "boto3", "openai", "pandas", "scipy", "ray", "sagemaker")
+HEAVY = (
+    "torch",
+    "lm_eval",
+    "transformers",
+    "vllm",
+    "datasets",
+    "boto3",
+    "openai",
+    "pandas",
+    "scipy",
+    "ray",
+    "sagemaker",
+)
 
 
 def stage(name: str) -> dict[str, list[str]]:
@@ -41,7 +54,7 @@ def test_stage_script_and_test_share_a_name() -> None:
 
 
 def test_what_stages_hand_on_is_what_dvc_keeps() -> None:
-    for handover in (ANSWERS, JUDGEMENTS, COMPARISONS, CHECKS):
+    for handover in (ANSWERS, JUDGEMENTS, COMPARISONS, CHECKS, BENCHMARKS):
         name = handover.written_by.removesuffix(".py")
         assert stage(name)["outs"][0] == str(handover.path("${key}"))
     kept = {path for out in stage("validate")["outs"] for path in out}
@@ -65,6 +78,7 @@ def test_stages_track_whole_sections_and_none_tracks_where_and_how_fast_it_runs(
     assert {path for paths in tracked.values() for path in paths} <= {*Params.model_fields, "models.${key}"}
     assert not [name for name, paths in tracked.items() if "execution" in paths]
     assert tracked["generate"] == ["models.${key}", "generate"]
+    assert tracked["benchmark"] == ["models.${key}", "benchmark", "generate"]
     assert tracked["judge"] == ["judge"]
     assert tracked["compare"] == ["baseline", "compare", "judge"]
 

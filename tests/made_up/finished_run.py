@@ -72,6 +72,9 @@ class FinishedRun:
             {"id": f"q{n}", "sample": 0, "status": "ok", "scores": scores, "reasons": {}} for n in range(4)
         ])  # fmt: skip
 
+        self.put_rows(f"data/benchmarks/{key}.jsonl", [])
+        self.put_json(f"data/benchmarks/{key}.json", {"harness": "", "tasks": {}, "left_out": "not installed"})
+
     def judgement(self, number: int, accuracy: float | None = 3) -> dict[str, Any]:
         scored = number != 2
         reply = {"judge": "gpt-4o-mini", "model": None, "attempt": 1, "probabilities": None, "error": None,

@@ -17,16 +17,28 @@ from tuneproof.common.files import write_json, write_text
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import (
     ANSWERS,
+    BENCHMARKS,
     CHECKS,
     COMPARISONS,
     ENGINES_DIRECTORY,
     JUDGEMENTS,
     QUESTIONS,
     RESOLVED_DIRECTORY,
+    benchmark_summary,
 )
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
-from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply, ReplyStatus, World
+from tuneproof.records.rows import (
+    Answer,
+    BenchmarkSummary,
+    Check,
+    Comparison,
+    Judgement,
+    Question,
+    Reply,
+    ReplyStatus,
+    World,
+)
 from tuneproof.settings.worlds import EMBEDDED_CHECKS
 
 SENTENCES = (
@@ -54,6 +66,7 @@ ANALYSES = (
     "Stiff in places, and the second half repeats the first.",
     "It answers a neighbouring question and leaves the one that was asked open.",
 )
+NO_BENCHMARKS = BenchmarkSummary(harness="", tasks={}, left_out="the harness is not installed")
 
 
 @dataclass(frozen=True)
@@ -205,6 +218,8 @@ def write_run(directory: Path, shape: Shape) -> None:
         write_rows(directory / JUDGEMENTS.path(model), judgements)
         write_rows(directory / COMPARISONS.path(model), comparisons)
         write_rows(directory / CHECKS.path(model), map(checked, answers))
+        write_rows(directory / BENCHMARKS.path(model), [])
+        write_text(directory / benchmark_summary(model).path, record_text(NO_BENCHMARKS))
         write_json(
             directory / ENGINES_DIRECTORY / f"{model}.json",
             [{"engine": "vllm", "version": author.text("0.32.0"), "device": author.text("cpu"), "dtype": "bfloat16"}],

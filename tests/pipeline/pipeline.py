@@ -16,7 +16,7 @@ from tests.own_settings import own_settings
 
 RECORDED = ("sft", "dpo", "baseline")
 CODE = (
-    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "LICENSE", "Makefile", "README.md", "checks",
+    ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "LICENSE", "Makefile", "README.md", "checks", "tasks",
     "data/embedded", "docs", "dvc.yaml", "pyproject.toml", "requirements", "scripts",
 )  # fmt: skip
 DVC_CONFIGURATION = """[core]
@@ -26,12 +26,15 @@ DVC_CONFIGURATION = """[core]
 [plots]
     html_template = plots/offline.html
 """
+# Where it is installed, importing the harness for each model takes longer than all the rest of a small pipeline.
+WITHOUT_HARNESS = ROOT / "tests" / "pipeline" / "without_harness"
 
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Runs a command in the environment of a person who has activated the virtual environment."""
     clean = {name: value for name, value in os.environ.items() if name not in SECRET_VARIABLES}
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    clean = {"PYTHONPATH": str(WITHOUT_HARNESS)} | clean
     return subprocess.run(
         command, cwd=cwd, env=clean | {"PATH": path} | environment, capture_output=True, text=True, check=False
     )

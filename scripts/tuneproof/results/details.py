@@ -13,11 +13,14 @@ from pydantic import Field
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
-from tuneproof.records.rows import Record, World
+from tuneproof.records.rows import Record, TaskSummary, World
 from tuneproof.settings.params import Params
 
 CriterionVerdict = Literal["better", "worse", "undecided", "too few", "not tested"]
 OverallVerdict = Literal["better", "worse", "mixed", "undecided", "too few"]
+
+
+BENCHMARK = "benchmark"  # the source whose units are items of its own
 
 
 Role = Literal["improves", "guard", "shown"]  # what is claimed, what must not drop, and what decides nothing
@@ -33,6 +36,17 @@ class Criterion(Record):
     high: float
     step: float
     role: Role
+    reach: float = Field(default=1.0, exclude_if=lambda reach: reach == 1.0)  # what an item counts at most, in a group
+
+    @property
+    def by_item(self) -> bool:
+        """Whether a benchmark's items are what is scored, and not the answers to the run's questions."""
+        return self.source == BENCHMARK
+
+    @property
+    def of_differences(self) -> tuple[float, float]:
+        """Two ends as far apart as a weighted difference can be."""
+        return self.low, self.low + self.reach * (self.high - self.low)
 
     @property
     def ends(self) -> tuple[float, float]:
@@ -290,6 +304,7 @@ class Details(Record):
     lengths: AnswerLengths
     usage: Usage
     panel: dict[str, PanelDetails] | None = Field(default=None, exclude_if=lambda panel: panel is None)  # by criterion
+    benchmarks: dict[str, TaskSummary] = Field(default={}, exclude_if=lambda said: not said)  # what the harness says
 
     @property
     def is_baseline(self) -> bool:

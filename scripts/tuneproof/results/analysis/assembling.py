@@ -11,6 +11,8 @@ import numpy as np
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, resolved_model
 from tuneproof.records.resolved import ResolvedModel
+from tuneproof.records.rows import TaskSummary
+from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Scored, criterion_details, paired, slices
 from tuneproof.results.analysis.decisions import claims, decision_details, shown
@@ -34,6 +36,7 @@ def all_details(
     scores: Mapping[str, ModelScores],
     ids: Mapping[str, int],
     tags: Sequence[Mapping[str, str]],
+    benchmarks: Mapping[str, Measured],
 ) -> list[Details]:
     """Every model's details, in the order of params.yaml.
 
@@ -43,12 +46,14 @@ def all_details(
         scores: Every model's scores.
         ids: Every question's id with its place.
         tags: The questions' tags, in the same order.
+        benchmarks: Every model's benchmarks; empty where there are none.
     """
     scored = {model: Scored.of(one, len(ids)) for model, one in scores.items()}
     compared = all_preferences(params, run, scores, ids)  # first: it adds the comparisons' replies to the usage
     if WIN_RATE in run.criteria:
         add_preferences(run, scored, compared, ids)
     win_rates = all_win_rates(run, scored, compared, ids)
+    add_benchmarks(scored, benchmarks)
     differences = paired(run, scored)
     tested = claims(run, differences)
     analysis = Analysis(
@@ -61,6 +66,7 @@ def all_details(
         compared=tested | shown(run, differences, tested),
         win_rates=win_rates,
         prices=params.execution.judge.prices,
+        benchmarks={model: one.said for model, one in benchmarks.items()},
     )
     return [rounded(analysis.details(model, one)) for model, one in scores.items()]
 
@@ -78,6 +84,7 @@ class Analysis:
     compared: dict[Key, Difference]  # all of them
     win_rates: dict[str, WinRateDetails | None]
     prices: dict[str, Price]
+    benchmarks: dict[str, dict[str, TaskSummary]]
 
     def details(self, model: str, scores: ModelScores) -> Details:
         """One model's details."""
@@ -115,6 +122,7 @@ class Analysis:
             lengths=answer_lengths(scores),
             usage=usage(scores, self.prices),
             panel=scores.panel,
+            benchmarks=self.benchmarks.get(model, {}),
         )
 
     def criterion(

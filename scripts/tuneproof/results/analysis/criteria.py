@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,7 +21,8 @@ from tuneproof.results.details import (
 from tuneproof.statistics.agreement.scores import rank_correlation
 from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.intervals import difference_interval, mean_interval
+from tuneproof.statistics.intervals import Interval, difference_interval, mean_interval
+from tuneproof.statistics.strata import stratified_interval
 
 MOST_LENGTH_BINS = 6
 QUESTIONS_PER_LENGTH_BIN = 12
@@ -30,10 +31,19 @@ MOST_SLICES = 20  # values of one tag, the most frequent ones
 
 @dataclass(frozen=True)
 class Scored:
-    """One model's scores and lengths by question, NaN where there is none."""
+    """One model's scores and lengths by question, NaN where there is none; a benchmark's scores by item.
+
+    `tasks` holds each item's task by criterion, and `weights` what it counts, for groups of tasks alone.
+    """
 
     scores: dict[str, Array]
     characters: Array
+    tasks: dict[str, list[str]] = field(default_factory=dict)
+    weights: dict[str, Array] = field(default_factory=dict)
+
+    def counted(self, criterion: str) -> Array:
+        """The scores as they count, so that their plain mean is the criterion's."""
+        return self.scores[criterion] * self.weights.get(criterion, 1.0)
 
     @classmethod
     def of(cls, model: ModelScores, questions: int) -> "Scored":
@@ -43,10 +53,10 @@ class Scored:
 
 
 def paired(run: RunDetails, scored: Mapping[str, Scored]) -> dict[tuple[str, str], Array]:
-    """Every model less the baseline on every criterion, by question; NaN where either has no score."""
+    """Every model less the baseline on every criterion, by question or item; NaN where either has no score."""
     baseline = scored[run.baseline]
     return {
-        (model, criterion): scored[model].scores[criterion] - baseline.scores[criterion]
+        (model, criterion): scored[model].counted(criterion) - baseline.counted(criterion)
         for model in run.models
         if model != run.baseline
         for criterion in run.criteria
@@ -69,8 +79,9 @@ def criterion_details(
     """
     measured, by_question = run.criteria[criterion], scored.scores[criterion]
     values = by_question[~np.isnan(by_question)]
-    interval = mean_interval(values, run.alpha, measured.ends) if values.size else None
-    bounds = mean_bounds(interval.mean if interval else 0.0, len(values), run.questions, measured.ends)
+    interval = interval_of(run, criterion, scored, values)
+    units = len(by_question)
+    bounds = mean_bounds(interval.mean if interval else 0.0, len(values), units, measured.ends)
     details = CriterionDetails(
         mean=interval.mean if interval else None,
         low=interval.low if interval else None,
@@ -81,14 +92,22 @@ def criterion_details(
         mean_if_missing_worst=bounds[0],
         mean_if_missing_best=bounds[1],
         distribution=distribution(model.scores[criterion], run.rubric[criterion]) if criterion in run.rubric else {},
-        length_correlation=rank_correlation(scored.characters, by_question),
-        lengths=length_bins(scored.characters, by_question, run.alpha, measured),
+        length_correlation=None if measured.by_item else rank_correlation(scored.characters, by_question),
+        lengths=[] if measured.by_item else length_bins(scored.characters, by_question, run.alpha, measured),
         collapses=collapses,
     )
     if scored is baseline:
         return details
     changes = gain_fields(run, by_question, baseline.scores[criterion], gain, measured)
     return details.model_copy(update=changes if tested else changes | {"verdict": "not tested"})
+
+
+def interval_of(run: RunDetails, criterion: str, scored: Scored, values: Array) -> Interval | None:
+    """The mean's interval; of a group of tasks, by what varies within them. None where nothing is scored."""
+    ends = run.criteria[criterion].ends
+    if criterion in scored.weights:
+        return stratified_interval(values, scored.tasks[criterion], scored.weights[criterion], run.alpha, ends)
+    return mean_interval(values, run.alpha, ends) if values.size else None
 
 
 def gain_fields(
@@ -109,7 +128,7 @@ def gain_fields(
         "verdict": "too few" if too_few else gain.verdict,
         "smallest_detectable": gain.smallest_detectable,
         "questions_needed": gain.questions_needed,
-        "missing": missing_scores(model, baseline, gain.level, measured) if gain.questions < run.questions else None,
+        "missing": missing_scores(model, baseline, gain.level, measured) if gain.questions < len(model) else None,
     }
 
 
@@ -169,7 +188,8 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
         counts = Counter(value for value in values if value is not None)
         for value, count in sorted(counts.most_common(MOST_SLICES), key=lambda pair: (-pair[1], pair[0])):
             places = np.array([place for place, other in enumerate(values) if other == value])
-            scores = {name: slice_score(run, name, places, scored, baseline) for name in run.criteria}
+            by_question = [name for name, one in run.criteria.items() if not one.by_item]
+            scores = {name: slice_score(run, name, places, scored, baseline) for name in by_question}
             known = {name: score for name, score in scores.items() if score}
             found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
     return found

@@ -1,6 +1,9 @@
 """Every model against the baseline by the plan: the claim as one family, the rest alone, the guards, the decision."""
 
 from collections.abc import Mapping
+from itertools import accumulate
+
+import numpy as np
 
 from tuneproof.results.analysis.collapses import SHARE, Falls
 from tuneproof.results.details import DecisionDetails, GuardDetails, RunDetails
@@ -12,9 +15,26 @@ from tuneproof.statistics.shipping import Guard, Key, claimed_differences, decid
 
 def claims(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Difference]:
     """What is claimed, tested as one family or in the plan's order; without what is not tested, or not scored."""
-    family = {(model, name): values for (model, name), values in differences.items() if name in run.claimed}
+    claimed = {(model, name): values for (model, name), values in differences.items() if name in run.claimed}
+    family = side_by_side(run, claimed)
     order = run.claimed if run.plan and run.plan.in_order else None
     return claimed_differences(family, run.alpha, scales(run, family), order)
+
+
+def side_by_side(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Array]:
+    """Comparisons in one row of units, so that those over the same ones go together: the questions, then each task's.
+
+    NaN where a criterion is not scored: what shares no unit has no correlation.
+    """
+    units = {name: name if run.criteria[name].by_item else "" for _, name in differences}
+    sizes = {units[name]: len(values) for (_, name), values in differences.items()}
+    places = dict(zip(sizes, accumulate(sizes.values(), initial=0), strict=False))
+    found = {}
+    for (model, name), values in differences.items():
+        start = places[units[name]]
+        found[model, name] = np.full(sum(sizes.values()), np.nan)
+        found[model, name][start : start + len(values)] = values
+    return found
 
 
 def shown(run: RunDetails, differences: Mapping[Key, Array], tested: Mapping[Key, Difference]) -> dict[Key, Difference]:
@@ -28,7 +48,7 @@ def shown(run: RunDetails, differences: Mapping[Key, Array], tested: Mapping[Key
 
 def scales(run: RunDetails, keys: Mapping[Key, Array] | list[Key]) -> dict[Key, tuple[float, float]]:
     """The lowest and the highest score, by comparison."""
-    return {key: run.criteria[key[1]].ends for key in keys}
+    return {key: run.criteria[key[1]].of_differences for key in keys}
 
 
 def decision_details(
@@ -46,7 +66,7 @@ def decision_details(
         if name == COLLAPSES:
             values, scale = (found.differences if found else None), SHARE
         else:
-            values, scale = differences[model, name], run.criteria[name].ends
+            values, scale = differences[model, name], run.criteria[name].of_differences
         if values is not None:
             guards[name] = guard(values, margin, run.alpha, scale, run.min_questions)
     compared = {name: tested.get((model, name)) for name in run.claimed}

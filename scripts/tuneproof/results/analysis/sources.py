@@ -25,14 +25,17 @@ HANDOVERS: dict[str, Handover[Check]] = {"check": CHECKS}  # by source
 RERUN = "run `dvc repro`: one of the two files is older than the other"
 
 
-def run_criteria(params: Params) -> dict[str, Criterion]:
+def run_criteria(params: Params, reaches: Mapping[str, float]) -> dict[str, Criterion]:
     """Every criterion of the run and what it decides: the claim's first, then the judge's and the other sources'.
 
-    The win rate is one only where the plan names it; it is shown anyway.
+    The win rate is one only where the plan names it; it is shown anyway. `reaches` has what an item counts at most, in
+    benchmarks where that is not 1.
     """
     decision = params.decision
     found = {
-        name: Criterion(source=source, low=low, high=high, step=step(params, source, name), role=role)
+        name: Criterion(
+            source=source, low=low, high=high, step=step(params, source, name), role=role, reach=reaches.get(name, 1.0)
+        )
         for source, scales in params.scales.items()
         for name, (low, high) in scales.items()
         if (role := role_of(decision, source, name)) != "shown" or source != "compare"

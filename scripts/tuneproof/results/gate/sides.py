@@ -8,7 +8,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Check, Judgement, Question
 from tuneproof.results.analysis.sources import HANDOVERS
-from tuneproof.results.details import RunDetails
+from tuneproof.results.details import BENCHMARK, RunDetails
 from tuneproof.statistics.differences import question_means
 
 Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
@@ -101,8 +101,11 @@ def scale_changes(now: RunDetails, before: RunDetails) -> list[str]:
 
 
 def compared_criteria(run: RunDetails) -> list[str]:
-    """The criteria that the gate holds a run to: those that decide, and the judge's; a win rate has another rival."""
-    return [name for name in run.deciding if run.criteria[name].source != "compare"]
+    """The criteria that the gate holds a run to: those that decide, and the judge's.
+
+    A win rate has another rival, and a benchmark's items are no questions of the run.
+    """
+    return [name for name in run.deciding if run.criteria[name].source not in ("compare", BENCHMARK)]
 
 
 def pair(here: Side, there: Side) -> Pairing:
