@@ -5,14 +5,14 @@ from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path
 from tuneproof.inputs.models import find_weights, look_into
 from tuneproof.records.resolved import ResolvedEvaluator
-from tuneproof.records.rows import Run
+from tuneproof.records.rows import World
 from tuneproof.settings.evidence.evaluator import EMBEDDED_BASE
 from tuneproof.settings.params import Params
 from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.weights.small import read_json
 
 
-def resolve_evaluator(params: Params, run: Run, pins: Pins) -> ResolvedEvaluator | None:
+def resolve_evaluator(params: Params, run: World, pins: Pins) -> ResolvedEvaluator | None:
     """The base and the file, each by its content; None where no evaluator is asked for. Raises a UserError."""
     settings = params.evaluator
     if not settings.criteria:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from tuneproof.records.rows import Count, Number, Record, Row, Run
+from tuneproof.records.rows import Count, Number, Record, Row, World
 
 Source = Literal["labels", "graded"]
 
@@ -102,7 +102,7 @@ class Agreement(Record):
     only `orders` and `labels` say anything.
     """
 
-    run: Run
+    run: World
     source: Source | None
     raters: list[str]
     rated: int  # answers

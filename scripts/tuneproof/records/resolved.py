@@ -66,7 +66,7 @@ class ResolvedPlan(Record):
 class ResolvedEvaluator(Record):
     """What evaluators are trained from: the base, and the SHA-256 of the user's file of labelled answers."""
 
-    run: Run
+    run: World
     id: str
     sha: str | None
     content: str | None

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tuneproof.records.agreement import Agreement, CriterionAgreement, OrderAgreement, Source
-from tuneproof.records.rows import Label, Run
+from tuneproof.records.rows import Label, World
 from tuneproof.scoring.people.agreeing import Rated, criterion_agreement, order_agreement, pair_agreement
 from tuneproof.scoring.people.gathering import Gathered, random_labels, read_orders
 from tuneproof.settings.params import Params
@@ -12,7 +12,7 @@ ALPHA = 0.05  # of the intervals of agreement, which decide nothing
 
 
 def agreement(
-    run: Run, params: Params, labels: Sequence[Label], gathered: Gathered, graded: Mapping[str, Sequence[Rated]]
+    run: World, params: Params, labels: Sequence[Label], gathered: Gathered, graded: Mapping[str, Sequence[Rated]]
 ) -> Agreement:
     """Everything that the ratings say.
 
