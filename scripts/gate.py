@@ -70,7 +70,7 @@ def gate(against: str, chosen: Sequence[str] | None, markdown: bool) -> Outcome:
         revision.fetch([*(path for model in there for path in model_files(model)), *checked], other)
         new = [model for model in models if model not in there]
         with naming(revision, other):
-            findings = compare_runs(there, new, other, against, params.gate.max_drop)
+            findings = compare_runs(there, new, other, against, params.gate)
     print(gate_text(findings, markdown))
     say(f"gate: {findings.outcome}")
     return findings.outcome

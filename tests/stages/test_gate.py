@@ -144,6 +144,19 @@ def test_max_drop_is_read_from_params(project: Path) -> None:
     assert gate(project).returncode == 0
 
 
+def test_a_criterion_has_a_max_drop_of_its_own(project: Path) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    gate_settings = {"gate": {"max_drop": 2, "max_drops": {"accuracy": 0.1}}}
+    (project / "params.yaml").write_text(yaml.safe_dump(params | gate_settings, sort_keys=False))
+    change_scores(project, lambda place, score: score - 1)
+    done = gate(project)
+    assert done.returncode == 1, done.stdout
+    accuracy, style = (line for line in done.stdout.splitlines() if line.startswith("sft  ") and "  120  " in line)
+    assert not accuracy.endswith("no regression")
+    assert style.endswith("no regression")
+    assert "(gate.max_drop, or 0.1 in accuracy)" in done.stdout
+
+
 def test_the_gate_says_what_ships_and_that_the_plan_was_changed(project: Path) -> None:
     params = yaml.safe_load((project / "params.yaml").read_text())
 

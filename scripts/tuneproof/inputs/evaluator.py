@@ -12,20 +12,20 @@ from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.weights.small import read_json
 
 
-def resolve_evaluator(params: Params, run: World, pins: Pins) -> ResolvedEvaluator | None:
+def resolve_evaluator(params: Params, world: World, pins: Pins) -> ResolvedEvaluator | None:
     """The base and the file, each by its content; None where no evaluator is asked for. Raises a UserError."""
     settings = params.evaluator
     if not settings.criteria:
         return None
     data = content_of_data(settings.data) if settings.data else None
     if settings.base == EMBEDDED_BASE:
-        return ResolvedEvaluator(run=run, id=EMBEDDED_BASE, sha=None, content=None, data=data)
+        return ResolvedEvaluator(run=world, id=EMBEDDED_BASE, sha=None, content=None, data=data)
     found = find_weights("evaluator.base", settings.base, settings.revision, None, pins)
     where = f"evaluator.base ({found.id})"
     config = read_json(where, look_into(where, found).folder / "config.json")
     if config.get("auto_map"):
         raise UserError(where, "it needs code of its own (auto_map)", "name an encoder that runs without foreign code")
-    return ResolvedEvaluator(run=run, id=found.id, sha=found.sha, content=found.content, data=data)
+    return ResolvedEvaluator(run=world, id=found.id, sha=found.sha, content=found.content, data=data)
 
 
 def content_of_data(path: str) -> str:

@@ -48,10 +48,18 @@ def check_nulls(generation: Generate) -> None:
         raise ValueError(f"{found}; engine {generation.engine} needs a number")
 
 
-class Gate(Settings):
-    """What `scripts/gate.py` lets pass."""
+Drop = Annotated[float, Field(ge=0)]
 
-    max_drop: Annotated[float, Field(ge=0)] = 0.1
+
+class Gate(Settings):
+    """What `scripts/gate.py` lets pass; `max_drops` holds what is different for some criteria, by name."""
+
+    max_drop: Drop = 0.1
+    max_drops: dict[str, Drop] = Field(default_factory=dict)
+
+    def of(self, criterion: str) -> float:
+        """The drop of one criterion's mean that passes, in points of its scale."""
+        return self.max_drops.get(criterion, self.max_drop)
 
 
 class Publish(Settings):
@@ -168,6 +176,8 @@ class Params(GenerationParams):
             self.decision.check_known(self.criteria)
         except ValueError as error:
             raise ValueError(f"decision.{error}") from None
+        for name in self.gate.max_drops:
+            require_known("gate.max_drops", name, self.criteria)
         return self
 
     @model_validator(mode="after")

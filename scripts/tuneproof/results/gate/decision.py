@@ -7,6 +7,7 @@ from typing import Literal
 from tuneproof.results.details import RunDetails
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.sides import Pairing, Side, compared_criteria
+from tuneproof.settings.params import Gate
 from tuneproof.statistics.differences import Difference, paired_differences, simultaneous_differences
 
 Outcome = Literal["no regression", "regression", "cannot tell"]
@@ -41,7 +42,7 @@ class Findings:
     run: RunDetails
     before: RunDetails
     shipping: list[str]
-    max_drop: float
+    gate: Gate
     questions: int
     unpaired: int
     new: list[str]
@@ -63,7 +64,7 @@ def combined(outcomes: Iterable[Outcome]) -> Outcome:
     return "cannot tell" if "cannot tell" in seen else "no regression"
 
 
-def compare(here: Side, there: Side, pairing: Pairing, run: RunDetails, max_drop: float) -> list[Decision]:
+def compare(here: Side, there: Side, pairing: Pairing, run: RunDetails, gate: Gate) -> list[Decision]:
     """Decides on every model and criterion, with intervals that hold together over all that changed."""
     keys = [(model, criterion) for model in here.scores for criterion in compared_criteria(run)]
     now = {key: here.scores[key[0]].get(key[1], {}) for key in keys}
@@ -81,7 +82,9 @@ def compare(here: Side, there: Side, pairing: Pairing, run: RunDetails, max_drop
             difference=differences.get(key),
             changed=key in changed,
             lost=sum(question in before[key] and question not in now[key] for question in pairing.questions),
-            outcome=decide(differences.get(key), run.min_questions, max_drop) if key in changed else "no regression",
+            outcome=decide(differences.get(key), run.min_questions, gate.of(key[1]))
+            if key in changed
+            else "no regression",
         )
         for key in keys
     ]

@@ -13,6 +13,7 @@ from tuneproof.results.gate.decision import Findings, compare
 from tuneproof.results.gate.sides import Side, pair, refuse_incomparable
 from tuneproof.results.revisions import Revision
 from tuneproof.results.words import ship_sentence
+from tuneproof.settings.params import Gate
 
 ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"
 
@@ -39,7 +40,7 @@ def source_files(model: str) -> list[Path]:
     return [handover.path(model) for handover in HANDOVERS.values()]
 
 
-def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, max_drop: float) -> Findings:
+def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, gate: Gate) -> Findings:
     """Compares this run with the one whose files lie in `other`; `new` models have none there."""
     details = [read_details(DETAILS_DIRECTORY / f"{model}.json") for model in (*models, *new)]
     now, before = details[0].run, read_details(other / DETAILS_DIRECTORY / f"{models[0]}.json").run
@@ -49,13 +50,13 @@ def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against
     if len(pairing.questions) < now.min_questions:
         found = f"only {len(pairing.questions)} questions are the same in both runs ({pairing.unpaired} are not)"
         raise UserError(f"revision {against[:60]}", found, f"decision.min_questions asks for {now.min_questions}")
-    decisions = compare(here, there, pairing, now, max_drop)
+    decisions = compare(here, there, pairing, now, gate)
     return Findings(
         against=against,
         run=now,
         before=before,
         shipping=[text for text in map(ship_sentence, details) if text],
-        max_drop=max_drop,
+        gate=gate,
         questions=len(pairing.questions),
         unpaired=pairing.unpaired,
         new=list(new),

@@ -59,12 +59,14 @@ def decision_row(decision: Decision) -> list[str]:
 def how_to_read(findings: Findings) -> str:
     """The rule and what was compared."""
     confidence = f"{100 * (1 - findings.run.alpha * ALPHA_SHARE):.4g}%"
-    drop, left_out = f"{findings.max_drop:g}", findings.unpaired
+    drop, left_out = f"{findings.gate.max_drop:g}", findings.unpaired
+    own = [f"{drop:g} in {plain_name(name)}" for name, drop in findings.gate.max_drops.items()]
+    besides = f", or {', '.join(own)}" if own else ""
     others = f" ({left_out} others are new, gone or changed)" if left_out else ""
     return (
         f"A change is this run less the other, over {findings.questions} questions that are the same in both{others}. "
-        f"No regression: the interval lies above -{drop} (gate.max_drop). Regression: it lies below 0, and the change "
-        f"below -{drop}. All intervals hold together at {confidence}."
+        f"No regression: the interval lies above -{drop} (gate.max_drop{besides}). Regression: it lies below 0, and "
+        f"the change below that. All intervals hold together at {confidence}."
     )
 
 
