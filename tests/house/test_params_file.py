@@ -22,7 +22,9 @@ def test_a_setting_that_dvc_changes_changes_one_line(
     with modify_yaml(str(path)) as params:
         (params[section] if section else params)[setting] = value
     before, after = text.splitlines(), path.read_text().splitlines()
-    assert len(before) == len(after)
+    assert len(before) == len(after), (
+        "run `python -m tests.house.settings_tables`, and put long texts into a block (>-)"
+    )
     changed = [old.strip() for old, new in zip(before, after, strict=True) if old != new]
     assert len(changed) == 1
     assert changed[0].startswith(f"{setting}:")

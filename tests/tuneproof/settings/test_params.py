@@ -95,7 +95,7 @@ BAD_SETTINGS = [
     ("models.sft", "a/b", "models.sft: input should be a section of settings"),
     ("models.sft.stop", "###", "models.sft.stop: input should be a list, such as [a, b]"),
     ("models", 3, "models: input should be a section of settings"),
-    ("gate.max_drops", {"acuracy": 1}, "gate.max_drops: there is no 'acuracy'; did you mean accuracy"),
+    ("gate.max_drops", {"acuracy": 1}, "gate.max_drops: there is no 'acuracy'; did you mean 'accuracy'?"),
     ("gate.max_drop", "0,1", "gate.max_drop: input should be a valid number"),
     ("judge.max_tokens", 1e3, "judge.max_tokens: input should be a valid integer, write 1000"),
     ("judge.criteria.accuracy.scale", {"yes": "a", "no": "b"}, "a yes/no criterion: 0 and 1"),
