@@ -1,4 +1,4 @@
-"""What people say of answers: which are asked, the page that asks, and the labels that come of it.
+"""What people say of answers: asking them (asking), and how far they, the judge and each other agree.
 
 It may import statistics, settings, records and common.
 Begin with matching.py.
