@@ -28,7 +28,8 @@ Number = (
 )
 Probability = Annotated[float, Field(ge=0, le=1.000001)]
 Preference = Annotated[Number, AfterValidator(lambda value: require_outcome(value))]  # 1: the first of a pair is better
-RaterName = Annotated[str, Field(pattern=r"^[a-z0-9_][a-z0-9_-]{0,39}$")]  # which is a file's name
+RATER_NAME = r"^[a-z0-9_][a-z0-9_-]{0,39}$"  # which is a file's name
+RaterName = Annotated[str, Field(pattern=RATER_NAME)]
 
 
 class Record(BaseModel):
@@ -226,7 +227,7 @@ class Label(Row):
     kind: Literal["answer", "pair"]
     scores: Annotated[dict[str, Number], Field(min_length=1)] | None
     preference: Preference | None
-    note: str | None
+    note: Annotated[str | None, AfterValidator(lambda text: text or None)]
     rater: RaterName
     drawn: Literal["random", "chosen"]
     seconds: Annotated[float, Field(ge=0)]
