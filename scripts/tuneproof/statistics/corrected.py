@@ -155,6 +155,30 @@ def corrected_guard(found: Corrected | None, margin: float, alpha: float, scale:
     return Guard(margin, found.mean, low, high, found.labels, outcome, needed)
 
 
+def labelled_questions_needed(
+    distance: float, tail: float, spread: float, correlation: float, questions: int
+) -> int | None:
+    """How many labelled questions show a mean to lie beyond `distance` in 80 % of repeats; None where all are too few.
+
+    With the best lambda the squared error of a prediction-powered mean over N questions of which n are labelled is
+    spread^2 / n x (1 - correlation^2 x (N - n) / N) (PPI++, arXiv:2311.01453, section 6),
+    solved for n by the normal approximation.
+
+    Args:
+        distance: From the mean as it is now to where the decision lies; not 0.
+        tail: The chance of a false decision on the side of the mean.
+        spread: The standard deviation of people's numbers over questions.
+        correlation: Between people's and the judge's numbers over questions, -1 to 1.
+        questions: How many the judge scored, at most so many can be labelled.
+    """
+    errors = NormalDist().inv_cdf(1 - tail) + NormalDist().inv_cdf(POWER)
+    allowed = (distance / errors) ** 2 - (spread * correlation) ** 2 / questions
+    if allowed <= 0:
+        return None
+    needed = max(math.ceil(spread**2 * (1 - correlation**2) / allowed - 1e-9), 1)
+    return needed if needed <= questions else None
+
+
 def _weight(people: Array, judge: Array, elsewhere: Array) -> float:
     """Lambda: how far people move with the judge, less for few unlabelled questions, within 0 to 1."""
     if len(elsewhere) < 2:
