@@ -5,6 +5,7 @@ VENV := .venv
 VENV_VLLM := .venv-vllm
 BASE := $(VENV)/.base-is-installed
 DEV := $(VENV)/.dev-is-installed
+SERVING := $(VENV)/.serving-is-installed
 TRAINING := $(VENV)/.training-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
@@ -18,10 +19,10 @@ PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/pyt
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
-MEASUREMENTS := startup aggregate report gate decisions checks generation judging people
+MEASUREMENTS := startup aggregate report gate decisions checks generation judging people annotate
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo results compare rehearse experiments test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare annotate rehearse experiments test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,6 +47,9 @@ rehearse: $(BASE)  ## the first 10 questions of your own models, beside the work
 
 experiments: $(BASE)  ## list the experiments of this commit: what each changed, and what came of it
 	@PYTHONPATH=scripts python -m tuneproof.results.report.experiments
+
+annotate: $(SERVING)  ## rate answers blind on a page of this machine, RATER=name
+	@python scripts/annotate.py $(if $(RATER),--rater $(RATER))
 
 test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (8 minutes, set-up included)
 	@$(MAKE) --no-print-directory --jobs 3 test-environment lint
@@ -108,6 +112,11 @@ $(BASE): requirements/base.txt requirements/constraints.txt | $(VENV)/bin/python
 $(DEV): requirements/dev.txt $(BASE)
 	@echo "installing what the tests need into $(VENV) (once)"
 	@python $(INSTALL) -c requirements/constraints.txt -r requirements/dev.txt
+	@touch $@
+
+$(SERVING): requirements/serving.txt $(BASE)
+	@echo "installing what the local pages need into $(VENV) (once)"
+	@python $(INSTALL) -c requirements/constraints.txt -r requirements/serving.txt
 	@touch $@
 
 $(TRAINING): requirements/training.txt $(BASE)
