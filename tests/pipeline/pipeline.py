@@ -72,7 +72,8 @@ class Clone:
         """Spares `make` the installation: the environment that runs the tests stands where it would make its own."""
         environment = self.root / ".venv"
         environment.mkdir()
-        (environment / "bin").symlink_to(Path(sys.executable).parent)
+        for name in ("bin", "lib", "pyvenv.cfg"):
+            (environment / name).symlink_to(Path(sys.prefix) / name)
         (environment / ".base-is-installed").touch()
 
     def set_identity(self) -> None:
