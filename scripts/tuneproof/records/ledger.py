@@ -1,7 +1,7 @@
 """The ledger: every answer and judge reply that was ever paid for, in one SQLite file that all experiments share.
 
 Rows are written as results finish and are never changed; one that proves to be no result is set aside, and kept.
-writer.py has the thread that writes them.
+writing/writer.py has the thread that writes them.
 """
 
 import json
@@ -18,8 +18,8 @@ from tuneproof.common.errors import UserError, say, warn
 from tuneproof.common.places import project_root
 from tuneproof.records.keys import canonical_json
 from tuneproof.records.rows import problem_in
-from tuneproof.records.spill import spilled
-from tuneproof.records.writer import Writer, connected, insert
+from tuneproof.records.writing.spill import spilled
+from tuneproof.records.writing.writer import Writer, connected, insert
 
 BUSY_TIMEOUT_SECONDS = 30
 BYTES_PER_RESULT = 10_000  # a few times what one takes, its journal included

@@ -16,10 +16,10 @@ import pytest
 
 from tests.conftest import ROOT
 from tuneproof.common.errors import UserError
-from tuneproof.records import writer as writer_module
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.spill import Row, Spill, folders_of, is_ours
-from tuneproof.records.writer import Writer
+from tuneproof.records.writing import writer as writer_module
+from tuneproof.records.writing.spill import Row, Spill, folders_of, is_ours
+from tuneproof.records.writing.writer import Writer
 
 ROWS: list[Row] = [(f"{number}", "batch", "{}") for number in range(5)]
 

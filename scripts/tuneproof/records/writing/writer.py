@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tuneproof.common.errors import UserError, say, warn
-from tuneproof.records.spill import Row, Spill
+from tuneproof.records.writing.spill import Row, Spill
 
 BUSY_SECONDS = 1.0  # of waiting for another writer before results are kept elsewhere, which no kill can take
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.1, 5.0
