@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import ROOT
 
 FOLDER = ROOT / "tests" / "measurements"
-NEEDS_AN_ARGUMENT = {"win_rates"}
+NEEDS_AN_ARGUMENT = {"win_rates", "recorded_outputs"}
 
 
 def listed() -> list[str]:
