@@ -1,6 +1,7 @@
 """Puts a model to benchmarks: a harness's tasks and your own, item by item.
 
-Reads   params.yaml, data/resolved/<model>.json, data/pins.json, tasks/, the ledger, the tasks' datasets
+Reads   params.yaml, data/questions.jsonl, data/resolved/<model>.json, data/pins.json, tasks/, the ledger, the tasks'
+        datasets
 Writes  data/benchmarks/<model>.jsonl, and data/benchmarks/<model>.json with what the harness itself says; the ledger,
         and data/pins.json where a task's dataset is new
 Run     python scripts/benchmark.py <model>
@@ -16,15 +17,16 @@ from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all
 from tuneproof.generation.jobs import Job, missing_package
-from tuneproof.generation.tokens import TEMPLATE_DATE, job_tokenizer
+from tuneproof.generation.tokens import TEMPLATE_DATE, job_tokenizer, rendered
 from tuneproof.records.files import record_text, rows_text
-from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
+from tuneproof.records.handovers import BENCHMARKS, QUESTIONS, benchmark_summary
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import BenchmarkSummary
 from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel
 from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
+from tuneproof.scoring.benchmarks.likelihoods import VERSION, Reference, reference_likelihood
 from tuneproof.scoring.benchmarks.tasks import load_tasks
-from tuneproof.settings.evidence.benchmarks import Benchmarks
+from tuneproof.settings.evidence.benchmarks import REFERENCE_LIKELIHOOD, Benchmarks
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import model_settings
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
@@ -32,6 +34,7 @@ from tuneproof.sources.hub.pins import Pins
 
 INSTALL = "pip install -c requirements/constraints.txt -r requirements/benchmarks.txt"
 AGAIN = "dvc repro --single-item --force benchmark && dvc repro"
+OWN_VERSIONS = {REFERENCE_LIKELIHOOD: VERSION}
 NOTHING = Evaluated([], BenchmarkSummary(harness="", tasks={}))
 
 
@@ -87,12 +90,31 @@ def benchmark(job: Job, settings: Benchmarks) -> Evaluated:
     pins = Pins.load()
     tasks = load_tasks(settings, pins)
     versions = {name: str(part.VERSION) for asked in tasks for name, part in asked.parts.items()}
+    own = [name for name in settings.tasks if settings.is_reference_likelihood(name)]
     where = f"benchmark {job.resolved.model}"
-    with Ledger() as ledger, recorded_model(job, versions, ledger, where) as model:
+    with Ledger() as ledger, recorded_model(job, versions | OWN_VERSIONS, ledger, where) as model:
         found = evaluate(tasks, model, settings)
+        for name in own:
+            limit = settings.tasks[name].limit or settings.limit
+            found = found.with_task(name, *reference_likelihood(name, references(job), model, limit))
         say(f"{where}: {model.asked} requests were answered, {model.known} were in the ledger")
     pins.save()
     return found
+
+
+def references(job: Job) -> list[Reference]:
+    """The questions that have a reference answer, with their prompts as the model is asked, and both as tokens."""
+    if job.resolved.engine == "endpoint":
+        found = f"{REFERENCE_LIKELIHOOD} needs the model's tokens, and an endpoint shows none"
+        raise UserError(f"model {job.resolved.model}", found, "leave it out of benchmark.tasks")
+    tokenizer = job_tokenizer(job, tokenizer_folder(job.resolved))
+    asked = [question for question in QUESTIONS.read() if question.reference and question.reference.strip()]
+    texts = [question.reference or "" for question in asked]
+    answers = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
+    return [
+        Reference(question.id, question.asked, text, tuple(prompt), tuple(answer))
+        for (question, _, prompt), text, answer in zip(rendered(job, asked, tokenizer), texts, answers, strict=True)
+    ]
 
 
 def recorded_model(job: Job, versions: dict[str, str], ledger: Ledger, where: str) -> RecordedModel:

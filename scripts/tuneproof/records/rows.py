@@ -191,7 +191,8 @@ class Benchmark(Row):
 class TaskSummary(Row):
     """What the harness itself says of one model on one task or group: its mean and standard error, and how it asked.
 
-    `weights` says what a group's mean weighs alike: its items, or its tasks. `metric` names the filter too.
+    `weights` says what its mean weighs alike: the items, a group's tasks, or the items' bytes. `metric` names the
+    filter too, and begins with a minus where it is the negative of what the harness says.
     """
 
     task: str
@@ -199,17 +200,21 @@ class TaskSummary(Row):
     mean: float
     standard_error: float | None
     items: int
-    weights: Literal["items", "tasks"]
+    weights: Literal["items", "tasks", "bytes"]
     versions: dict[str, str]  # by task of the harness
     num_fewshot: dict[str, int]
 
 
 class BenchmarkSummary(Row):
-    """One model's benchmarks by criterion; `left_out` says why there are none where the embedded world has some."""
+    """One model's benchmarks by criterion; `left_out` says why there are none where the embedded world has some.
+
+    `documents` holds by criterion what lm-eval itself writes into its results file, as far as no machine differs in it.
+    """
 
     harness: str
     tasks: dict[str, TaskSummary]
     left_out: str | None = None
+    documents: dict[str, dict[str, Any]] = Field(default={}, exclude_if=lambda documents: not documents)
 
 
 class Label(Row):

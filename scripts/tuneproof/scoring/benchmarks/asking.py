@@ -18,14 +18,17 @@ from tuneproof.common.progress import Progress
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import Ledger
 
-Kind = Literal["loglikelihood", "loglikelihood_rolling", "generate_until"]
+Kind = Literal["loglikelihood", "loglikelihood_rolling", "generate_until", "loglikelihood_tokens"]
 LogLikelihood = tuple[float, bool]  # the sum over the continuation's tokens, and whether each was the likeliest
-Response = LogLikelihood | float | str  # of the three kinds, in their order
+Response = LogLikelihood | float | str  # of the kinds in their order; tokens have what texts have
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request of the harness: a context with its continuation, a text, or a context with generation settings."""
+    """One request: a context with its continuation, a text, a context with generation settings, or the first as tokens.
+
+    The last is no harness's. It is what a model sees that generates: the text may be cut elsewhere.
+    """
 
     kind: Kind
     arguments: tuple[Any, ...]
@@ -102,6 +105,11 @@ class RecordedModel:
     def generate_until(self, instances: Sequence[Any]) -> list[Response]:
         """Generated texts."""
         return self._responses("generate_until", instances)
+
+    def loglikelihood_tokens(self, instances: Sequence[Any]) -> list[LogLikelihood]:
+        """Log-likelihoods of continuations, both they and their contexts given as tokens."""
+        found = self._responses("loglikelihood_tokens", instances)
+        return [response for response in found if isinstance(response, tuple)]
 
     def apply_chat_template(self, chat_history: list[dict[str, str]], add_generation_prompt: bool = True) -> str:
         """An item as the model's chat template has it."""

@@ -1,11 +1,13 @@
 """Has the harness put a model to its tasks, and believes of the result only what holds when it is counted again."""
 
+import json
 import logging
 import math
 import os
 import random
+import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -13,11 +15,19 @@ from typing import Any
 from tuneproof.common.errors import UserError, one_line, warn
 from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
 from tuneproof.scoring.benchmarks.asking import RecordedModel
+from tuneproof.scoring.benchmarks.likelihoods import BITS_PER_BYTE
 from tuneproof.scoring.benchmarks.tasks import Asked, measure
 from tuneproof.settings.evidence.benchmarks import Benchmarks
 
+LARGEST_EXPONENT = 34.0  # a score has at most 15 digits
 ID_DIGITS = 16  # of a document's hash
 AS_GOOD_AS_EQUAL = 1e-9  # the harness adds the same numbers in another order
+PER_UNIT: dict[str, Callable[[float], float]] = {  # metrics of rolling tasks, out of the mean log-likelihood of a unit
+    "word_perplexity": lambda mean: math.exp(min(-mean, LARGEST_EXPONENT)),
+    "byte_perplexity": lambda mean: math.exp(min(-mean, LARGEST_EXPONENT)),
+    BITS_PER_BYTE: lambda mean: -mean / math.log(2),
+}
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -26,6 +36,11 @@ class Evaluated:
 
     rows: list[Benchmark]
     summary: BenchmarkSummary
+
+    def with_task(self, name: str, rows: Sequence[Benchmark], task: TaskSummary) -> "Evaluated":
+        """The same with one more criterion."""
+        summary = self.summary.model_copy(update={"tasks": self.summary.tasks | {name: task}})
+        return Evaluated([*self.rows, *rows], summary)
 
 
 def harness_name() -> str:
@@ -37,13 +52,14 @@ def harness_name() -> str:
 
 def evaluate(tasks: Sequence[Asked], model: RecordedModel, settings: Benchmarks) -> Evaluated:
     """Puts a model to the tasks. Raises a UserError for what is no result."""
-    rows, summaries = list[Benchmark](), dict[str, TaskSummary]()
+    rows, summaries, documents = list[Benchmark](), dict[str, TaskSummary](), dict[str, dict[str, Any]]()
     for asked in tasks:
         result = results_of(asked, model, settings)
         found = list(rows_of(asked, result["samples"]))
         summaries[asked.name] = summary_of(asked, result, found)
+        documents[asked.name] = own_document(result)
         rows += found
-    return Evaluated(rows, BenchmarkSummary(harness=harness_name(), tasks=summaries))
+    return Evaluated(rows, BenchmarkSummary(harness=harness_name(), tasks=summaries, documents=documents))
 
 
 def results_of(asked: Asked, model: RecordedModel, settings: Benchmarks) -> Mapping[str, Any]:
@@ -134,7 +150,10 @@ def rows_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) ->
     for name, part in asked.parts.items():
         scores: dict[int, dict[str, float | None]] = {}
         for sample in samples[name]:
-            scores.setdefault(sample["doc_id"], {}).update(numbers_of(sample))
+            numbers = numbers_of(sample)
+            if asked.turned and (number := numbers.get(measure(asked.metric, asked.filter))) is not None:
+                numbers[asked.measure] = -number
+            scores.setdefault(sample["doc_id"], {}).update(numbers)
         seen = Counter[str]()
         for sample in samples[name]:
             if sample["filter"] != asked.filter:
@@ -155,6 +174,8 @@ def numbers_of(sample: Mapping[str, Any]) -> dict[str, float | None]:
     found: dict[str, float | None] = {}
     for name in sample["metrics"]:
         value = sample[name]
+        if name in PER_UNIT and isinstance(value, tuple):  # the log-likelihood of an item, and its units
+            value = PER_UNIT[name](value[0] / value[1])
         if isinstance(value, bool | int | float) or type(value).__module__ == "numpy":
             number = float(value) if getattr(value, "size", 1) == 1 else math.nan
             found[measure(name, sample["filter"])] = number if math.isfinite(number) else None
@@ -204,14 +225,14 @@ def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark
     summary = TaskSummary(
         task=asked.task,
         metric=asked.measure,
-        mean=float(said_of[key]),
+        mean=float(said_of[key]) * (-1 if asked.turned else 1),
         standard_error=float(error) if isinstance(error, int | float) and math.isfinite(error) else None,
         items=len(rows),
         weights=asked.weights,
         versions={name: str(part.VERSION) for name, part in asked.parts.items()},
         num_fewshot={name: int(result["n-shot"].get(name) or 0) for name in asked.parts},
     )
-    counted = mean_of(rows, asked)
+    counted = mean_of(rows, asked, result["samples"])
     if counted is None or abs(counted - summary.mean) > AS_GOOD_AS_EQUAL:
         found = f"the harness says {summary.mean:g} for {asked.measure}, and the mean over its items is "
         found += "not known" if counted is None else f"{counted:g}"
@@ -219,8 +240,32 @@ def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark
     return summary
 
 
-def mean_of(rows: Sequence[Benchmark], asked: Asked) -> float | None:
-    """The mean as the harness averages: over items, or over a group's tasks; None where an item has no number."""
+def own_document(result: Mapping[str, Any]) -> dict[str, Any]:
+    """What the harness's results file holds of this, with the hash of each task's items, as its tracker makes it.
+
+    Addresses in memory, as which it writes some functions, would differ in every run, and paths on every machine.
+    """
+    from lm_eval.utils import handle_non_serializable, hash_string
+
+    hashes = {
+        name: hash_string("".join(one["doc_hash"] + one["prompt_hash"] + one["target_hash"] for one in samples))
+        for name, samples in result["samples"].items()
+    }
+    kept = {name: value for name, value in result.items() if name not in ("samples", "config")}
+    text = json.dumps(kept | {"task_hashes": hashes}, default=handle_non_serializable, ensure_ascii=False)
+    document: dict[str, Any] = json.loads(ADDRESS.sub("", text), parse_constant=lambda _: None)
+    for config in document["configs"].values():
+        (config.get("metadata") or {}).pop("config_source", None)
+    return document
+
+
+def mean_of(
+    rows: Sequence[Benchmark], asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]
+) -> float | None:
+    """The mean as the harness averages: over items, bytes, or a group's tasks; None where an item has no number."""
+    if asked.weights == "bytes":
+        pairs = [one[asked.metric] for part in samples.values() for one in part if one["filter"] == asked.filter]
+        return math.fsum(float(pair[0]) for pair in pairs) / sum(int(pair[1]) for pair in pairs) / math.log(2)
     by_task: dict[str, list[float]] = {}
     for row in rows:
         score = row.scores.get(asked.measure)

@@ -16,13 +16,21 @@ def answer_with(model: Any, tokenizer: Any, batch_size: int) -> Answer:
 
     def answer(requests: Sequence[Request], save: Save) -> None:
         for chunk in chunks(requests, batch_size * BATCHES_IN_A_CHUNK):
-            method = getattr(inner, chunk[0].kind)
-            responses = method([Instance(request.arguments) for request in chunk], disable_tqdm=True)
+            responses = responses_of(inner, chunk)
             saved = [save(request, response) for request, response in zip(chunk, responses, strict=True)]
             for one in saved:
                 one.result()
 
     return answer
+
+
+def responses_of(inner: Any, chunk: Sequence[Request]) -> list[Any]:
+    """The class's responses to requests of one kind; its method for tokens is the one that its others come to."""
+    if chunk[0].kind == "loglikelihood_tokens":
+        tokens = [(("", ""), *map(list, request.arguments)) for request in chunk]
+        return list(inner._loglikelihood_tokens(tokens, disable_tqdm=True))
+    method = getattr(inner, chunk[0].kind)
+    return list(method([Instance(request.arguments) for request in chunk], disable_tqdm=True))
 
 
 class Instance:

@@ -14,18 +14,22 @@ from typing import Any, Literal, cast
 from unittest.mock import patch
 
 from tuneproof.common.errors import UserError, one_line
+from tuneproof.scoring.benchmarks.likelihoods import BITS_PER_BYTE, MINUS
 from tuneproof.settings.evidence.benchmarks import Benchmarks, BenchmarkTask
 from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.hub.repositories import resolve_dataset
 
 FILE_FORMATS = ("json", "csv", "parquet", "arrow", "text")  # of the library datasets, for files on this disk
 DEFAULT_REVISION = "main"
-Weights = Literal["items", "tasks"]
+Weights = Literal["items", "tasks", "bytes"]
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One criterion's tasks. `parts` are the harness's tasks by name; `metric` and `filter` name what counts."""
+    """One criterion's tasks. `parts` are the harness's tasks by name; `metric` and `filter` name what counts.
+
+    `turned`: less is better in it, and its negative counts.
+    """
 
     name: str
     task: str
@@ -35,11 +39,12 @@ class Asked:
     filter: str
     weights: Weights
     limits: Mapping[str, int]  # how many items of each part are asked
+    turned: bool = False
 
     @property
     def measure(self) -> str:
-        """The metric as rows and settings name it."""
-        return measure(self.metric, self.filter)
+        """The metric as rows and settings name it, with a minus before a negative."""
+        return f"{MINUS if self.turned else ''}{measure(self.metric, self.filter)}"
 
 
 def measure(metric: str, filter_name: str) -> str:
@@ -55,12 +60,13 @@ def load_tasks(settings: Benchmarks, pins: Pins) -> list[Asked]:
     """Every task that is asked for, with the settings of its own or of all. Raises a UserError for what cannot be."""
     from lm_eval.tasks import TaskManager
 
-    folders = sorted({str(Path(task.path).parent) for task in settings.tasks.values() if task.path})
+    wanted = {name: task for name, task in settings.tasks.items() if not settings.is_reference_likelihood(name)}
+    folders = sorted({str(Path(task.path).parent) for task in wanted.values() if task.path})
     own = TaskManager(include_defaults=False, include_path=folders)
     # The harness's thousands of tasks take seconds to look through.
-    shipped = any(needs_the_shipped(task, own) for task in settings.tasks.values())
+    shipped = any(needs_the_shipped(task, own) for task in wanted.values())
     manager = TaskManager(include_path=folders) if shipped else own
-    return [load_task(name, task, settings, manager, pins) for name, task in settings.tasks.items()]
+    return [load_task(name, task, settings, manager, pins) for name, task in wanted.items()]
 
 
 def needs_the_shipped(task: BenchmarkTask, own: Any) -> bool:
@@ -106,7 +112,9 @@ def load_task(name: str, task: BenchmarkTask, settings: Benchmarks, manager: Any
     for part in parts.values():
         check_part(where, part)
         set_up(part, first_of(task.num_fewshot, settings.num_fewshot), settings.seed)
-    metric, filter_name, weights = counting_metric(where, task.metric, parts, groups[:1])
+    turned = bool(task.metric and task.metric.startswith(MINUS))
+    metric, filter_name, weights = counting_metric(where, (task.metric or "").removeprefix(MINUS), parts, groups[:1])
+    check_direction(where, metric, parts, turned)
     most = first_of(task.limit, settings.limit)
     sizes = {one: len(part.eval_docs) for one, part in parts.items()}
     limits = {one: size if most is None else min(most, size) for one, size in sizes.items()}
@@ -115,7 +123,7 @@ def load_task(name: str, task: BenchmarkTask, settings: Benchmarks, manager: Any
             raise UserError(where, f"the task {one} has no items", "correct the task, or leave it out")
     group = groups[0] if groups else None
     task_name = group.name if group else next(iter(parts))
-    return Asked(name, task_name, parts, group, metric, filter_name, weights, limits)
+    return Asked(name, task_name, parts, group, metric, filter_name, weights, limits, turned)
 
 
 def unknown_task(where: str, name: str, known: list[str]) -> UserError:
@@ -153,12 +161,10 @@ def set_up(part: Any, num_fewshot: int | None, seed: int | None) -> None:
     part.set_fewshot_seed(seed=DEFAULT_OTHER_SEED if seed is None else seed)
 
 
-def counting_metric(
-    where: str, wanted: str | None, parts: Mapping[str, Any], groups: list[Any]
-) -> tuple[str, str, Weights]:
+def counting_metric(where: str, wanted: str, parts: Mapping[str, Any], groups: list[Any]) -> tuple[str, str, Weights]:
     """The metric that counts, its filter, and what a group's mean weighs alike.
 
-    Raises a UserError where the harness has no such metric, no mean over the group, or where less would be better.
+    Raises a UserError where the harness has no such metric, or no mean over the group.
     """
     if not groups and len(parts) > 1:
         raise UserError(where, f"it stands for {len(parts)} tasks without a mean", f"name one of {', '.join(parts)}")
@@ -180,10 +186,21 @@ def counting_metric(
         filter_name = next(one for one in filter_names(next(iter(parts.values()))) if one in filters)
     if filter_name not in filters:
         raise UserError(where, f"it has no filter {filter_name[:40]}", f"name one of {', '.join(sorted(filters))}")
-    for part in parts.values():
-        if part.higher_is_better().get(metric) is False:
-            raise UserError(where, f"less is better in {metric}", "name a metric in which more is better")
+    if metric == BITS_PER_BYTE and not groups:
+        weights = "bytes"
     return metric, filter_name, weights
+
+
+def check_direction(where: str, metric: str, parts: Mapping[str, Any], turned: bool) -> None:
+    """Raises a UserError where less is better and no minus says so, or a minus stands where more is."""
+    for part in parts.values():
+        if part.OUTPUT_TYPE == "loglikelihood_rolling" and metric != BITS_PER_BYTE:
+            raise UserError(where, f"{metric} is no mean over items", f"set metric: {MINUS}{BITS_PER_BYTE}")
+        less = part.higher_is_better().get(metric) is False
+        if less and not turned:
+            raise UserError(where, f"less is better in {metric}", f"set metric: {MINUS}{metric}, so that more is")
+        if turned and not less:
+            raise UserError(where, f"more is better in {metric}", f"set metric: {metric}, without the minus")
 
 
 def filter_names(part: Any) -> list[str]:

@@ -11,6 +11,8 @@ from tuneproof.settings.evidence.judging import criterion_name
 
 TASKS_FOLDER = "tasks"  # on which the stage depends, so that DVC sees a task that changed
 EMBEDDED_TASKS_FOLDER = "data/embedded/benchmark"
+REFERENCE_LIKELIHOOD = "reference_likelihood"  # a task of this project, on the test set's own reference answers
+WORST_BITS_PER_BYTE = (-16.0, 0.0)  # of which less is better: the negative counts. One byte at random takes 8
 
 
 def as_pair(value: object) -> object:
@@ -22,7 +24,8 @@ class BenchmarkTask(Settings):
     """One task or group of tasks, whose counting metric is a criterion; what is None is the task's own.
 
     `task` is its name in the harness where that is no criterion's; `path` a task of the user's own; `metric` may name
-    the filter too (`exact_match,strict-match`); `range` holds the metric's lowest and highest value.
+    the filter too (`exact_match,strict-match`), with a minus before one of which less is better; `range` holds the
+    metric's lowest and highest value, 0 to 1 where it is None, and for bits per byte -16 to 0.
     """
 
     task: Text | None = None
@@ -30,7 +33,7 @@ class BenchmarkTask(Settings):
     metric: Text | None = None
     num_fewshot: NotNegative | None = None
     limit: Positive | None = None
-    range: Annotated[tuple[float, float], BeforeValidator(as_pair)] = (0.0, 1.0)
+    range: Annotated[tuple[float, float], BeforeValidator(as_pair)] | None = None
 
     @field_validator("path")
     @classmethod
@@ -47,8 +50,8 @@ class BenchmarkTask(Settings):
     @model_validator(mode="after")
     def check_range(self) -> Self:
         """A range has two ends, and a task one source."""
-        low, high = self.range
-        if not low < high or math.isinf(high - low):
+        if self.range and (not self.range[0] < self.range[1] or math.isinf(self.range[1] - self.range[0])):
+            low, high = self.range
             raise ValueError(f"range is {low:g} to {high:g}; the first must be less than the second")
         if self.path and self.task:
             raise ValueError("`path` and `task` both name the task; leave one out")
@@ -87,4 +90,13 @@ class Benchmarks(Settings):
     @property
     def ranges(self) -> dict[str, tuple[float, float]]:
         """The lowest and the highest value of every criterion."""
-        return {name: task.range for name, task in self.tasks.items()}
+        return {name: task.range or self.usual_range(name) for name, task in self.tasks.items()}
+
+    def usual_range(self, name: str) -> tuple[float, float]:
+        """The range of a task that does not name one."""
+        negative = self.is_reference_likelihood(name) or self.tasks[name].metric == "-bits_per_byte"
+        return WORST_BITS_PER_BYTE if negative else (0.0, 1.0)
+
+    def is_reference_likelihood(self, name: str) -> bool:
+        """Whether a criterion is the one task that is no harness's: how well the references are predicted."""
+        return self.tasks[name].path is None and (self.tasks[name].task or name) == REFERENCE_LIKELIHOOD
