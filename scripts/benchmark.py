@@ -22,6 +22,7 @@ from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import BENCHMARKS, QUESTIONS, benchmark_summary
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import BenchmarkSummary
+from tuneproof.scoring.benchmarks import lighteval
 from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel
 from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
 from tuneproof.scoring.benchmarks.likelihoods import VERSION, Reference, reference_likelihood
@@ -47,13 +48,13 @@ def main() -> None:
     say(f"benchmark {model}: {', '.join(settings.tasks) or 'no tasks are set'}")
     if not settings.tasks:
         write(model, NOTHING)
-    elif importlib.util.find_spec("lm_eval") is None:
+    elif settings.harness == "lm_eval" and importlib.util.find_spec("lm_eval") is None:
         write(model, without_harness(model, embedded=resolved.run == "embedded"))
     else:
         execution = params.execution.generate.of_model(model)
         job = Job(resolved, params.models[model], params.generation(model), execution)
         check_place(job, params)
-        write(model, benchmark(job, settings))
+        write(model, benchmark(job, settings) if settings.harness == "lm_eval" else with_lighteval(job, settings))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -115,6 +116,25 @@ def references(job: Job) -> list[Reference]:
         Reference(question.id, question.asked, text, tuple(prompt), tuple(answer))
         for (question, _, prompt), text, answer in zip(rendered(job, asked, tokenizer), texts, answers, strict=True)
     ]
+
+
+def with_lighteval(job: Job, settings: Benchmarks) -> Evaluated:
+    """Has lighteval put the model to every task, in its own environment. Raises a UserError for what it cannot load."""
+    where = f"benchmark {job.resolved.model}"
+    if job.resolved.engine == "endpoint" or job.resolved.adapter:
+        found = f"lighteval takes no {'adapter' if job.resolved.adapter else 'model behind an endpoint'} here"
+        raise UserError(where, found, "set benchmark.harness: lm_eval")
+    dtype = job.settings.transformers.dtype
+    child = lighteval.Child(
+        python=lighteval.find_python(),
+        files=lighteval.linked_files(weights_folder(job.resolved), tokenizer_folder(job.resolved)),
+        identity={"model": job.resolved.content, "dtype": dtype},
+        dtype=dtype,
+        batch_size=job.execution.transformers.batch_size,
+        device=job.execution.transformers.device,
+    )
+    with Ledger() as ledger:
+        return lighteval.evaluate(settings, child, ledger, where)
 
 
 def recorded_model(job: Job, versions: dict[str, str], ledger: Ledger, where: str) -> RecordedModel:
