@@ -1,15 +1,18 @@
-"""Describes models by their scores in the form that model cards on the Hugging Face Hub show.
+"""Describes models by their scores in the forms that the Hugging Face Hub and leaderboards read.
 
-The form is `model-index` (https://github.com/huggingface/hub-docs/blob/main/modelcard.md). Nothing is sent anywhere
-unless --push names the models whose cards to change, which needs a token that may write to them.
+The forms are `model-index` (https://github.com/huggingface/hub-docs/blob/main/modelcard.md) and, for benchmarks, the
+Hub's evaluation results and lm-eval's results file (docs/benchmarks.md). Nothing is sent anywhere unless --push names
+the models whose cards to change, which needs a token that may write to them.
 
-Reads   params.yaml, data/details/, data/published.json (where there is one)
-Writes  report/model-index/<model>.yaml; with --push the cards of the models named
+Reads   params.yaml, data/details/, data/benchmarks/<model>.json, data/pins.json, data/published.json (those there are)
+Writes  report/model-index/<model>.yaml, and of benchmarks report/eval-results/<model>.yaml and
+        report/lm-eval/<model>/results_<when>.json; with --push the cards of the models named
 Run     python scripts/describe.py [--push MODEL ...]
 """
 
 import argparse
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,15 +20,21 @@ import yaml
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
-from tuneproof.common.files import write_text
-from tuneproof.records.handovers import REPORT_DIRECTORY
+from tuneproof.common.files import write_json, write_text
+from tuneproof.records.handovers import REPORT_DIRECTORY, benchmark_summary
 from tuneproof.results.details import Details, read_all_details
+from tuneproof.results.publishing.card import git_revision
+from tuneproof.results.publishing.leaderboards import evaluation_results, file_name, results_document
 from tuneproof.results.publishing.model_index import model_index, push_model_index
+from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.sources.hub.calls import usable_token
+from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.hub.writing import TOKEN_REMEDY
 
 MODEL_INDEX_DIRECTORY = REPORT_DIRECTORY / "model-index"
+EVALUATION_RESULTS_DIRECTORY = REPORT_DIRECTORY / "eval-results"
+HARNESS_RESULTS_DIRECTORY = REPORT_DIRECTORY / "lm-eval"
 PUBLISHED_FILE = Path("data/published.json")
 
 
@@ -41,12 +50,31 @@ def main() -> None:
     for name, index in indexes.items():
         write_text(MODEL_INDEX_DIRECTORY / f"{name}.yaml", yaml.safe_dump(index, sort_keys=False, allow_unicode=True))
     say(f"describe: wrote {MODEL_INDEX_DIRECTORY} for {', '.join(models)}")
+    for details in models.values():
+        if details.benchmarks:
+            write_benchmarks(details, params)
     if arguments.push:
         token = usable_token()
         if token is None:
             raise UserError("HF_TOKEN", "changing a card needs a token, and none is set", TOKEN_REMEDY)
         for name in arguments.push:
             push_model_index(models[name].resolved.id, indexes[name], token)
+
+
+def write_benchmarks(details: Details, params: Params) -> None:
+    """Writes a model's benchmarks as leaderboards read them, and says what each is for."""
+    document = benchmark_summary(details.model)
+    summary, asked_at = document.read(), datetime.fromtimestamp(document.path.stat().st_mtime, UTC)
+    entries = evaluation_results(details, summary, Pins.load())
+    if entries:
+        path = EVALUATION_RESULTS_DIRECTORY / f"{details.model}.yaml"
+        write_text(path, yaml.safe_dump(entries, sort_keys=False, allow_unicode=True))
+        say(f"describe: wrote {path}, to be put into .eval_results/ of the model's repository")
+    results = results_document(details, params, summary, asked_at, git_revision())
+    if results is not None:
+        path = HARNESS_RESULTS_DIRECTORY / results["model_name_sanitized"] / file_name(asked_at)
+        write_json(path, results)
+        say(f"describe: wrote {path}, in the form of lm-eval's own results")
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -3,7 +3,8 @@
 Only a real run is published, only when `publish.enabled`, and never inside an experiment. What lies on the Hub is
 compared each time: unchanged results make no commit.
 
-Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/judgements/, data/details/
+Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/judgements/, data/checks/,
+        data/benchmarks/, data/details/
 Writes  one dataset per model on the Hub, data/published.json
 Run     python scripts/publish.py
 """
@@ -17,13 +18,22 @@ from typing import Any
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json
-from tuneproof.records.handovers import ANSWERS, CHECKS, DETAILS_DIRECTORY, JUDGE, JUDGEMENTS, QUESTIONS, resolved_model
+from tuneproof.records.handovers import (
+    ANSWERS,
+    BENCHMARKS,
+    CHECKS,
+    DETAILS_DIRECTORY,
+    JUDGE,
+    JUDGEMENTS,
+    QUESTIONS,
+    resolved_model,
+)
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.results.details import read_details
 from tuneproof.results.publishing.card import card_text, revision_text, shown_id
 from tuneproof.results.publishing.dataset import Card, publish_dataset, repository_name
-from tuneproof.results.publishing.rows import parquet_files, result_rows
+from tuneproof.results.publishing.rows import benchmark_files, benchmark_rows, parquet_files, result_rows
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_note
@@ -118,10 +128,13 @@ def publish_model(dataset: str, resolved: ResolvedModel, params: Params, token: 
         f"model {key}",
         CHECKS.read(key) if checks else (),
     )
-    rows_key = content_key(rows)
     details = read_details(DETAILS_DIRECTORY / f"{key}.json")
+    metrics = {name: task.metric for name, task in details.benchmarks.items()}
+    items = benchmark_rows(BENCHMARKS.read(key), metrics) if metrics else []
+    rows_key = content_key([rows, items] if items else rows)
     card = Card(card_text(dataset, details, params), revision_text())
-    commit = publish_dataset(dataset, parquet_files(rows, criteria), rows_key, card, params.publish.private, token)
+    files = parquet_files(rows, criteria) | benchmark_files(items)
+    commit = publish_dataset(dataset, files, rows_key, card, params.publish.private, token)
     return {"dataset": dataset, "commit": commit, "rows": len(rows), "content": rows_key}
 
 

@@ -28,13 +28,14 @@ class FinishedRun:
         default_factory=lambda: {"sft": "lab/Llama-SFT", "dpo": "lab/Llama-DPO", "baseline": "meta/Llama-Instruct"}
     )
     run: str = "real"
+    tasks: dict[str, Any] = field(default_factory=dict)  # gsm8k is the one that has rows here
 
     def write(self, **publish_settings: Any) -> None:
         params = {
             "dummy": False, "embedded": False, "baseline": "baseline", "questions": {"dataset": "lab/data"},
             "models": {key: {"id": model, "prompt": "chat"} for key, model in self.ids.items()},
             "judge": {"criteria": CRITERIA}, "compare": {"enabled": False, "criteria": "The better one."},
-            "decision": {"min_questions": 2},
+            "decision": {"min_questions": 2}, "benchmark": {"tasks": self.tasks},
             "publish": {"enabled": True, "workspace": "me", "private": True} | publish_settings,
         }  # fmt: skip
         self.put("params.yaml", yaml.safe_dump(params, sort_keys=False))
@@ -72,8 +73,29 @@ class FinishedRun:
             {"id": f"q{n}", "sample": 0, "status": "ok", "scores": scores, "reasons": {}} for n in range(4)
         ])  # fmt: skip
 
-        self.put_rows(f"data/benchmarks/{key}.jsonl", [])
-        self.put_json(f"data/benchmarks/{key}.json", {"harness": "", "tasks": {}, "left_out": "not installed"})
+        self.put_rows(f"data/benchmarks/{key}.jsonl", [
+            {"id": f"{n}" * 16, "criterion": "gsm8k", "task": "gsm8k", "task_version": "3.0",
+             "scores": {"exact_match,strict-match": float(n < 2), "exact_match,flexible-extract": 1.0},
+             "question": f"Question: {n}?\nAnswer:", "target": f"#### {n}", "response": f"It is {n}. #### {n}"}
+            for n in range(4) if self.tasks
+        ])  # fmt: skip
+        self.put_json(f"data/benchmarks/{key}.json", self.benchmark_summary())
+
+    def benchmark_summary(self) -> dict[str, Any]:
+        if not self.tasks:
+            return {"harness": "", "tasks": {}, "left_out": "not installed"}
+        said = {"alias": "gsm8k", "exact_match,strict-match": 0.5, "exact_match_stderr,strict-match": 0.2886}
+        document = {
+            "results": {"gsm8k": said}, "group_subtasks": {"gsm8k": []}, "versions": {"gsm8k": 3.0},
+            "configs": {"gsm8k": {"task": "gsm8k", "dataset_path": "openai/gsm8k", "dataset_name": "main"}},
+            "n-shot": {"gsm8k": 5}, "higher_is_better": {"gsm8k": {"exact_match": True}},
+            "n-samples": {"gsm8k": {"original": 1319, "effective": 4}}, "task_hashes": {"gsm8k": "b" * 64},
+        }  # fmt: skip
+        summary = {
+            "task": "gsm8k", "metric": "exact_match,strict-match", "mean": 0.5, "standard_error": 0.2886, "items": 4,
+            "weights": "items", "versions": {"gsm8k": "3.0"}, "num_fewshot": {"gsm8k": 5},
+        }  # fmt: skip
+        return {"harness": "lm_eval 0.4.13", "tasks": {"gsm8k": summary}, "documents": {"gsm8k": document}}
 
     def judgement(self, number: int, accuracy: float | None = 3) -> dict[str, Any]:
         scored = number != 2

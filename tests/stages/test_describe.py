@@ -1,12 +1,14 @@
 """Scores in the form of the Hub's model cards: written to files, sent only when asked."""
 
+import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from huggingface_hub import ModelCard, ModelCardData
+from huggingface_hub import ModelCard, ModelCardData, parse_eval_result_entries
 
 import describe
 import publish
@@ -158,3 +160,75 @@ def test_what_must_not_stand_on_a_card_is_refused(
 def test_a_card_that_cannot_be_read_is_left_alone(card: str) -> None:
     with pytest.raises(UserError, match="the front matter of its card is not what the Hub expects"):
         with_model_index("model x", card, {"model-index": [{"name": "x", "results": []}]})
+
+
+# --- Benchmarks ---
+
+
+@pytest.fixture
+def with_benchmarks(finished: FinishedRun) -> FinishedRun:
+    finished.tasks = {"gsm8k": {"limit": 4}}
+    finished.write()
+    return finished
+
+
+def test_a_benchmark_is_a_result_of_its_own_dataset(
+    with_benchmarks: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_describe(monkeypatch)
+    loaded = model_card(f"---\n{Path('report/model-index/sft.yaml').read_text()}---\n")
+    assert [result.dataset_type for result in loaded.eval_results or []] == ["lab/data", "lab/data", "gsm8k"]
+    found = (loaded.eval_results or [])[-1]
+    assert (found.metric_type, found.metric_value) == ("exact_match,strict-match", 0.5)
+    assert (found.dataset_args or {})["num_few_shot"] == 5
+    assert (found.metric_args or {})["items"] == 4 and (found.metric_args or {})["standard_error"] == 0.2886
+
+
+def test_benchmarks_on_a_card_are_replaced_as_the_other_scores_are(
+    hub_server: HubServer, with_benchmarks: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_benchmarks.ids["sft"] = "me/Llama-SFT"
+    with_benchmarks.write()
+    model = hub_server.hub.add("model", "me/Llama-SFT", {"README.md": CARD})
+    for _ in range(2):
+        run_describe(monkeypatch, "--push", "sft")
+    assert len(model.commits) == 2
+    results = model_card(model.commits[-1].files["README.md"].content.decode()).eval_results or []
+    assert [result.dataset_type for result in results] == ["cais/mmlu", "lab/data", "lab/data", "gsm8k"]
+
+
+def test_benchmarks_are_written_as_the_hubs_evaluation_results(
+    with_benchmarks: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pin = {"openai/gsm8k@main": {"sha": SHA, "content": "d" * 64}}
+    with_benchmarks.put_json("data/pins.json", {"models": {}, "datasets": pin})
+    run_describe(monkeypatch)
+    data = yaml.safe_load(Path("report/eval-results/sft.yaml").read_text())
+    (entry,) = parse_eval_result_entries(data)  # the client's own reading of the format
+    assert (entry.dataset_id, entry.task_id, entry.value) == ("openai/gsm8k", "main", 0.5)
+    assert entry.dataset_revision == SHA
+    assert entry.notes == (
+        "lm-eval 0.4.13, gsm8k version 3.0, 5-shot, exact_match,strict-match, 4 items, standard error 0.2886"
+    )
+
+
+def test_benchmarks_are_written_as_the_harness_writes_its_results(
+    with_benchmarks: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        run_describe(monkeypatch)
+    (path,) = Path("report/lm-eval/lab__Llama-SFT").iterdir()
+    assert re.fullmatch(r"results_\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{6}\.json", path.name)
+    document = json.loads(path.read_text())
+    assert document["results"]["gsm8k"]["exact_match,strict-match"] == 0.5
+    assert document["config"]["model_args"] == {"pretrained": "lab/Llama-SFT", "revision": SHA}
+    assert (document["model_source"], document["model_name_sanitized"]) == ("vllm", "lab__Llama-SFT")
+    assert (document["lm_eval_version"], document["n-shot"]) == ("0.4.13", {"gsm8k": 5})
+    assert document["task_hashes"] == {"gsm8k": "b" * 64}
+
+
+def test_without_benchmarks_there_are_no_files_for_leaderboards(
+    finished: FinishedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_describe(monkeypatch)
+    assert not Path("report/eval-results").exists() and not Path("report/lm-eval").exists()

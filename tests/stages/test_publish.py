@@ -78,6 +78,27 @@ def test_the_scores_of_checks_are_columns_as_the_judges_are() -> None:
     assert len(published_rows.parquet_files([row], names)) == 1
 
 
+def test_benchmarks_are_a_table_of_their_own(hub_server: HubServer, finished: FinishedRun) -> None:
+    finished.tasks = {"gsm8k": {}}
+    finished.write()
+    for _ in range(2):
+        publish.main()
+    (commit,) = commits(hub_server)
+    table = pq.read_table(io.BytesIO(commit.files["benchmarks/test-00000-of-00001.parquet"].content))
+    assert table.column("score").to_pylist() == [1.0, 1.0, 0.0, 0.0]
+    assert table.column("target").to_pylist() == [f"#### {n}" for n in range(4)]
+    assert json.loads(table.column("scores")[3].as_py())["exact_match,flexible-extract"] == 1.0
+    front = yaml.safe_load(card(hub_server).split("---\n")[1])
+    assert [one["config_name"] for one in front["configs"]] == ["default", "benchmarks"]
+    assert front["configs"][1]["data_files"][0]["path"] == "benchmarks/test-*"
+    assert "gsm8k, metric exact_match,strict-match, 4 items" in card(hub_server)
+
+    finished.tasks = {}
+    finished.write()
+    publish.main()
+    assert not [path for path in commits(hub_server)[-1].files if path.startswith("benchmarks/")]
+
+
 def test_unchanged_results_make_no_commit_and_one_changed_score_makes_one(
     hub_server: HubServer, finished: FinishedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

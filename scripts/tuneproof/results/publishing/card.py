@@ -1,7 +1,7 @@
 """The card of a published dataset: enough to trust its numbers, or to doubt them for good reasons."""
 
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import yaml
@@ -9,7 +9,7 @@ import yaml
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import project_root
 from tuneproof.results.details import Details
-from tuneproof.results.publishing.rows import COLUMNS, SPLIT
+from tuneproof.results.publishing.rows import BENCHMARK_COLUMNS, BENCHMARKS, COLUMNS, SPLIT
 from tuneproof.results.words import (
     collapse_sentence,
     family_note,
@@ -32,7 +32,7 @@ def card_text(dataset: str, details: Details, params: Params) -> str:
     """The card in Markdown with the Hub's front matter; without dates, so that an unchanged run gives the same text."""
     name, source = shown_id(details.resolved.id), details.run.source
     sections = [
-        front_matter(name),
+        front_matter(name, with_benchmarks=bool(details.benchmarks)),
         f"# Answers of {markdown_text(name)}, judged",
         f"{details.answers} answers of {place(details.resolved.id, details.resolved.sha)} to the {details.questions} "
         f"questions of {place(source.id, source.sha)}, each scored by an LLM judge against the rubric below. "
@@ -56,7 +56,8 @@ def card_text(dataset: str, details: Details, params: Params) -> str:
         "## How it was made",
         made_of(details, params),
         "## Columns",
-        columns(details.run.rubric),
+        columns(COLUMNS | dict.fromkeys(details.run.rubric, "the score, or null")),
+        *(benchmark_section(dataset, details) if details.benchmarks else ()),
         "## Licence",
         f"Questions and references come from {place(source.id, None)}, answers from {place(details.resolved.id, None)} "
         "and analyses from the judge. Each keeps the terms of its source; look there before you use them for more "
@@ -98,16 +99,37 @@ def place(identity: str, sha: str | None) -> str:
     return f"{name} at commit `{sha}`" if sha else name
 
 
-def front_matter(name: str) -> str:
+def front_matter(name: str, with_benchmarks: bool) -> str:
     """What the Hub reads: where the rows are, and what kind of data they are."""
     fields = {
         "pretty_name": f"Answers of {name}, judged",
         "license": "other",
         "license_name": "see-sources",
         "tags": ["evaluation", "llm-as-a-judge", "tuneproof"],
-        "configs": [{"config_name": "default", "data_files": [{"split": SPLIT, "path": f"data/{SPLIT}-*"}]}],
+        "configs": [configuration("default", "data")],
     }
+    if with_benchmarks:
+        fields["configs"] = [configuration("default", "data"), configuration(BENCHMARKS, BENCHMARKS)]
     return f"---\n{yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)}---"
+
+
+def configuration(name: str, folder: str) -> dict[str, object]:
+    """One table of the dataset and its files."""
+    return {"config_name": name, "data_files": [{"split": SPLIT, "path": f"{folder}/{SPLIT}-*"}]}
+
+
+def benchmark_section(dataset: str, details: Details) -> Iterator[str]:
+    """How the benchmarks were asked, and their own columns."""
+    yield "## Benchmarks"
+    yield "\n".join(
+        f"- {markdown_text(name)}: {markdown_text(task.task)}, metric {markdown_text(task.metric)}, {task.items} items"
+        for name, task in details.benchmarks.items()
+    )
+    yield (
+        f'`load_dataset("{dataset}", "{BENCHMARKS}")` has every item. Items of public benchmarks should not appear in '
+        "training data: leave this table out of any."
+    )
+    yield columns(BENCHMARK_COLUMNS)
 
 
 def scores_table(details: Details) -> str:
@@ -158,9 +180,8 @@ def made_of(details: Details, params: Params) -> str:
     return "\n".join(f"- {line}" for line in lines if line)
 
 
-def columns(criteria: Iterable[str]) -> str:
+def columns(known: Mapping[str, str]) -> str:
     """What each column holds."""
-    known = COLUMNS | dict.fromkeys(criteria, "the score, or null")
     return "\n".join(["| column | holds |", "|---|---|", *(f"| `{name}` | {text} |" for name, text in known.items())])
 
 

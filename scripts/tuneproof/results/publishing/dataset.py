@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, say
 from tuneproof.records.keys import canonical_json, content_key
-from tuneproof.results.publishing.rows import SPLIT
+from tuneproof.results.publishing.rows import BENCHMARKS, SPLIT
 from tuneproof.sources.hub.calls import NotThereError
 from tuneproof.sources.hub.downloads import quiet_progress
 from tuneproof.sources.hub.writing import asked, writing
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 CARD = "README.md"
 NOT_DATA = {CARD, ".gitattributes"}
-ROWS_FILE = re.compile(rf"data/{SPLIT}-\d+-of-\d+\.parquet")
+ROWS_FILE = re.compile(rf"(data|{BENCHMARKS})/{SPLIT}-\d+-of-\d+\.parquet")
 MARK = re.compile(r"^<!-- tuneproof (?P<mark>\{.*\}) -->$", re.MULTILINE)
 MAX_NAME_CHARACTERS = 96  # of a repository's name on the Hub
 

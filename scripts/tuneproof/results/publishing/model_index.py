@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
@@ -14,13 +14,16 @@ from tuneproof.results.words import share_text
 from tuneproof.settings.params import Params
 from tuneproof.sources.hub.writing import asked, writing
 
+if TYPE_CHECKING:
+    from huggingface_hub import EvalResult
+
 MARK = {"evaluated_with": "Tuneproof"}  # among a result's dataset arguments: says which results are ours to replace
 FRONT_MATTER = re.compile(r"\A---[ \t]*\n(?P<yaml>.*?)^---[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 TASK = "text-generation"
 
 
 def model_index(details: Details, params: Params, published: str | None) -> dict[str, Any]:
-    """The metadata for one model, a metric per criterion that has a mean.
+    """The metadata for one model, a metric per criterion that has a mean; those of benchmarks name the benchmark.
 
     `published` is the dataset with the answers and scores, where there is one. The interval, the scale, the number of
     questions and the judge stand beside each value, without which it says little.
@@ -32,9 +35,9 @@ def model_index(details: Details, params: Params, published: str | None) -> dict
     on_the_hub = source.sha is not None
     results = []
     for name, criterion in details.criteria.items():
-        if criterion.mean is None:
-            continue
         measured = details.run.criteria[name]
+        if criterion.mean is None or measured.by_item:
+            continue
         lowest, highest = measured.ends
         scorer = judges if measured.source in ("judge", "compare") else f"a {measured.source}"
         results.append(
@@ -58,7 +61,31 @@ def model_index(details: Details, params: Params, published: str | None) -> dict
                 source_url=f"{constants.ENDPOINT}/datasets/{published}" if published else None,
             )
         )
+    results += [benchmark_result(name, details) for name in details.benchmarks]
     return {"model-index": eval_results_to_model_index(details.resolved.id, results)}
+
+
+def benchmark_result(name: str, details: Details) -> "EvalResult":
+    """One benchmark as a result of its own dataset, with the interval as the report has it."""
+    from huggingface_hub import EvalResult
+
+    task, criterion = details.benchmarks[name], details.criteria[name]
+    shots = sorted(set(task.num_fewshot.values()))
+    return EvalResult(
+        task_type=TASK,
+        dataset_type=task.task,
+        dataset_name=name,
+        metric_type=task.metric,
+        metric_name=f"{task.metric}, {task.task}",
+        metric_value=round(task.mean, 4),
+        metric_args={
+            "low": criterion.low,
+            "high": criterion.high,
+            "items": task.items,
+            "standard_error": task.standard_error,
+        },
+        dataset_args=MARK | {"num_few_shot": shots[0] if len(shots) == 1 else shots},
+    )
 
 
 def with_model_index(where: str, card: str, index: Mapping[str, Any]) -> str:
@@ -73,7 +100,7 @@ def with_model_index(where: str, card: str, index: Mapping[str, Any]) -> str:
             result
             for entry in metadata.get("model-index") or []
             for result in entry["results"]
-            if (result.get("dataset", {}).get("args") or {}) != MARK
+            if not MARK.items() <= (result.get("dataset", {}).get("args") or {}).items()
         ]
     except (yaml.YAMLError, AttributeError, KeyError, TypeError):
         raise UserError(

@@ -2,11 +2,11 @@
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.rows import Answer, Check, Judgement, Question
+from tuneproof.records.rows import Answer, Benchmark, Check, Judgement, Question
 
 SPLIT = "test"
 ROWS_PER_FILE = 5_000  # a cut upload goes on with the file that it was cut in
@@ -28,6 +28,18 @@ COLUMNS = {
     "evaluation": "the judge's analysis and score by criterion, as JSON; null unless the status is `ok`",
     "replies": "every reply of the judge, as JSON",
     "key": "the hash of everything that determines the answer",
+}
+BENCHMARKS = "benchmarks"  # the configuration of the dataset that holds them
+BENCHMARK_COLUMNS = {
+    "criterion": "the benchmark's name in this project",
+    "task": "the harness's task",
+    "task_version": "its version",
+    "id": "the hash of the item",
+    "question": "the item as a person reads it, without the solved examples before it",
+    "target": "what was wanted",
+    "response": "what the model said or chose",
+    "score": "the metric that counts",
+    "scores": "all of the harness's metrics, as JSON",
 }
 WHOLE_NUMBERS = ("sample", "prompt_tokens", "answer_tokens")
 
@@ -66,12 +78,30 @@ def result_rows(
 
 def parquet_files(rows: Sequence[Row], criteria: Iterable[str]) -> dict[str, bytes]:
     """The rows as parquet files by their path in the repository, with the types that `load_dataset` gives back."""
-    from datasets import Dataset, Features, Value, disable_progress_bars
-
-    disable_progress_bars()  # this takes milliseconds
     types = dict.fromkeys(COLUMNS, "string") | dict.fromkeys(WHOLE_NUMBERS, "int64") | {"answer_cut": "bool"}
     for name in criteria:
         types[name] = "int64" if all(_is_whole(row[name]) for row in rows) else "float64"
+    return _files("data", rows, types)
+
+
+def benchmark_rows(rows: Iterable[Benchmark], metrics: Mapping[str, str]) -> list[Row]:
+    """One row per item; `metrics` names by criterion the metric that counts."""
+    return [
+        row.model_dump(include=set(BENCHMARK_COLUMNS))
+        | {"score": row.scores.get(metrics[row.criterion]), "scores": _json(row.scores)}
+        for row in rows
+    ]
+
+
+def benchmark_files(rows: Sequence[Row]) -> dict[str, bytes]:
+    """The rows of benchmarks as parquet files by their path in the repository; none where there are no rows."""
+    return _files(BENCHMARKS, rows, dict.fromkeys(BENCHMARK_COLUMNS, "string") | {"score": "float64"}) if rows else {}
+
+
+def _files(folder: str, rows: Sequence[Row], types: Mapping[str, str]) -> dict[str, bytes]:
+    from datasets import Dataset, Features, Value, disable_progress_bars
+
+    disable_progress_bars()  # this takes milliseconds
     features = Features({name: Value(kind) for name, kind in types.items()})
     starts = range(0, max(len(rows), 1), ROWS_PER_FILE)
     files = {}
@@ -79,7 +109,7 @@ def parquet_files(rows: Sequence[Row], criteria: Iterable[str]) -> dict[str, byt
         buffer = io.BytesIO()
         part = rows[start : start + ROWS_PER_FILE]
         Dataset.from_dict({name: [row[name] for row in part] for name in types}, features).to_parquet(buffer)
-        files[f"data/{SPLIT}-{number:05d}-of-{len(starts):05d}.parquet"] = buffer.getvalue()
+        files[f"{folder}/{SPLIT}-{number:05d}-of-{len(starts):05d}.parquet"] = buffer.getvalue()
     return files
 
 
