@@ -1,7 +1,7 @@
 """Turns scores into means, differences to the baseline, intervals and verdicts.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/engines/, data/judgements/,
-        data/comparisons/, data/checks/, data/benchmarks/ (where there are any)
+        data/comparisons/, data/checks/, data/benchmarks/, data/agreement.json, data/labelled.jsonl (where there are)
 Writes  metrics/<model>.json, data/details/<model>.json, report/plots/
 Run     python scripts/aggregate.py
 """
@@ -16,6 +16,7 @@ from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_json, write_text
 from tuneproof.records.files import record_text
 from tuneproof.records.handovers import (
+    AGREEMENT,
     DETAILS_DIRECTORY,
     JUDGE,
     METRICS_DIRECTORY,
@@ -36,6 +37,7 @@ from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_params
+from tuneproof.statistics.corrected import FEWEST_LABELS
 
 JUDGE_SETTINGS = {"temperature", "max_tokens", "samples", "logprobs", "score_first", "format", "max_answer_characters"}
 
@@ -100,6 +102,9 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int, reaches: M
         judge=judge,
         judge_settings=judge_settings(params.judge),
         source=QUESTION_SOURCE.read(),
+        in_units_of=params.decision.in_units_of,
+        fewest_labels=FEWEST_LABELS if params.decision.in_units_of == "people" else None,
+        agreement=AGREEMENT.read() if AGREEMENT.path.is_file() else None,
     )
 
 

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tuneproof.records.agreement import Agreement
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.rows import Record, TaskSummary, World
+from tuneproof.settings.evidence.decision import Units
 from tuneproof.settings.params import Params
 
 CriterionVerdict = Literal["better", "worse", "undecided", "too few", "not tested"]
@@ -92,6 +94,14 @@ class RunDetails(Record):
     judge: ResolvedJudge
     judge_settings: dict[str, Any]  # those of params.yaml that determine a score
     source: ResolvedQuestions
+    in_units_of: Units = Field(default="judge", exclude_if=lambda units: units == "judge")
+    fewest_labels: int | None = Field(default=None, exclude_if=lambda fewest: fewest is None)  # for people's units
+    agreement: Agreement | None = Field(default=None, exclude_if=lambda agreement: agreement is None)
+
+    @property
+    def fewest(self) -> int:
+        """How many questions a verdict needs: scored in both, or labelled in both where people's units decide."""
+        return self.min_questions if self.fewest_labels is None else self.fewest_labels
 
     @property
     def claimed(self) -> list[str]:
@@ -139,8 +149,57 @@ class LengthBin(Record):
     questions: int
 
 
+class PeopleScores(Record):
+    """One model on one criterion in people's units: estimated from random labels and the judge's scores (PPI++).
+
+    `people_mean` and `judge_mean` are the raw figures over the labelled questions. The estimates are None below
+    `needed` labels, those of gains for the baseline too. A `weight` is lambda: 0 is labels alone, 1 the judge believed.
+    `worth` is how many more labels would give the same error without the judge.
+    """
+
+    labels: int  # questions with a label, and a score of the judge
+    needed: int
+    people_mean: float | None
+    judge_mean: float | None
+    mean: float | None = None
+    low: float | None = None
+    high: float | None = None
+    weight: float | None = None
+    worth: int | None = None
+    gain_labels: int | None = None  # questions labelled in both
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    gain_weight: float | None = None
+    gain_worth: int | None = None
+    level: float | None = None
+    verdict: CriterionVerdict | None = None
+
+    @property
+    def missing(self) -> int:
+        """How many labelled questions are missing."""
+        least = self.labels if self.gain_labels is None else self.gain_labels
+        return max(self.needed - least, 0)
+
+
+class JudgeAlone(Record):
+    """What the judge itself says of one model on one criterion, where people's units decide."""
+
+    mean: float | None
+    low: float | None
+    high: float | None
+    gain: float | None
+    gain_low: float | None
+    gain_high: float | None
+    verdict: CriterionVerdict | None
+
+
 class CriterionDetails(Record):
-    """One model on one criterion. The gain's fields are None for the baseline itself."""
+    """One model on one criterion. The gain's fields are None for the baseline itself.
+
+    Where people's units decide (`run.in_units_of`) and there are labels enough, mean and gain are people's, `paired`
+    counts labelled questions, and `judge_alone` has what the judge itself says.
+    """
 
     mean: float | None
     low: float | None
@@ -166,6 +225,8 @@ class CriterionDetails(Record):
     questions_needed: int | None = None  # to show the observed gain as often
     missing: MissingScores | None = None  # only where scores are missing
     collapses: Collapses | None = None
+    people: PeopleScores | None = Field(default=None, exclude_if=lambda scores: scores is None)
+    judge_alone: JudgeAlone | None = Field(default=None, exclude_if=lambda scores: scores is None)
 
 
 class SliceScore(Record):
@@ -228,6 +289,7 @@ class WinRateDetails(Record):
     length_controlled_high: float | None
     length_controlled_caution: str | None
     length_controlled_pulled: bool  # without other models' scores the effect of length is pulled towards 0
+    people: PeopleScores | None = Field(default=None, exclude_if=lambda scores: scores is None)  # its mean: the rate
 
 
 class GuardDetails(Record):
@@ -254,6 +316,19 @@ class DecisionDetails(Record):
     worsened: list[str]
     guards: dict[str, GuardDetails]
     questions_needed: int | None
+
+
+class PeopleVerdict(Record):
+    """The verdict on one model's claim by people's units beside that by the judge's own scores."""
+
+    people: OverallVerdict
+    judge: OverallVerdict
+
+    @property
+    def disagree(self) -> bool:
+        """Whether one of the two says better or worse, and the other, with labels enough, something else."""
+        said = {self.people, self.judge}
+        return len(said) == 2 and "too few" not in said
 
 
 class JudgeScores(Record):
@@ -303,6 +378,7 @@ class Details(Record):
     slices: list[Slice]
     lengths: AnswerLengths
     usage: Usage
+    people: PeopleVerdict | None = Field(default=None, exclude_if=lambda verdict: verdict is None)
     panel: dict[str, PanelDetails] | None = Field(default=None, exclude_if=lambda panel: panel is None)  # by criterion
     benchmarks: dict[str, TaskSummary] = Field(default={}, exclude_if=lambda said: not said)  # what the harness says
 

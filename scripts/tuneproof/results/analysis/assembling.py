@@ -15,15 +15,32 @@ from tuneproof.records.rows import TaskSummary
 from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Scored, criterion_details, paired, slices
-from tuneproof.results.analysis.decisions import claims, decision_details, shown
+from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
+from tuneproof.results.analysis.people import (
+    InPeopleUnits,
+    both_verdicts,
+    in_people_units,
+    is_rated,
+    verdict_by_people,
+    win_rate_with_people,
+    with_people,
+)
 from tuneproof.results.analysis.preferences import read_preferences, win_rate_details
 from tuneproof.results.analysis.scores import ModelScores
 from tuneproof.results.analysis.usage import judge_cost
-from tuneproof.results.details import AnswerLengths, CriterionDetails, Details, RunDetails, Usage, WinRateDetails
+from tuneproof.results.details import (
+    AnswerLengths,
+    CriterionDetails,
+    DecisionDetails,
+    Details,
+    RunDetails,
+    Usage,
+    WinRateDetails,
+)
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.execution import Price
 from tuneproof.settings.params import Params
-from tuneproof.statistics.differences import Difference, overall_verdict
+from tuneproof.statistics.differences import Difference, Overall, overall_verdict
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import wilson_interval
 from tuneproof.statistics.shipping import Key
@@ -56,6 +73,8 @@ def all_details(
     add_benchmarks(scored, benchmarks)
     differences = paired(run, scored)
     tested = claims(run, differences)
+    preferences = {model: question_preferences(orders) for model, (orders, _) in compared.items()}
+    people = in_people_units(run, scored, preferences, ids)
     analysis = Analysis(
         run=run,
         tags=tags,
@@ -64,6 +83,8 @@ def all_details(
         differences=differences,
         tested=tested,
         compared=tested | shown(run, differences, tested),
+        people=people,
+        by_people=claims_by_people(run, differences, people),
         win_rates=win_rates,
         prices=params.execution.judge.prices,
         benchmarks={model: one.said for model, one in benchmarks.items()},
@@ -82,6 +103,8 @@ class Analysis:
     differences: dict[Key, Array]
     tested: dict[Key, Difference]  # as part of the claim
     compared: dict[Key, Difference]  # all of them
+    people: InPeopleUnits
+    by_people: dict[Key, Difference]  # the claim in people's units
     win_rates: dict[str, WinRateDetails | None]
     prices: dict[str, Price]
     benchmarks: dict[str, dict[str, TaskSummary]]
@@ -90,10 +113,11 @@ class Analysis:
         """One model's details."""
         run, scored, baseline = self.run, self.scored[model], self.scored[self.run.baseline]
         criteria = {name: self.criterion(model, name, scores, scored, baseline) for name in run.criteria}
-        tested = [difference for name in run.claimed if (difference := self.tested.get((model, name)))]
-        least = min((criteria[name].paired or 0 for name in run.claimed), default=0)
         fallen, is_baseline = self.falls(model, run.claimed), model == run.baseline
-        decision = None if is_baseline else decision_details(run, model, self.tested, self.differences, fallen)
+        decision = None if is_baseline else self.decision(model, fallen)
+        by_judge, rate = self.verdict_by_judge(model), self.win_rates.get(model)
+        by_people = verdict_by_people(run, model, self.by_people, self.people)
+        overall = by_people if run.in_units_of == "people" else by_judge
         answers, ok = scores.statuses.total(), scores.statuses["ok"]
         low, high = wilson_interval(ok, answers, run.alpha)
         return Details(
@@ -112,28 +136,47 @@ class Analysis:
             statuses=dict(sorted(scores.statuses.items())),
             finish_reasons=dict(sorted(scores.finish_reasons.items())),
             answers_cut=scores.cut,
-            verdict=None if is_baseline else overall_verdict([one.verdict for one in tested], least, run.min_questions),
+            verdict=None if is_baseline else overall,
             criteria=criteria,
             statuses_of={source: dict(sorted(counts.items())) for source, counts in scores.statuses_of.items()},
             collapses=collapse_details(fallen, run.alpha),
             decision=decision,
-            win_rate=self.win_rates.get(model),
+            win_rate=win_rate_with_people(run, model, rate, self.people) if rate else None,
             slices=slices(run, self.tags, scored, baseline),
             lengths=answer_lengths(scores),
             usage=usage(scores, self.prices),
+            people=both_verdicts(run, model, by_judge, by_people, self.people),
             panel=scores.panel,
             benchmarks=self.benchmarks.get(model, {}),
         )
+
+    def verdict_by_judge(self, model: str) -> Overall:
+        """The verdict on one model's claim by the scores as they are."""
+        run = self.run
+        tested = [difference for name in run.claimed if (difference := self.tested.get((model, name)))]
+        paired = [self.compared.get((model, name)) for name in run.claimed]
+        least = min((one.questions if one else 0 for one in paired), default=0)
+        return overall_verdict([one.verdict for one in tested], least, run.min_questions)
+
+    def decision(self, model: str, fallen: Falls | None) -> DecisionDetails | None:
+        """Whether one model ships, by the scores that the plan rests on."""
+        if self.run.in_units_of == "people":
+            return decision_details(self.run, model, self.by_people, self.differences, fallen, self.people)
+        return decision_details(self.run, model, self.tested, self.differences, fallen, None)
 
     def criterion(
         self, model: str, name: str, scores: ModelScores, scored: Scored, baseline: Scored
     ) -> CriterionDetails:
         """One model on one criterion."""
-        difference, tested = self.compared.get((model, name)), (model, name) in self.tested
-        fallen = collapse_details(self.falls(model, [name]), self.run.alpha)
-        return criterion_details(
-            self.run, name, scores, scored, baseline, difference, tested or difference is None, fallen
+        run, key = self.run, (model, name)
+        difference, tested = self.compared.get(key), key in self.tested
+        if run.in_units_of == "people" and not is_rated(run, name):
+            difference, tested = self.by_people.get(key, difference), key in self.by_people
+        fallen = collapse_details(self.falls(model, [name]), run.alpha)
+        details = criterion_details(
+            run, name, scores, scored, baseline, difference, tested or difference is None, fallen
         )
+        return with_people(run, key, details, self.by_people.get(key), self.people)
 
     def falls(self, model: str, names: Sequence[str]) -> Falls | None:
         """On which questions a model falls on any of these criteria; None for the baseline."""

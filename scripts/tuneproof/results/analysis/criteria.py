@@ -116,7 +116,7 @@ def gain_fields(
     """The fields of CriterionDetails that compare with the baseline."""
     if gain is None:
         return {"paired": 0, "verdict": "too few"}
-    too_few = gain.questions < run.min_questions
+    too_few = gain.questions < run.fewest
     return {
         "gain": gain.interval.mean,
         "gain_low": gain.interval.low,

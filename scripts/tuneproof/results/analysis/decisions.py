@@ -1,16 +1,19 @@
 """Every model against the baseline by the plan: the claim as one family, the rest alone, the guards, the decision."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import accumulate
 
 import numpy as np
 
 from tuneproof.results.analysis.collapses import SHARE, Falls
+from tuneproof.results.analysis.people import InPeopleUnits, is_rated
 from tuneproof.results.details import DecisionDetails, GuardDetails, RunDetails
 from tuneproof.settings.evidence.decision import COLLAPSES
+from tuneproof.statistics.corrected import Corrected, corrected_guard, simultaneous_corrected
 from tuneproof.statistics.differences import Difference, simultaneous_differences
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.shipping import Guard, Key, claimed_differences, decide, guard
+from tuneproof.statistics.shipping import Guard, Key, claimed_differences, decide, guard, tested_claims
 
 
 def claims(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Difference]:
@@ -19,6 +22,27 @@ def claims(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Diffe
     family = side_by_side(run, claimed)
     order = run.claimed if run.plan and run.plan.in_order else None
     return claimed_differences(family, run.alpha, scales(run, family), order)
+
+
+def claims_by_people(run: RunDetails, differences: Mapping[Key, Array], people: InPeopleUnits) -> dict[Key, Difference]:
+    """The claim tested in people's units, beside criteria that people do not rate; without what lacks labels."""
+    found: dict[Key, Corrected | Array] = {}
+    for key, values in differences.items():
+        estimate = people.gains[key].corrected if is_rated(run, key[1]) else values
+        if key[1] in run.claimed and estimate is not None:
+            found[key] = estimate
+    rows = side_by_side(run, {key: one.influences if isinstance(one, Corrected) else one for key, one in found.items()})
+    family = {
+        key: replace(one, influences=rows[key]) if isinstance(one, Corrected) else rows[key]
+        for key, one in found.items()
+    }
+
+    def compare(keys: Sequence[Key], level: float) -> dict[Key, Difference]:
+        tested = {key: family[key] for key in keys if key in family}
+        return simultaneous_corrected(tested, level, scales(run, rows))
+
+    order = run.claimed if run.plan and run.plan.in_order else None
+    return tested_claims(list(family), run.alpha, order, compare)
 
 
 def side_by_side(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Array]:
@@ -57,12 +81,17 @@ def decision_details(
     tested: Mapping[Key, Difference],
     differences: Mapping[Key, Array],
     found: Falls | None,
+    people: InPeopleUnits | None,
 ) -> DecisionDetails | None:
-    """Whether one model ships; None without a plan."""
+    """Whether one model ships; None without a plan. `people` where their units decide."""
     if run.plan is None:
         return None
     guards = {}
     for name, margin in run.plan.must_not_drop.items():
+        if people and name != COLLAPSES and is_rated(run, name):
+            estimate = people.gains[model, name].corrected
+            guards[name] = corrected_guard(estimate, margin, run.alpha, run.criteria[name].ends)
+            continue
         if name == COLLAPSES:
             values, scale = (found.differences if found else None), SHARE
         else:
@@ -70,7 +99,7 @@ def decision_details(
         if values is not None:
             guards[name] = guard(values, margin, run.alpha, scale, run.min_questions)
     compared = {name: tested.get((model, name)) for name in run.claimed}
-    decision = decide(compared, guards, run.min_questions, run.plan.in_order)
+    decision = decide(compared, guards, run.fewest, run.plan.in_order)
     return DecisionDetails(
         ship=decision.ship,
         improved=list(decision.improved),

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -13,6 +13,7 @@ COLLAPSES = "collapses"  # a guard on no criterion: the share of questions on wh
 WIN_RATE = "win_rate"  # the criterion that the pairwise comparisons make
 RESERVED_CRITERIA = {"coverage", "gain", "n", "run", "ship", "verdict", WIN_RATE, COLLAPSES}  # other metrics, guards
 
+Units = Literal["judge", "people"]
 Margin = Annotated[float, Field(ge=0)]
 
 
@@ -21,7 +22,8 @@ class Decision(Settings):
 
     `improves` is the claim: criteria tested as one family; None stands for all of the judge's. `in_order` tests them
     one after the other, each at alpha / models, as long as all before it improved. `must_not_drop` are guards: by
-    criterion the drop, in points of its scale, that must be excluded.
+    criterion the drop, in points of its scale, that must be excluded. `in_units_of` says whose scores decide: the
+    judge's own, or what people would give, from the judge's scores and random labels (`statistics/corrected.py`).
     """
 
     alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
@@ -29,6 +31,7 @@ class Decision(Settings):
     in_order: bool = False
     must_not_drop: dict[str, Margin] = Field(default_factory=dict)
     min_questions: Annotated[int, Field(ge=2)] = 30
+    in_units_of: Units = Field(default="judge", exclude_if=lambda units: units == "judge")  # older plans keep their key
 
     @model_validator(mode="after")
     def check_names(self) -> Self:
