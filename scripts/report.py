@@ -11,10 +11,10 @@ import argparse
 from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
-from tuneproof.results import words
 from tuneproof.results.details import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.page import left_out, render
+from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_note, world_params
 
@@ -32,7 +32,7 @@ def main() -> None:
     browser = answer_browser(models, questions)
     page = render(models, world_params(params, models[0].run.run), browser)
     write_text(PAGE_FILE, page)
-    write_text(SUMMARY_FILE, words.summary_markdown(models))
+    write_text(SUMMARY_FILE, summary_markdown(models))
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")
     if left_out(browser):
         say(f"report: {left_out(browser)}")

@@ -25,7 +25,7 @@ from tuneproof.records.files import read_rows
 from tuneproof.records.handovers import COMPARISONS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Judgement
 from tuneproof.results.report.terminal import plain_text
-from tuneproof.results.words import summary_markdown
+from tuneproof.results.summary import summary_markdown
 
 
 def test_metrics_are_exactly_the_contract(aggregated: Path) -> None:

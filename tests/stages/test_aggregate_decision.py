@@ -27,7 +27,8 @@ from tuneproof.records.handovers import PLAN as SEEN
 from tuneproof.records.resolved import ResolvedPlan
 from tuneproof.records.rows import Check, Judgement
 from tuneproof.results.report.terminal import plain_text
-from tuneproof.results.words import ship_sentence, summary_markdown
+from tuneproof.results.summary import summary_markdown
+from tuneproof.results.words import ship_sentence
 from tuneproof.settings.reading import load_params
 
 PLAN = {"alpha": 0.05, "improves": ["accuracy", "style"], "min_questions": 30}

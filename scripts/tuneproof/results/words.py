@@ -91,7 +91,7 @@ def model_sentence(details: Details) -> str:
     if details.verdict == "too few":
         return (
             f"{subject}: too few questions to decide whether it is better than {baseline} "
-            f"({paired_questions(details)} scored in both, {run.min_questions} needed)."
+            f"({paired_questions(details)} {counted(run)} in both, {run.fewest} needed)."
         )
     opening = {
         "better": f"{subject} is better than {baseline}",
@@ -103,8 +103,13 @@ def model_sentence(details: Details) -> str:
     return f"{opening}: {facts}.{missing_clause(details)}"
 
 
+def counted(run: RunDetails) -> str:
+    """What a question must be to count: scored, or labelled where people's units decide."""
+    return "labelled" if run.in_units_of == "people" else "scored"
+
+
 def paired_questions(details: Details) -> int:
-    """How many questions are scored in both models on every criterion of the claim, at most."""
+    """How many questions count in both models on every criterion of the claim, at most."""
     return min((details.criteria[name].paired or 0 for name in details.run.claimed), default=0)
 
 
@@ -160,7 +165,8 @@ def ship_sentence(details: Details) -> str:
 def not_improved(details: Details, claimed: str) -> str:
     """Why nothing counts as improved."""
     if details.verdict == "too few":
-        return f"{paired_questions(details)} questions are scored in both and {details.run.min_questions} are needed"
+        run = details.run
+        return f"{paired_questions(details)} questions are {counted(run)} in both and {run.fewest} are needed"
     return f"no improvement in {claimed} was shown"
 
 
@@ -187,9 +193,13 @@ def settling_clause(details: Details) -> str:
     decision = details.decision
     if decision is None or decision.ship != "not yet":
         return ""
+    kind = "labelled questions" if details.run.in_units_of == "people" else "questions"
+    missing = details.run.fewest - paired_questions(details)
+    if details.run.in_units_of == "people" and missing > 0:
+        return f"; {missing} more {kind} come first"
     if decision.questions_needed is None:
         return "; if what was observed is true, more questions would not change that"
-    return f"; about {decision.questions_needed:,} questions would settle it in 4 of 5 repeats"
+    return f"; about {decision.questions_needed:,} {kind} would settle it in 4 of 5 repeats"
 
 
 def plan_sentence(run: RunDetails) -> str:
@@ -253,6 +263,12 @@ def decimals(value: float | None) -> str:
 def family_note(run: RunDetails) -> str:
     """How to read the intervals."""
     confidence = f"{100 * (1 - run.alpha):.4g}%"
+    if run.in_units_of == "people":
+        return (
+            "In people's units where there are labels enough, by random labels and the judge's scores (PPI++). "
+            f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
+            f"A gain is the mean difference to {plain_name(run.baseline)}."
+        )
     return (
         f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
         f"A gain is the mean paired difference to {plain_name(run.baseline)} "
@@ -269,17 +285,6 @@ def family_clause(run: RunDetails, confidence: str) -> str:
         return f"those of gains in {', '.join(claimed)} at {share} each, tested in this order as long as each improves"
     named = "all models and criteria" if not rest else f"all models in {' and '.join(claimed)}"
     return f"those of gains hold together at {confidence}, for {named}{rest}"
-
-
-def summary_markdown(models: Sequence[Details]) -> str:
-    """The results as Markdown for a pull request: what kind of run, a sentence per model, the table."""
-    run = models[0].run
-    note = [f"> **{run_note(run)}**", ""] if run_note(run) else []
-    said = [ship_sentence, model_sentence, collapse_sentence, panel_sentence]
-    sentences = [f"- {markdown_text(text)}" for say in said for text in map(say, models) if text]
-    sentences += [f"- {markdown_text(plan_sentence(run))}"] if run.plan else []
-    lines = [*note, *sentences, "", *markdown_table(*table(models)), "", markdown_text(family_note(run)), ""]
-    return "\n".join(lines)
 
 
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

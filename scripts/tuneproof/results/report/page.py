@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tuneproof.records.handovers import ANSWERS
-from tuneproof.results import words
+from tuneproof.results import people, words
 from tuneproof.results.details import Details
 from tuneproof.results.report.browser import Browser, visible
 from tuneproof.results.report.sources import source_table, sources_disagree
@@ -74,6 +74,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         style_hash=content_security_hash(style),
         script_hash=content_security_hash(script),
         words=words,
+        people=people,
         undeciding=words.undeciding(models[0].run),
         sources=source_table(models),
         disagreeing=sources_disagree(models),

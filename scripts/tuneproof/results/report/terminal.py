@@ -13,6 +13,7 @@ from pathlib import Path
 from tuneproof.common.errors import run
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.results.details import Details, read_all_details, read_details
+from tuneproof.results.people import first_sentences, people_sentences
 from tuneproof.results.revisions import Revision
 from tuneproof.results.words import (
     VERDICT_WORDS,
@@ -90,7 +91,8 @@ def notes(models: Sequence[Details]) -> list[str]:
     """What kind of run this is, what was decided, sentences on each model, and how to read the intervals."""
     shared = models[0].run
     said = [text for say in (ship_sentence, model_sentence, collapse_sentence) for text in map(say, models)]
-    notes = (run_note(shared), *said, plan_sentence(shared), undeciding_note(shared), family_note(shared))
+    how_to_read = (plan_sentence(shared), undeciding_note(shared), family_note(shared))
+    notes = (run_note(shared), *first_sentences(models), *said, *people_sentences(models), *how_to_read)
     return [text for text in notes if text]
 
 

@@ -9,7 +9,7 @@ from tests.made_up.aggregated_run import SHAPE, details
 from tests.made_up.run import write_run
 from tests.running import SCRIPTS
 from tuneproof.results.report.terminal import plain_text
-from tuneproof.results.words import summary_markdown
+from tuneproof.results.summary import summary_markdown
 
 
 def compare(copied: Path) -> "subprocess.CompletedProcess[str]":

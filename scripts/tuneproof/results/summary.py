@@ -1,0 +1,39 @@
+"""The results as Markdown for a pull request: report/summary.md."""
+
+from collections.abc import Sequence
+
+from tuneproof.results.details import Details
+from tuneproof.results.people import agreement_note, agreement_table, first_sentences, people_sentences
+from tuneproof.results.words import (
+    collapse_sentence,
+    family_note,
+    markdown_table,
+    markdown_text,
+    model_sentence,
+    panel_sentence,
+    plan_sentence,
+    run_note,
+    ship_sentence,
+    table,
+)
+
+
+def summary_markdown(models: Sequence[Details]) -> str:
+    """What kind of run, where people and judge disagree, a sentence per model, the table, and how far they agree."""
+    run = models[0].run
+    note = [f"> **{run_note(run)}**", ""] if run_note(run) else []
+    said = [ship_sentence, model_sentence, collapse_sentence, panel_sentence]
+    sentences = [f"- **{markdown_text(text)}**" for text in first_sentences(models)]
+    sentences += [f"- {markdown_text(text)}" for say in said for text in map(say, models) if text]
+    sentences += [f"- {markdown_text(text)}" for text in people_sentences(models)]
+    sentences += [f"- {markdown_text(plan_sentence(run))}"] if run.plan else []
+    lines = [*note, *sentences, "", *markdown_table(*table(models)), "", markdown_text(family_note(run)), ""]
+    return "\n".join([*lines, *agreement_lines(models)])
+
+
+def agreement_lines(models: Sequence[Details]) -> list[str]:
+    """How far people and the judge agree, as a table with its note; nothing where nobody rated."""
+    header, rows = agreement_table(models[0].run)
+    if not rows:
+        return []
+    return [*markdown_table(header, rows), "", markdown_text(agreement_note(models[0].run)), ""]
