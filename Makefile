@@ -18,7 +18,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
 # Two more processes than there are cores: many tests wait for servers and processes.
-PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python python -m pytest \
+PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
+	TUNEPROOF_LIGHTEVAL_PYTHON=$(CURDIR)/$(VENV_LIGHTEVAL)/bin/python python -m pytest \
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py and recorded_outputs.py are not among them: they need data of others (docs/compare.md, docs/measured.md).
@@ -63,7 +64,7 @@ test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (8 m
 test-all: test  ## that, and all further ways: kills, faults, every whole-pipeline variation
 	@$(MAKE) --no-print-directory test-exhaustive
 
-test-exhaustive: test-environment  # what test-all adds
+test-exhaustive: test-environment $(LIGHTEVAL)  # what test-all adds
 	$(PYTEST) -m exhaustive
 
 test-quick: $(DEV)  ## only what needs no real engine, browser or whole pipeline

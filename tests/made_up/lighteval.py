@@ -1,11 +1,12 @@
 """Plays lighteval's command line: reads the task's items beside its file, and writes results and details as it does.
 
-The first of four choices is always the likeliest. A task named `raises` or `says_nothing` does so.
+The first of four choices is always the likeliest. A task named `raises`, `says_nothing` or `sleeps` does so.
 """
 
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,9 @@ def main(arguments: list[str]) -> int:
     seen = {"told": told, "arguments": arguments[4:], "files": files, "key": os.environ.get("OPENAI_API_KEY")}
     (custom.parent.parent / "seen.json").write_text(json.dumps(seen))
     name = task.partition("|")[0]
+    if name == "sleeps":
+        (custom.parent.parent / "process").write_text(str(os.getpid()))
+        time.sleep(600)
     if name == "raises":
         print("╭─ error ─╮\n│ ValueError: Cannot find task raises │\n╰─╯")
         return 1

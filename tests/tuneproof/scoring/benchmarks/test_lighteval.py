@@ -2,15 +2,19 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import Project
+from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice
 from tests.made_up.lighteval import NORMALISED, install, write_lighteval_task
 from tests.stages.test_benchmark import rows_of, summary, with_models
+from tests.waiting import wait_until
+from tuneproof.records.handovers import BENCHMARKS
 
 REAL = os.environ.get("TUNEPROOF_LIGHTEVAL_PYTHON")
 
@@ -99,6 +103,18 @@ def test_without_its_environment_one_line_says_how_to_install_it(project: Projec
     lighteval_project(project)
     (project.root / ".venv-lighteval/bin/python").unlink()
     assert "lighteval is not installed; install it with `make lighteval`" in project.error_line("benchmark.py", "sft")
+
+
+def test_a_killed_stage_leaves_no_lighteval_behind(project: Project) -> None:
+    lighteval_project(project, "sleeps")
+    told = project.root / "process"
+    with subprocess.Popen([sys.executable, ROOT / "scripts/benchmark.py", "sft"], cwd=project.root) as stage:
+        wait_until(lambda: told.exists() and told.read_text() != "")
+        child = Path("/proc", told.read_text())
+        assert child.exists()
+        stage.kill()
+    wait_until(lambda: not child.exists())
+    assert not (project.root / BENCHMARKS.path("sft")).exists()
 
 
 @pytest.mark.exhaustive
