@@ -10,25 +10,34 @@ Run     python scripts/train.py <criterion>
 import argparse
 import shutil
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all, write_json
 from tuneproof.common.progress import Progress
-from tuneproof.records.handovers import EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, REPORT_DIRECTORY, read_labels
+from tuneproof.records.handovers import EVALUATOR, EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, REPORT_DIRECTORY, read_labels
+from tuneproof.records.keys import content_key
+from tuneproof.records.resolved import ResolvedAdapter
 from tuneproof.records.rows import Question
+from tuneproof.scoring.evaluator.contract import Base
+from tuneproof.scoring.evaluator.encoder.checkpoints import checkpoints_of
+from tuneproof.scoring.evaluator.encoder.fitting import Lesson, steps_at_most
+from tuneproof.scoring.evaluator.encoder.learning import train_encoder
 from tuneproof.scoring.evaluator.learning.examples import Classes, Example, Ratings, Source, distinct, judged_examples
 from tuneproof.scoring.evaluator.learning.own_data import classes_of, own_examples, own_rows
 from tuneproof.scoring.evaluator.learning.reporting import plot_files, report, sentence
-from tuneproof.scoring.evaluator.learning.splitting import parts_by_group
-from tuneproof.scoring.evaluator.learning.training import Task, train_words, write_evaluator
+from tuneproof.scoring.evaluator.learning.splitting import Part, parts_by_group
+from tuneproof.scoring.evaluator.learning.training import Outcome, Task, train_words, write_evaluator
 from tuneproof.scoring.evaluator.loading import load
 from tuneproof.scoring.evaluator.words.fitting import FOLDS
 from tuneproof.scoring.people.matching import labelled_answers
-from tuneproof.settings.evidence.evaluator import Learned
+from tuneproof.settings.evidence.evaluator import EMBEDDED_BASE, Learned
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_params
+from tuneproof.sources.folders import weights_folder
 
 FEW_EXAMPLES = 256
 LEAST_QUESTIONS = 8  # so that each part has some
@@ -37,6 +46,7 @@ LEAST_QUESTIONS = 8  # so that each part has some
 def main() -> None:
     """Gathers the examples, trains on some questions, and measures on the others what it wrote."""
     criterion = parse_arguments().criterion
+    load_secrets()
     world = JUDGE.read().run
     params = world_params(load_params(), world)
     settings, learned = params.evaluator, learned_criterion(params, criterion)
@@ -49,10 +59,13 @@ def main() -> None:
     check_enough(criterion, examples, rest, test, world)
     say(f"train {criterion}: {len(rest)} labelled answers to learn from, {len(test)} held out; base {settings.base}")
     task = Task(criterion, classes, learned.columns, settings.training.seed)
-    with Progress(f"train {criterion}", FOLDS, "folds") as progress:
-        outcome = train_words(task, rest, test if settings.learning_curve else (), progress.advance)
     folder = EVALUATORS_DIRECTORY / criterion
-    shutil.rmtree(folder, ignore_errors=True)
+    if settings.base == EMBEDDED_BASE:
+        with Progress(f"train {criterion}", FOLDS, "folds") as progress:
+            outcome = train_words(task, rest, test if settings.learning_curve else (), progress.advance)
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        outcome = on_an_encoder(task, params, examples, parts, folder)
     write_evaluator(folder, outcome.manifest, outcome.texts)
     found = report(load(folder), outcome, rest, test, settings.training.seed)
     directory = REPORT_DIRECTORY / "evaluator"
@@ -110,6 +123,28 @@ def people_of(model: str, criterion: str, questions: Mapping[str, Question], par
         if criterion in (scores := labelled.label.scores or {}):
             ratings.setdefault((labelled.id, labelled.sample), []).append(float(scores[criterion]))
     return ratings
+
+
+def on_an_encoder(
+    task: Task, params: Params, examples: Sequence[Example], parts: Mapping[str, Part], folder: Path
+) -> Outcome:
+    """Trains the encoder that validate found, and writes its files into the folder."""
+    settings, resolved = params.evaluator, EVALUATOR.read()
+    base = Base(id=resolved.id, sha=resolved.sha, content=resolved.content)
+    by_part: dict[str, list[Example]] = {"train": [], "validation": [], "test": []}
+    for example in examples:
+        by_part[parts[example.group]].append(example)
+    train = by_part["train"]
+    keys = sorted((parts[each.group], each.key) for each in examples)
+    key = content_key([keys, task.columns, settings.training.model_dump(mode="json"), base.model_dump()])
+    checkpoints = checkpoints_of(task.criterion, key)
+    where = weights_folder(ResolvedAdapter(id=resolved.id, sha=resolved.sha, content=resolved.content or ""))
+    device, track = params.execution.train.device, settings.track
+    lesson = Lesson(task.classes, task.columns, where, settings.training, device, track, checkpoints)
+    shutil.rmtree(folder, ignore_errors=True)
+    total = steps_at_most(len(train), settings.training)
+    with Progress(f"train {task.criterion}", total, "steps at most") as progress:
+        return train_encoder(task, lesson, base, by_part, folder, settings.learning_curve, progress.advance)
 
 
 def check_enough(

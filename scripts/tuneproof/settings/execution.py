@@ -171,9 +171,16 @@ class SageMaker(Settings):
         return self
 
 
+class TrainExecution(Settings):
+    """Where an evaluator's encoder is trained."""
+
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+
+
 class Execution(Settings):
     """Where and how fast each stage works."""
 
     generate: GenerateExecution = GenerateExecution()
     judge: JudgeExecution = JudgeExecution()
+    train: TrainExecution = TrainExecution()
     sagemaker: SageMaker = SageMaker()

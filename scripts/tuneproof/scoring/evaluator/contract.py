@@ -91,7 +91,7 @@ class Manifest(Row):
 
     format: Literal[1] = 1
     criterion: str
-    model: Literal["words"]
+    model: Literal["words", "encoder"]
     columns: Annotated[tuple[Column, ...], Field(strict=False, min_length=1)]
     classes: Annotated[tuple[str, ...], Field(strict=False, min_length=2)]
     steps: Annotated[tuple[float, ...], Field(strict=False)] | None

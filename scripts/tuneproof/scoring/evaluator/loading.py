@@ -57,11 +57,18 @@ def texts_of(row: Mapping[str, Any], number: int) -> Texts:
     return Texts(row.get("input"), row["output"], row.get("ground_truth"))
 
 
-def load(path: str | Path) -> Evaluator:
-    """Loads an evaluator from its folder. Raises a UserError where it is missing, broken, or was changed by hand."""
+def load(path: str | Path, threads: int = 0) -> Evaluator:
+    """Loads an evaluator from its folder. An encoder computes with so many threads, 0 for one on each core.
+
+    Raises a UserError where it is missing, broken, or was changed by hand.
+    """
     folder = Path(path)
     manifest, content = read_manifest(folder)
     check_files(folder, manifest)
+    if manifest.model == "encoder":
+        from tuneproof.scoring.evaluator.encoder.model import read_encoder
+
+        return Evaluator(manifest, read_encoder(folder, manifest, threads), content)
     file = folder / manifest.scores_with
     try:
         return Evaluator(manifest, read_model(file, manifest.columns, manifest.logits), content)

@@ -1,0 +1,47 @@
+"""A small encoder made from scratch, which a test can train further in seconds."""
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+WORDS = 600
+SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
+
+
+def tokenizer_of(texts: Iterable[str]) -> "Tokenizer":
+    """A tokenizer of the texts' own words."""
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+    tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer(vocab_size=WORDS, special_tokens=list(SPECIAL), show_progress=False)
+    tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+    )
+    return tokenizer
+
+
+def small_encoder(folder: Path, texts: Iterable[str], kind: str = "bert") -> Path:
+    """Writes a model folder with random weights and a tokenizer of the texts' own words."""
+    import torch
+    import transformers
+
+    transformers.logging.set_verbosity(logging.CRITICAL)
+    transformers.logging.disable_progress_bar()
+    tokenizer = tokenizer_of(texts)
+    names = {"pad_token": "[PAD]", "unk_token": "[UNK]", "cls_token": "[CLS]", "sep_token": "[SEP]"}
+    transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer, **names).save_pretrained(str(folder))
+    torch.manual_seed(0)
+    sizes = {
+        "hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 128,
+        "vocab_size": tokenizer.get_vocab_size(), "max_position_embeddings": 128, "pad_token_id": 0,
+    }  # fmt: skip
+    config = transformers.AutoConfig.for_model(kind, **sizes)
+    transformers.AutoModel.from_config(config).save_pretrained(str(folder))
+    return folder
