@@ -1,15 +1,17 @@
-"""Publishes each model's answers and scores as a dataset on the Hugging Face Hub.
+"""Publishes each model's answers and scores as a dataset on the Hugging Face Hub, and evaluators as models.
 
 Only a real run is published, only when `publish.enabled`, and never inside an experiment. What lies on the Hub is
 compared each time: unchanged results make no commit.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/judgements/, data/checks/,
-        data/benchmarks/, data/details/
+        data/benchmarks/, data/details/, data/evaluator/ and report/evaluator/ where publish.evaluators
 Writes  one dataset per model on the Hub, data/published.json
 Run     python scripts/publish.py
 """
 
 import argparse
+import hashlib
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -23,16 +25,19 @@ from tuneproof.records.handovers import (
     BENCHMARKS,
     CHECKS,
     DETAILS_DIRECTORY,
+    EVALUATORS_DIRECTORY,
     JUDGE,
     JUDGEMENTS,
     QUESTIONS,
+    REPORT_DIRECTORY,
     resolved_model,
 )
 from tuneproof.records.keys import content_key
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.results.details import read_details
 from tuneproof.results.publishing.card import card_text, revision_text, shown_id
-from tuneproof.results.publishing.dataset import Card, publish_dataset, repository_name
+from tuneproof.results.publishing.evaluator import evaluator_card, evaluator_files
+from tuneproof.results.publishing.repositories import Card, publish_files, repository_name
 from tuneproof.results.publishing.rows import benchmark_files, benchmark_rows, parquet_files, result_rows
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
@@ -60,8 +65,10 @@ def main() -> None:
     say(f"publish: {', '.join(names.values())} ({'private' if params.publish.private else 'public'})")
     token = writing_token(params)
     published = {key: publish_model(names[key], resolved, params, token) for key, resolved in models.items()}
+    if params.publish.evaluators:
+        published["evaluators"] = {name: publish_evaluator(name, params, token) for name in params.evaluator.criteria}
     write_json(PUBLISHED_FILE, published)
-    say(f"publish: wrote {PUBLISHED_FILE}; {len(published)} datasets are as this run has them")
+    say(f"publish: wrote {PUBLISHED_FILE}; {len(names)} datasets are as this run has them")
 
 
 def say_what_kind_of_run(params: Params) -> None:
@@ -134,8 +141,19 @@ def publish_model(dataset: str, resolved: ResolvedModel, params: Params, token: 
     rows_key = content_key([rows, items] if items else rows)
     card = Card(card_text(dataset, details, params), revision_text())
     files = parquet_files(rows, criteria) | benchmark_files(items)
-    commit = publish_dataset(dataset, files, rows_key, card, params.publish.private, token)
+    commit = publish_files(dataset, "dataset", files, rows_key, card, params.publish.private, token)
     return {"dataset": dataset, "commit": commit, "rows": len(rows), "content": rows_key}
+
+
+def publish_evaluator(criterion: str, params: Params, token: str) -> dict[str, Any]:
+    """Publishes the evaluator of a criterion as a model with its card; returns what data/published.json says of it."""
+    name = f"{params.publish.workspace}/{repository_name(criterion.replace('_', '-'), '-evaluator')}"
+    files = evaluator_files(EVALUATORS_DIRECTORY / criterion)
+    report = json.loads((REPORT_DIRECTORY / "evaluator" / f"{criterion}.json").read_bytes())
+    content = content_key({path: hashlib.sha256(each).hexdigest() for path, each in files.items()})
+    card = Card(evaluator_card(name, files, report), revision_text())
+    commit = publish_files(name, "model", files, content, card, params.publish.private, token)
+    return {"model": name, "commit": commit, "content": content}
 
 
 if __name__ == "__main__":

@@ -68,6 +68,7 @@ class Publish(Settings):
     enabled: bool = False
     workspace: str | None = None
     private: bool = True
+    evaluators: bool = False
 
     @model_validator(mode="after")
     def check_workspace(self) -> Self:

@@ -9,7 +9,7 @@ import yaml
 
 from tuneproof.common.errors import UserError, say
 from tuneproof.results.details import Details
-from tuneproof.results.publishing.dataset import CARD
+from tuneproof.results.publishing.repositories import CARD
 from tuneproof.results.words import share_text
 from tuneproof.settings.params import Params
 from tuneproof.sources.hub.writing import asked, writing

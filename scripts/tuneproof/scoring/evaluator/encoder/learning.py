@@ -21,7 +21,6 @@ from tuneproof.scoring.evaluator.learning.measuring import Rated, area
 from tuneproof.scoring.evaluator.learning.training import Outcome, Task, trained_on
 
 CURVE_SHARES = (0.25, 0.5)
-BATCH_SIZE = 32
 
 
 def train_encoder(
@@ -88,14 +87,11 @@ def smallest_that_holds(task: Task, folder: Path, max_tokens: int, validation: S
 def held_out(task: Task, folder: Path, file: str, max_tokens: int, examples: Sequence[Example]) -> HeldOut:
     """Examples with the logits that an ONNX file gives them."""
     encoder = open_encoder(folder, file, task.columns, max_tokens)
-    texts = [example.texts for example in examples]
-    batches = [encoder.logits(texts[start : start + BATCH_SIZE]) for start in range(0, len(texts), BATCH_SIZE)]
+    logits = np.array(encoder.logits([example.texts for example in examples]))
     numbers = task.classes.numbers([example.label for example in examples])
     weights = np.array([example.weight for example in examples])
     groups = [example.group for example in examples]
-    return HeldOut(
-        np.array([row for b in batches for row in b]), numbers, weights, groups, task.classes.steps, task.seed
-    )
+    return HeldOut(logits, numbers, weights, groups, task.classes.steps, task.seed)
 
 
 def auc_of(rows: HeldOut) -> float:

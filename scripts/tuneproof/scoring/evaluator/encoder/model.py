@@ -23,12 +23,17 @@ class OnnxEncoder:
     tokens: Tokens
 
     def logits(self, rows: Sequence[Texts]) -> list[list[float]]:
-        """The logits of each row; all rows go through at once, padded to the longest."""
-        if not rows:
-            return []
-        ids, mask = padded([self.tokens.ids(row) for row in rows])
-        (found,) = self.session.run(["logits"], dict(zip(INPUTS, (ids, mask), strict=True)))
-        return [[float(value) for value in row] for row in found]
+        """The logits of each row.
+
+        Rows go through one by one: weights of 8 bits are scaled by all that goes through together, and an answer's
+        score must not depend on its neighbours. On a CPU it costs nothing, for nothing is padded.
+        """
+        return [self.logits_of(self.tokens.ids(row)) for row in rows]
+
+    def logits_of(self, ids: Sequence[int]) -> list[float]:
+        """The logits of one row's tokens."""
+        (found,) = self.session.run(["logits"], dict(zip(INPUTS, padded([ids]), strict=True)))
+        return [float(value) for value in found[0]]
 
 
 def padded(rows: Sequence[Sequence[int]]) -> tuple[Any, Any]:
