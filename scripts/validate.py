@@ -2,8 +2,9 @@
 
 Reads   params.yaml, data/pins.json, the Hub or local files, what this machine has
 Writes  data/resolved/<model>.json, data/resolved/judge.json, data/resolved/questions.json, data/questions.jsonl,
-        data/pins.json, and data/resolved/plan.json where the section decision is a plan; all of them or none.
-        Removes what models left behind that are no longer in params.yaml.
+        data/resolved/golden.jsonl (empty where admission asks about none), data/pins.json, and
+        data/resolved/plan.json where the section decision is a plan; all of them or none. Removes what models left
+        behind that are no longer in params.yaml.
 Run     python scripts/validate.py [--update]
 """
 
@@ -19,6 +20,7 @@ from tuneproof.common.files import write_all
 from tuneproof.endpoint.access import missing_judge_keys
 from tuneproof.generation.needs import missing_engines
 from tuneproof.inputs.evaluator import resolve_evaluator
+from tuneproof.inputs.golden import resolve_golden
 from tuneproof.inputs.judge import resolve_judge
 from tuneproof.inputs.models import resolve_model
 from tuneproof.inputs.plan import resolve_plan
@@ -33,6 +35,7 @@ from tuneproof.records.handovers import (
     DETAILS_DIRECTORY,
     ENGINES_DIRECTORY,
     EVALUATOR,
+    GOLDEN,
     JUDGE,
     JUDGEMENTS,
     METRICS_DIRECTORY,
@@ -118,6 +121,7 @@ def resolve_world(world: World, params: Params, pins: Pins) -> dict[Path, str]:
         QUESTIONS.path: rows_text(questions),
         QUESTION_SOURCE.path: record_text(source),
         JUDGE.path: record_text(resolve_judge(settings, world)),
+        GOLDEN.path: rows_text(resolve_golden(settings, world)),
     }
     if settings.decision.is_plan:
         files[PLAN.path] = record_text(resolve_plan(settings, world, source.rows_sha256))

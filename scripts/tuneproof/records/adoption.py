@@ -8,7 +8,13 @@ from typing import Any
 from tuneproof.common.errors import UserError, say, warn
 from tuneproof.common.files import file_sha256
 from tuneproof.records.files import AnyRecord, rows_or_errors
-from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS
+from tuneproof.records.handovers import (
+    ADMISSION_COMPARISONS,
+    ADMISSION_JUDGEMENTS,
+    ANSWERS,
+    COMPARISONS,
+    JUDGEMENTS,
+)
 from tuneproof.records.ledger import Kind, Ledger
 from tuneproof.records.rows import Answer, Comparison, Judgement
 
@@ -21,8 +27,8 @@ def adopt(ledger: Ledger) -> None:
     A row's key does not hold its model's name, so rows of a model that is called otherwise now count as well.
     """
     adopted = 0
-    for directory, results in RESULTS_OF.items():
-        for path in sorted(directory.glob("*.jsonl")):
+    for pattern, results in RESULTS_OF.items():
+        for path in sorted(Path().glob(pattern)):
             try:
                 sha256 = file_sha256(path)
             except OSError as error:
@@ -59,8 +65,10 @@ def replies_of(path: Path, refused: list[UserError], kind: type[Judgement] | typ
             yield reply.key, "reply", reply.model_dump(exclude={"key"})
 
 
-RESULTS_OF: dict[Path, Callable[[Path, list[UserError]], Iterator[LedgerRow]]] = {
-    ANSWERS.directory: answers_of,
-    JUDGEMENTS.directory: partial(replies_of, kind=Judgement),
-    COMPARISONS.directory: partial(replies_of, kind=Comparison),
+RESULTS_OF: dict[str, Callable[[Path, list[UserError]], Iterator[LedgerRow]]] = {  # by the paths of files
+    f"{ANSWERS.directory}/*.jsonl": answers_of,
+    f"{JUDGEMENTS.directory}/*.jsonl": partial(replies_of, kind=Judgement),
+    f"{COMPARISONS.directory}/*.jsonl": partial(replies_of, kind=Comparison),
+    str(ADMISSION_JUDGEMENTS.path): partial(replies_of, kind=Judgement),
+    str(ADMISSION_COMPARISONS.path): partial(replies_of, kind=Comparison),
 }

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Generic
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.admission import AdmissionResult, GoldenAnswer
 from tuneproof.records.agreement import Agreement, AnswerLabels
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
 from tuneproof.records.resolved import ResolvedEvaluator, ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
@@ -92,6 +93,12 @@ LABELS = Handover(Path("data/labels"), Label, written_by="annotate.py --rater") 
 AGREEMENT = Document(Path("data/agreement.json"), Agreement, written_by="agree.py")
 LABELLED = RowFile(Path("data/labelled.jsonl"), AnswerLabels, written_by="agree.py")
 EVALUATORS_DIRECTORY = Path("data/evaluator")
+GOLDEN = RowFile(RESOLVED_DIRECTORY / "golden.jsonl", GoldenAnswer, written_by="validate.py")
+ADMISSION = Document(Path("data/admission.json"), AdmissionResult, written_by="admit.py")
+ADMISSION_DIRECTORY = Path("data/admission")
+ADMISSION_ANSWERS = RowFile(ADMISSION_DIRECTORY / "golden.jsonl", GoldenAnswer, written_by="admit.py")
+ADMISSION_JUDGEMENTS = RowFile(ADMISSION_DIRECTORY / "judgements.jsonl", Judgement, written_by="admit.py")
+ADMISSION_COMPARISONS = RowFile(ADMISSION_DIRECTORY / "comparisons.jsonl", Comparison, written_by="admit.py")
 DETAILS_DIRECTORY = Path("data/details")
 METRICS_DIRECTORY = Path("metrics")
 REPORT_DIRECTORY = Path("report")

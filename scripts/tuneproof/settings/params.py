@@ -7,6 +7,7 @@ from typing import Annotated, Self, TypeVar
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from tuneproof.settings.base import Settings, first_problem, nearest, shown_name
+from tuneproof.settings.evidence.admission import Admission
 from tuneproof.settings.evidence.benchmarks import Benchmarks
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE, Decision
@@ -144,6 +145,7 @@ class Params(GenerationParams):
 
     judge: Judge
     compare: Compare
+    admission: Admission = Admission()
     check: Checks = Checks()
     benchmark: Benchmarks = Benchmarks()
     people: People = People()

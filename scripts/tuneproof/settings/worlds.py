@@ -9,6 +9,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import World
+from tuneproof.settings.evidence.admission import Admission
 from tuneproof.settings.evidence.benchmarks import EMBEDDED_TASKS_FOLDER, Benchmarks
 from tuneproof.settings.evidence.checks import Checks
 from tuneproof.settings.evidence.decision import WIN_RATE
@@ -20,6 +21,7 @@ from tuneproof.settings.reading import load_sections
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 EMBEDDED_QUESTIONS_FILE = EMBEDDED_DIRECTORY / "questions.jsonl"
+EMBEDDED_GRADED_FILE = EMBEDDED_DIRECTORY / "graded.jsonl"
 EMBEDDED_JUDGE_DIRECTORY = EMBEDDED_DIRECTORY / "judge"
 EMBEDDED_PART = "test"  # the judge was trained on the other part
 EMBEDDED_MAX_TOKENS = 128  # the longest answer that the small models were trained on is shorter
@@ -54,6 +56,7 @@ EMBEDDED_CHECKS = Checks.model_validate(
 EMBEDDED_BENCHMARKS = Benchmarks.model_validate(
     {"tasks": {"best_answer": {"path": f"{EMBEDDED_TASKS_FOLDER}/best_answer.yaml"}}}
 )
+EMBEDDED_ADMISSION = Admission(questions=str(EMBEDDED_GRADED_FILE), limit=60, on_failure="warn")
 
 
 def checkpoint_for(key: str, baseline: str) -> Path:
@@ -95,6 +98,7 @@ def embedded_params(params: AnyParams) -> AnyParams:
         changes["check"] = EMBEDDED_CHECKS
         changes["evaluator"] = embedded_evaluator(params.evaluator)
         changes["benchmark"] = EMBEDDED_BENCHMARKS
+        changes["admission"] = EMBEDDED_ADMISSION
         compared = [WIN_RATE] if params.compare.enabled else []
         programs = [*EMBEDDED_CHECKS.ranges, *EMBEDDED_BENCHMARKS.ranges]
         changes["decision"] = params.decision.of_known([*EMBEDDED_CRITERIA, *programs, *compared])
