@@ -17,8 +17,9 @@ from tuneproof.records.handovers import COMPARISONS, JUDGE, QUESTIONS
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Comparison
 from tuneproof.scoring.embedded.backend import embedded_comparisons
-from tuneproof.scoring.judging.cases import Questions, compare_stage, stages_of_run
+from tuneproof.scoring.judging.cases import Questions, compare_stage
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
+from tuneproof.scoring.judging.whole_run import stages_of_run
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import model_settings
 

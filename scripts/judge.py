@@ -16,8 +16,9 @@ from tuneproof.records.handovers import ANSWERS, JUDGE, JUDGEMENTS, QUESTIONS
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Judgement
 from tuneproof.scoring.embedded.backend import embedded_judgements
-from tuneproof.scoring.judging.cases import Questions, judge_stage, stages_of_run
+from tuneproof.scoring.judging.cases import Questions, judge_stage
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
+from tuneproof.scoring.judging.whole_run import stages_of_run
 from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import model_settings

@@ -33,9 +33,10 @@ from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import QUESTIONS
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Answer, Question
-from tuneproof.scoring.judging.cases import judge_stage, stages_of_run
+from tuneproof.scoring.judging.cases import judge_stage
 from tuneproof.scoring.judging.chains import Asking
 from tuneproof.scoring.judging.settling import settle
+from tuneproof.scoring.judging.whole_run import stages_of_run
 from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params

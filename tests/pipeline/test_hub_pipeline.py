@@ -148,7 +148,7 @@ def test_a_moved_branch_reruns_nothing_until_update_and_a_better_card_not_even_t
     assert world.clone.git("status", "--porcelain", "data/pins.json") == ""
 
     assert world.validate("--update").count("the pin of main moves from") == 1
-    assert world.stages_run() == {"generate@sft", "check@sft", "judge@sft", "compare@sft"} | AFTER
+    assert world.stages_run() == {"generate@sft", "check@sft", "admit", "judge@sft", "compare@sft"} | AFTER
     assert world.resolved("sft")["sha"] == moved
     assert world.clone.read("data/answers/sft.jsonl") != answers
     world.clone.commit("The moved model")

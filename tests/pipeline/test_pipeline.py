@@ -53,7 +53,7 @@ def per_model(*models: str) -> set[str]:
     return judged(*models) | {f"{stage}@{model}" for stage in ("generate", "check") for model in models}
 
 
-AFTER = {"agree", "aggregate", "report"}
+AFTER = {"admit", "agree", "aggregate", "report"}  # admit looks for labels of the answers; judge goes by what it found
 
 
 def test_nothing_changed_runs_nothing(clone: Clone, server: OpenAIServer) -> None:

@@ -6,7 +6,9 @@ how well it agrees with the people who graded, and what it cannot see.
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
@@ -15,6 +17,7 @@ from tuneproof.scoring.evaluator.decisions import DECIMALS
 from tuneproof.scoring.evaluator.loading import Evaluator, load
 from tuneproof.settings.worlds import EMBEDDED_CRITERIA
 
+REMEMBERED = 200  # answers
 PREFERENCE_FILE = "preference.json"
 REMEDY = "restore it from Git, or make it with `make embedded-judge`"
 
@@ -33,6 +36,14 @@ class EmbeddedJudge:
 
     def score(self, instruction: str, reference: str | None, answer: str) -> dict[str, Scored]:
         """Scores one answer on every criterion; without a reference, much less surely."""
+        return self._remembered(instruction, reference, answer)
+
+    @cached_property
+    def _remembered(self) -> Callable[[str, str | None, str], dict[str, Scored]]:
+        """Scores the last few answers once: both orders of a pair ask for each of its answers."""
+        return lru_cache(REMEMBERED)(self._score)
+
+    def _score(self, instruction: str, reference: str | None, answer: str) -> dict[str, Scored]:
         return {
             criterion: evaluator.score(input=instruction, output=answer, ground_truth=reference)
             for criterion, evaluator in self.evaluators.items()

@@ -122,11 +122,15 @@ AnyCase = TypeVar("AnyCase", AnswerCase, Pair)
 
 @dataclass(frozen=True)
 class Stage(Generic[AnyCase]):
-    """The cases of one stage and their rubric. `cases` gives all anew each time, one by one, in order."""
+    """The cases of one stage and their rubric. `cases` gives all anew each time, one by one, in order.
+
+    `again` is added to `judge.repeat`: what was asked before is asked anew.
+    """
 
     name: str  # such as "judge sft"
     criteria: Mapping[str, Criterion]
     cases: Callable[[], Iterator[AnyCase]]
+    again: int = 0
 
 
 def judge_stage(model: str, params: Params, questions: Questions) -> Stage[AnswerCase]:
@@ -155,13 +159,6 @@ def compare_stage(model: str, params: Params, questions: Questions) -> Stage[Pai
                 yield Pair(one.id, one.sample, order, materials[0], materials[1], criteria, params.judge)
 
     return Stage(f"compare {model}", criteria, cases)
-
-
-def stages_of_run(params: Params, questions: Questions) -> list[Stage[AnswerCase] | Stage[Pair]]:
-    """Every stage that asks the judge in a whole run, whether its answers are there yet or not."""
-    judged = [judge_stage(model, params, questions) for model in params.models]
-    others = [model for model in params.models if model != params.baseline] if params.compare.enabled else []
-    return [*judged, *(compare_stage(model, params, questions) for model in others)]
 
 
 def answers_of(model: str) -> Iterator[Answer]:

@@ -13,7 +13,7 @@ from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_s
 from tuneproof.records.keys import canonical_json, sha256_hex
 from tuneproof.records.ledger import Ledger, in_parts
 from tuneproof.records.rows import Reply
-from tuneproof.scoring.judging.cases import AnyCase, Case
+from tuneproof.scoring.judging.cases import AnyCase, Case, Stage
 from tuneproof.scoring.judging.rubric.probabilities import expected_scores, require_possible, score_probabilities
 from tuneproof.scoring.judging.rubric.prompts import NONCE_IN_KEYS
 from tuneproof.scoring.judging.rubric.reading import read_reply, response_format
@@ -49,6 +49,11 @@ class Asking:
     execution: JudgeExecution
     criteria: Mapping[str, Criterion]
     ledger: Ledger
+    again: int = 0  # added to `judge.repeat`
+
+    def about(self, stage: Stage[Any]) -> "Asking":
+        """The same for another stage."""
+        return replace(self, criteria=stage.criteria, again=stage.again)
 
     @cached_property
     def panel(self) -> tuple[Access, ...]:
@@ -72,7 +77,7 @@ class Asking:
 
     def key(self, chain: Chain, attempt: int) -> str:
         """The ledger key of one reply: the hash of the canonical JSON of all that determines it."""
-        endpoint, repeat = canonical_json(chain.access.label), self.judge.repeat
+        endpoint, repeat = canonical_json(chain.access.label), self.judge.repeat + self.again
         return sha256_hex(
             f'{{"attempt":{attempt},"body":{chain.request},"endpoint":{endpoint},"kind":"reply",'
             f'"repeat":{repeat},"sample":{chain.sample}}}'

@@ -26,7 +26,7 @@ def settle(
     Only a few cases are held at a time. A case with nothing to judge has no replies. `run` holds all stages of the
     whole run, for the quote and the budget. Raises a UserError as `buy` does.
     """
-    asking = Asking(params.judge, params.execution.judge, stage.criteria, ledger)
+    asking = Asking(params.judge, params.execution.judge, stage.criteria, ledger, stage.again)
     buy(asking, stage, run)
     models: dict[str, set[str]] = {}
     for case, chains in asking.recorded(stage.cases()):

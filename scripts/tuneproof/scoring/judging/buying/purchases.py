@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterable, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Generic
 
 from tuneproof.common.errors import UserError, say
@@ -58,7 +58,7 @@ def add_other_stages(quote: Quote, asking: Asking, stages: Iterable[Stage[Any]])
     counted = []
     for other in stages:
         try:
-            worklist = Worklist.of(replace(asking, criteria=other.criteria), other)
+            worklist = Worklist.of(asking.about(other), other)
         except UserError:
             quote.left_out.append(other.name)
         else:
