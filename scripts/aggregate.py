@@ -1,7 +1,8 @@
 """Turns scores into means, differences to the baseline, intervals and verdicts.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/engines/, data/judgements/,
-        data/comparisons/, data/checks/, data/benchmarks/, data/agreement.json, data/labelled.jsonl (where there are)
+        data/comparisons/, data/admission.json, data/checks/, data/benchmarks/, data/agreement.json,
+        data/labelled.jsonl (where there are)
 Writes  metrics/<model>.json, data/details/<model>.json, report/plots/
 Run     python scripts/aggregate.py
 """
@@ -14,8 +15,10 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_json, write_text
+from tuneproof.records.admission import AdmissionResult
 from tuneproof.records.files import record_text
 from tuneproof.records.handovers import (
+    ADMISSION,
     AGREEMENT,
     DETAILS_DIRECTORY,
     JUDGE,
@@ -105,6 +108,7 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int, reaches: M
         in_units_of=params.decision.in_units_of,
         fewest_labels=FEWEST_LABELS if params.decision.in_units_of == "people" else None,
         agreement=AGREEMENT.read() if AGREEMENT.path.is_file() else None,
+        admission=ADMISSION.read() if ADMISSION.path.is_file() else AdmissionResult(),
     )
 
 

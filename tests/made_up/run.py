@@ -159,8 +159,9 @@ class Author:
 
     def comparisons(self, answer: Answer, against: str, edge: float) -> Iterator[Comparison]:
         """Both orders of one pair; the one shown first has a small advantage."""
+        opinion = self.random.gauss(edge, 0.4)
         for order in ("model_first", "baseline_first"):
-            lean = self.random.gauss(edge + (0.1 if order == "model_first" else -0.1), 0.4)
+            lean = self.random.gauss(opinion + (0.1 if order == "model_first" else -0.1), 0.1)
             preference = 0.5 if abs(lean) < 0.08 else float(lean > 0)
             refused = self.random.random() < self.shape.unusable
             score = 3 - 2 * preference if order == "model_first" else 1 + 2 * preference

@@ -147,7 +147,8 @@ def test_the_headline_groups_models_by_verdict(tmp_path: Path) -> None:
     models = details_of(tmp_path, Shape(models=("a", "b", "c", "d", "base")))
     mixed = with_verdicts(models, "undecided", "better", "better", "worse")
     assert (
-        page.headline(mixed) == "b and c are better than base; d is worse than base; a is not shown to differ from base"
+        page.headline(mixed)
+        == "b and c are better than base; d is worse than base; a is undecided, not shown to differ from base"
     )
     few = with_verdicts(models, *["too few"] * 4)
     assert page.headline(few) == "a, b, c and d: too few questions to compare with base"

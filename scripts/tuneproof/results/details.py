@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from tuneproof.records.admission import BOTH_ORDERS, AdmissionResult, Orders
 from tuneproof.records.agreement import Agreement
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
@@ -27,6 +28,7 @@ BENCHMARK = "benchmark"  # the source whose units are items of its own
 
 Role = Literal["improves", "guard", "shown"]  # what is claimed, what must not drop, and what decides nothing
 Ship = Literal["yes", "no", "not yet"]
+FEWEST_PAIRS = 60  # of a run, from which its orders can speak against the judge
 GuardOutcome = Literal["held", "dropped", "open", "too few"]
 
 
@@ -102,6 +104,24 @@ class RunDetails(Record):
     def fewest(self) -> int:
         """How many questions a verdict needs: scored in both, or labelled in both where people's units decide."""
         return self.min_questions if self.fewest_labels is None else self.fewest_labels
+
+    admission: AdmissionResult = AdmissionResult()
+    orders: Orders | None = None  # of all models' comparisons together
+
+    @property
+    def at_chance(self) -> list[str]:
+        """What the judge is not shown to do better than chance; where it was not asked, by this run's own pairs."""
+        if self.admission.orders or self.orders is None:
+            return self.admission.at_chance
+        known = self.orders.above_chance is not None and self.orders.pairs >= FEWEST_PAIRS
+        by_run = [BOTH_ORDERS] if known and not self.orders.better_than_chance else []
+        return [*self.admission.at_chance, *by_run]
+
+    @property
+    def rests_on_the_judge(self) -> bool:
+        """Whether anything that the plan names has its scores from the judge, and people's labels do not correct it."""
+        deciding = [one for one in self.criteria.values() if one.role != "shown"]
+        return self.in_units_of == "judge" and any(one.source in ("judge", "compare") for one in deciding)
 
     @property
     def claimed(self) -> list[str]:
@@ -316,6 +336,7 @@ class DecisionDetails(Record):
     worsened: list[str]
     guards: dict[str, GuardDetails]
     questions_needed: int | None
+    judge_at_chance: bool = False  # then it is `not yet`, whatever the scores say
 
 
 class PeopleVerdict(Record):

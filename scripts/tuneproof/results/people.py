@@ -10,7 +10,7 @@ BY_JUDGE = {
     "better": "better than {baseline}",
     "worse": "worse than {baseline}",
     "mixed": "better than {baseline} in one respect and worse in another",
-    "undecided": "not shown to differ from {baseline}",
+    "undecided": "undecided, not shown to differ from {baseline}",
 }
 SOURCES = {
     "labels": "random labels of this run's answers",

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tuneproof.results.details import Details
 from tuneproof.results.people import agreement_note, agreement_table, first_sentences, people_sentences
+from tuneproof.results.trust import judge_sentence
 from tuneproof.results.words import (
     collapse_sentence,
     family_note,
@@ -19,11 +20,12 @@ from tuneproof.results.words import (
 
 
 def summary_markdown(models: Sequence[Details]) -> str:
-    """What kind of run, where people and judge disagree, a sentence per model, the table, and how far they agree."""
+    """What kind of run, where people and judge disagree, the judge, the models, the table, and how far they agree."""
     run = models[0].run
     note = [f"> **{run_note(run)}**", ""] if run_note(run) else []
     said = [ship_sentence, model_sentence, collapse_sentence, panel_sentence]
     sentences = [f"- **{markdown_text(text)}**" for text in first_sentences(models)]
+    sentences.append(f"- {markdown_text(judge_sentence(models))}")
     sentences += [f"- {markdown_text(text)}" for say in said for text in map(say, models) if text]
     sentences += [f"- {markdown_text(text)}" for text in people_sentences(models)]
     sentences += [f"- {markdown_text(plan_sentence(run))}"] if run.plan else []

@@ -21,13 +21,14 @@ RUN_NOTES = {
         "this shows the pipeline, not any model's ability."
     ),
 }
+UNDECIDED = "undecided"  # the one word for what the questions do not tell apart, or what was not tested
 VERDICT_WORDS = {
     "better": "better",
     "worse": "worse",
     "mixed": "better on some criteria, worse on others",
-    "undecided": "no clear difference",
+    "undecided": UNDECIDED,
     "too few": "too few questions to decide",
-    "not tested": "decides nothing",
+    "not tested": UNDECIDED,
 }
 SHIP_WORDS = {"yes": "ship", "no": "do not ship", "not yet": "not yet"}
 GUARD_WORDS = {
@@ -97,7 +98,7 @@ def model_sentence(details: Details) -> str:
         "better": f"{subject} is better than {baseline}",
         "worse": f"{subject} is worse than {baseline}",
         "mixed": f"{subject} is better than {baseline} in one respect and worse in another",
-        "undecided": f"{subject} was not shown to differ from {baseline}",
+        "undecided": f"{subject} is {UNDECIDED}, not shown to differ from {baseline}",
     }[details.verdict]
     facts = "; ".join(criterion_clause(name, details.criteria[name]) for name in run.claimed)
     return f"{opening}: {facts}.{missing_clause(details)}"
@@ -117,7 +118,7 @@ def criterion_clause(name: str, criterion: CriterionDetails) -> str:
     """What was found on one criterion, and what could have been where nothing was."""
     found = f"{plain_name(name)} {gain_text(criterion)}"
     if criterion.verdict == "not tested":
-        return f"{found}, not tested (one before it did not improve)"
+        return f"{found}, {UNDECIDED} (not tested, for one before it did not improve)"
     if criterion.verdict != "undecided":
         return f"{found}, {criterion.verdict}"
     detectable = criterion.smallest_detectable
@@ -145,6 +146,9 @@ def ship_sentence(details: Details) -> str:
     decision, run = details.decision, details.run
     if decision is None:
         return ""
+    if decision.judge_at_chance:
+        reason = "the judge is no better than chance, so that no verdict rests on it"
+        return f"{plain_name(details.model)}: {SHIP_WORDS[decision.ship]}, for {reason}."
     worse = [f"it is worse on {plain_name(name)}" for name in decision.worsened]
     broken = [guard_clause(name, one) for name, one in decision.guards.items() if one.outcome == "dropped"]
     unsettled = [guard_clause(name, one) for name, one in decision.guards.items() if one.outcome in ("open", "too few")]
@@ -363,6 +367,11 @@ def guard_verdict(details: Details, criterion: str) -> str:
 def criterion_verdict(criterion: CriterionDetails) -> str:
     """The verdict on one criterion in words; `baseline` for the baseline's own."""
     return VERDICT_WORDS[criterion.verdict] if criterion.verdict else "baseline"
+
+
+def short_verdict(verdict: str | None) -> str | None:
+    """A verdict in one or two words, for a card."""
+    return UNDECIDED if verdict == "not tested" else verdict
 
 
 def shown_decimals(low: float, high: float, at_least: int = 2) -> int:

@@ -25,7 +25,7 @@ from tuneproof.results.analysis.people import (
     win_rate_with_people,
     with_people,
 )
-from tuneproof.results.analysis.preferences import read_preferences, win_rate_details
+from tuneproof.results.analysis.preferences import orders_of_run, read_preferences, win_rate_details
 from tuneproof.results.analysis.scores import ModelScores
 from tuneproof.results.analysis.usage import judge_cost
 from tuneproof.results.details import (
@@ -67,6 +67,7 @@ def all_details(
     """
     scored = {model: Scored.of(one, len(ids)) for model, one in scores.items()}
     compared = all_preferences(params, run, scores, ids)  # first: it adds the comparisons' replies to the usage
+    run = run.model_copy(update={"orders": orders_of_run(orders for orders, _ in compared.values())})
     if WIN_RATE in run.criteria:
         add_preferences(run, scored, compared, ids)
     win_rates = all_win_rates(run, scored, compared, ids)

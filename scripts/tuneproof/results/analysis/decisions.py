@@ -100,12 +100,14 @@ def decision_details(
             guards[name] = guard(values, margin, run.alpha, scale, run.min_questions)
     compared = {name: tested.get((model, name)) for name in run.claimed}
     decision = decide(compared, guards, run.fewest, run.plan.in_order)
+    at_chance = bool(run.at_chance) and run.rests_on_the_judge
     return DecisionDetails(
-        ship=decision.ship,
+        ship="not yet" if at_chance else decision.ship,
         improved=list(decision.improved),
         worsened=list(decision.worsened),
         guards={name: guard_details(one) for name, one in guards.items()},
-        questions_needed=decision.questions_needed,
+        questions_needed=None if at_chance else decision.questions_needed,
+        judge_at_chance=at_chance,
     )
 
 

@@ -2,13 +2,18 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.admission import Figure, Orders
 from tuneproof.records.handovers import COMPARISONS
 from tuneproof.results.analysis.sources import RERUN
 from tuneproof.results.analysis.usage import ReplyUsage
 from tuneproof.results.details import RunDetails, WinRateDetails
+from tuneproof.statistics import admission
+from tuneproof.statistics.agreement.pairs import consistency_by_chance
 from tuneproof.statistics.intervals import Interval
 from tuneproof.statistics.win_rates import (
     BothOrders,
@@ -93,6 +98,24 @@ def win_rate_details(
         length_controlled_high=six_decimals(controlled.high if controlled else None),
         length_controlled_caution=controlled.caution if controlled else None,
         length_controlled_pulled=pulled,
+    )
+
+
+def orders_of_run(compared: Iterable[BothOrders]) -> Orders | None:
+    """How consistent the judge is over both orders, in all models' pairs together; None without pairs."""
+    known = [orders for orders in compared if orders.questions]
+    if not known:
+        return None
+    first, second = (
+        np.concatenate([getattr(orders, name) for orders in known]) for name in ("model_first", "baseline_first")
+    )
+    questions = [question for orders in known for question in orders.questions]
+    same, above = admission.consistency(first, second, questions), admission.above_chance(first, second, questions)
+    return Orders(
+        pairs=len(questions),
+        consistency=Figure(**vars(same), answers=len(questions)),
+        by_chance=consistency_by_chance(first, second),
+        above_chance=Figure(**vars(above), answers=len(questions)) if above else None,
     )
 
 

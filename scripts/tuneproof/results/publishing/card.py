@@ -10,6 +10,7 @@ from tuneproof.common.files import file_sha256
 from tuneproof.common.places import project_root
 from tuneproof.results.details import Details
 from tuneproof.results.publishing.rows import BENCHMARK_COLUMNS, BENCHMARKS, COLUMNS, SPLIT
+from tuneproof.results.trust import judge_sentence
 from tuneproof.results.words import (
     collapse_sentence,
     family_note,
@@ -41,6 +42,7 @@ def card_text(dataset: str, details: Details, params: Params) -> str:
         "\n\n".join(
             markdown_text(text)
             for text in (
+                judge_sentence([details]),
                 ship_sentence(details),
                 plan_sentence(details.run),
                 model_sentence(details),

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tuneproof.records.handovers import ANSWERS
-from tuneproof.results import people, words
+from tuneproof.results import people, trust, words
 from tuneproof.results.details import Details
 from tuneproof.results.report.browser import Browser, visible
 from tuneproof.results.report.sources import source_table, sources_disagree
@@ -26,7 +26,7 @@ OPENINGS = {  # in the order in which a reader wants them
     "better": "{names} {be} better than {baseline}",
     "worse": "{names} {be} worse than {baseline}",
     "mixed": "{names} {be} better than {baseline} in one respect and worse in another",
-    "undecided": "{names} {be} not shown to differ from {baseline}",
+    "undecided": "{names} {be} undecided, not shown to differ from {baseline}",
     "too few": "{names}: too few questions to compare with {baseline}",
 }
 
@@ -75,6 +75,8 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         script_hash=content_security_hash(script),
         words=words,
         people=people,
+        judge_sentence=trust.judge_sentence(models),
+        judge_needs_caution=trust.needs_caution(models),
         undeciding=words.undeciding(models[0].run),
         sources=source_table(models),
         disagreeing=sources_disagree(models),
@@ -127,7 +129,14 @@ def content_security_hash(text: str) -> str:
 
 
 def headline(models: Sequence[Details]) -> str:
-    """All decisions in one sentence, or all verdicts where there is no plan."""
+    """All decisions in one sentence, or all verdicts where there is no plan; first where none rests on the judge."""
+    said, run = outcomes(models), models[0].run
+    doubt = trust.no_verdict(run) if run.in_units_of == "judge" else ""
+    return f"{doubt}; {said[0].lower() + said[1:] if run.plan else said}" if doubt else said
+
+
+def outcomes(models: Sequence[Details]) -> str:
+    """What came out of all models."""
     parts = []
     for ship, words_of in SHIP_OPENINGS.items():
         names = [details.model for details in models if details.decision and details.decision.ship == ship]
@@ -152,6 +161,8 @@ def opening(verdict: str, names: Sequence[str], baseline: str) -> str:
 def confidence(models: Sequence[Details]) -> str:
     """How sure the verdicts are, for someone who has read nothing else."""
     run = models[0].run
+    if run.at_chance:
+        return "The verdicts below are what the scores would say, if the judge's scores said anything."
     if all(details.verdict in ("too few", None) for details in models):
         return f"A verdict needs {run.min_questions} questions that are scored in both; until then none is given."
     if all(details.verdict in ("too few", "undecided", None) for details in models):

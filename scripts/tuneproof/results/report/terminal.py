@@ -15,6 +15,7 @@ from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.results.details import Details, read_all_details, read_details
 from tuneproof.results.people import first_sentences, people_sentences
 from tuneproof.results.revisions import Revision
+from tuneproof.results.trust import judge_sentence
 from tuneproof.results.words import (
     VERDICT_WORDS,
     aligned,
@@ -92,7 +93,8 @@ def notes(models: Sequence[Details]) -> list[str]:
     shared = models[0].run
     said = [text for say in (ship_sentence, model_sentence, collapse_sentence) for text in map(say, models)]
     how_to_read = (plan_sentence(shared), undeciding_note(shared), family_note(shared))
-    notes = (run_note(shared), *first_sentences(models), *said, *people_sentences(models), *how_to_read)
+    first = (run_note(shared), *first_sentences(models), judge_sentence(models))
+    notes = (*first, *said, *people_sentences(models), *how_to_read)
     return [text for text in notes if text]
 
 

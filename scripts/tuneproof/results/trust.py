@@ -1,0 +1,97 @@
+"""Whether the judge may be trusted, in words: one line for the first screen of report, summary and terminal."""
+
+import re
+from collections.abc import Sequence
+
+from tuneproof.records.admission import AdmissionResult, Figure, Orders
+from tuneproof.results.details import Details, RunDetails
+from tuneproof.results.words import plain_name
+
+BAR = re.compile(r"(?:admission|judge)\.\w+ [\w.]*\w")
+
+
+def judge_sentence(models: Sequence[Details]) -> str:
+    """What is known of the judge: with people or golden answers, with itself, over both orders against chance."""
+    run = models[0].run
+    parts = [admitted_clause(run) if run.admission.asked else unknown_clause(run)]
+    parts += [f"{change[:1].upper()}{change[1:]}." for change in run.admission.drift]
+    if other := answered_otherwise(models):
+        parts.append(f"It answered as {', '.join(map(plain_name, other))}, which is not what was admitted.")
+    if run.at_chance:
+        parts.append(f"{no_verdict(run)}.")
+    return " ".join(parts)
+
+
+def needs_caution(models: Sequence[Details]) -> bool:
+    """Whether that line is a warning."""
+    run = models[0].run
+    trusted = run.admission.admitted and not run.admission.drift and not answered_otherwise(models)
+    return bool(run.at_chance) or (run.admission.asked and not trusted)
+
+
+def judge_name(run: RunDetails) -> str:
+    """The judge, or all of a panel."""
+    return ", ".join(plain_name(one["model"]) for one in run.judge.judges)
+
+
+def unknown_clause(run: RunDetails) -> str:
+    """What can be said without admission."""
+    said = (
+        f"Nothing says yet whether the judge {judge_name(run)} may be trusted: it was held against no person's labels "
+        "and no golden answers (admission)."
+    )
+    return f"{said} {orders_clause(run.orders, 'It gives')}." if run.orders else said
+
+
+def admitted_clause(run: RunDetails) -> str:
+    """What admission showed."""
+    admission = run.admission
+    state = "admitted" if admission.admitted else f"not admitted ({missed_bars(admission)})"
+    figures = [f"weighted kappa with {admission.source} {kappas(admission, 'agreement')}"]
+    if any(one.repeat for one in admission.criteria.values()):
+        figures.append(f"with itself, asked again, {kappas(admission, 'repeat')}")
+    if orders := admission.orders or run.orders:
+        figures.append(orders_clause(orders, "it gives"))
+    return f"The judge {judge_name(run)} is {state}: {'; '.join(figures)}."
+
+
+def missed_bars(admission: AdmissionResult) -> str:
+    """The bars that were missed, each once, as `admission` names them; the whole clauses stand in its file."""
+    bars = dict.fromkeys(bar for clause in admission.refused for bar in BAR.findall(clause))
+    return f"missed: {', '.join(bars)}" if bars else "; ".join(admission.refused)
+
+
+def kappas(admission: AdmissionResult, which: str) -> str:
+    """One figure on every criterion: `0.62 [0.48, 0.74] in accuracy`."""
+    found = {name: getattr(one, which) for name, one in admission.criteria.items()}
+    return ", ".join(f"{kappa_text(figure)} in {plain_name(name)}" for name, figure in found.items())
+
+
+def kappa_text(figure: Figure | None) -> str:
+    """A kappa with its interval."""
+    if figure is None:
+        return "undefined"
+    limits = "" if figure.low is None or figure.high is None else f" [{figure.low:.2f}, {figure.high:.2f}]"
+    return f"{figure.value:.2f}{limits}"
+
+
+def orders_clause(orders: Orders, subject: str) -> str:
+    """How often both orders of a pair give the same preference, beside what chance gives."""
+    figure = orders.consistency
+    limits = "" if figure.low is None or figure.high is None else f" [{figure.low:.0%}, {figure.high:.0%}]"
+    same = f"{subject} the same preference in both orders in {figure.value:.0%}{limits} of {orders.pairs:,} pairs"
+    return f"{same} (chance {orders.by_chance:.0%})"
+
+
+def no_verdict(run: RunDetails) -> str:
+    """That nothing may be concluded; empty where the judge is better than chance in all that is known."""
+    if not run.at_chance:
+        return ""
+    return f"No verdict rests on this judge, which is no better than chance in {' and '.join(run.at_chance)}"
+
+
+def answered_otherwise(models: Sequence[Details]) -> list[str]:
+    """The models that answered as the judge in this run, and were not the ones that were admitted."""
+    known = models[0].run.admission.answered_as
+    found = {name for details in models for name in details.judge_models}
+    return sorted(found - set(known)) if models[0].run.admission.asked else []

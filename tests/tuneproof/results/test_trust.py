@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.aggregated_run import details
+from tuneproof.records.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, Orders
+from tuneproof.results.details import Details
+from tuneproof.results.report.page import headline
+from tuneproof.results.trust import judge_sentence, needs_caution
+
+GOOD = Figure(value=0.62, low=0.48, high=0.74, answers=60)
+ORDERS = Orders(
+    pairs=90, consistency=Figure(value=0.8, low=0.7, high=0.88, answers=90), by_chance=0.5,
+    above_chance=Figure(value=0.6, low=0.4, high=0.8, answers=90),
+)  # fmt: skip
+SHOWN = AdmissionResult(
+    key="abc", source="golden answers", answers=60, answered_as=["gpt-4o-mini-local"], orders=ORDERS,
+    criteria={"accuracy": CriterionAdmission(agreement=GOOD, repeat=GOOD)},
+)  # fmt: skip
+
+
+@pytest.fixture
+def models(aggregated: Path) -> list[Details]:
+    return [details(aggregated, model) for model in ("sft", "dpo", "baseline")]
+
+
+def with_run(models: list[Details], judge_models: tuple[str, ...] = (), **changes: object) -> list[Details]:
+    changed = {"run": models[0].run.model_copy(update=changes), "judge_models": list(judge_models)}
+    return [model.model_copy(update=changed) for model in models]
+
+
+def test_without_admission_the_line_says_that_nothing_says_so_and_what_the_run_itself_knows(
+    models: list[Details],
+) -> None:
+    said = judge_sentence(with_run(models, orders=ORDERS))
+    assert said.startswith("Nothing says yet whether the judge ")
+    assert said.endswith("It gives the same preference in both orders in 80% [70%, 88%] of 90 pairs (chance 50%).")
+    assert judge_sentence(with_run(models, orders=None)).endswith("no golden answers (admission).")
+    assert not needs_caution(with_run(models, orders=ORDERS))
+
+
+def test_an_admitted_judge_has_its_figures_with_people_with_itself_and_over_orders(models: list[Details]) -> None:
+    said = judge_sentence(with_run(models, admission=SHOWN, orders=None))
+    assert "is admitted: weighted kappa with golden answers 0.62 [0.48, 0.74] in accuracy; with itself" in said
+    assert "80% [70%, 88%] of 90 pairs (chance 50%)" in said
+    assert not needs_caution(with_run(models, admission=SHOWN, orders=None))
+
+
+def test_a_judge_that_missed_a_bar_is_a_warning_that_names_the_bar(models: list[Details]) -> None:
+    refused = SHOWN.model_copy(update={"refused": ["it is 0.30, below admission.weighted_kappa 0.4"]})
+    changed = with_run(models, admission=refused)
+    assert "is not admitted (missed: admission.weighted_kappa 0.4)" in judge_sentence(changed)
+    assert needs_caution(changed)
+
+
+def test_a_judge_that_answered_as_another_model_than_was_admitted_is_told(models: list[Details]) -> None:
+    changed = with_run(models, ("gpt-5o", "gpt-4o-mini-local"), admission=SHOWN)
+    assert "It answered as gpt-5o, which is not what was admitted." in judge_sentence(changed)
+    assert needs_caution(changed)
+
+
+def test_no_better_than_chance_comes_first_in_the_headline(models: list[Details]) -> None:
+    by_chance = ORDERS.model_copy(update={"above_chance": Figure(value=0.0, low=-0.2, high=0.2, answers=90)})
+    changed = with_run(models, admission=AdmissionResult(), orders=by_chance)
+    assert headline(changed).startswith(
+        f"No verdict rests on this judge, which is no better than chance in {BOTH_ORDERS}"
+    )
+    assert judge_sentence(changed).endswith(f"no better than chance in {BOTH_ORDERS}.")
+    few = by_chance.model_copy(update={"pairs": 20})
+    assert "No verdict" not in headline(with_run(models, admission=AdmissionResult(), orders=few))
+    ties = by_chance.model_copy(update={"above_chance": None})
+    assert "No verdict" not in headline(with_run(models, admission=AdmissionResult(), orders=ties))
+    admitted = with_run(models, admission=SHOWN, orders=by_chance)  # its orders are known from pairs that differ
+    assert "No verdict" not in headline(admitted)
