@@ -82,12 +82,12 @@ def test_where_the_judge_and_people_disagree_it_is_said_first(run: Params) -> No
     assert found.people and found.people.disagree
     assert (found.people.judge, found.people.people) == (found.verdict, "worse")
     sentence = disagreement_sentence(found)
-    assert sentence.startswith("People and the judge disagree on sft: by the judge's scores it is ")
+    assert sentence.startswith("The verdicts of judge and people differ on sft: by the judge's scores it is ")
     assert sentence.endswith("by people's it is worse than baseline.")
     assert run_here(Path(), "report.py").returncode == 0
     summary, page = Path("report/summary.md").read_text(), Path("report/index.html").read_text()
     assert summary.splitlines()[0] == f"- **{sentence}**"
-    assert page.index("People and the judge disagree") < page.index('<section class="verdicts"')
+    assert page.index("The verdicts of judge and people differ") < page.index('<section class="verdicts"')
     assert "judge with people" in summary
     assert "judge with people" in page
 

@@ -26,7 +26,7 @@ def disagreement_sentence(details: Details) -> str:
     baseline = plain_name(details.run.baseline)
     judge, people = (BY_JUDGE[verdict].format(baseline=baseline) for verdict in (both.judge, both.people))
     return (
-        f"People and the judge disagree on {plain_name(details.model)}: by the judge's scores it is {judge}, "
+        f"The verdicts of judge and people differ on {plain_name(details.model)}: by the judge's scores it is {judge}, "
         f"by people's it is {people}."
     )
 

@@ -227,7 +227,7 @@ def win_rate_with_people(run: RunDetails, model: str, details: WinRateDetails, p
         people_mean=None if estimate.people_mean is None else estimate.people_mean + 0.5,
         judge_mean=None if estimate.judge_mean is None else estimate.judge_mean + 0.5,
     )
-    decides = run.in_units_of == "people"
+    decides = run.in_units_of == "people" and (WIN_RATE in run.criteria or estimate.labels > 0)
     if estimate.corrected is None:
         changes: dict[str, object] = {"verdict": "too few"} if decides else {}
         return details.model_copy(update=changes | {"people": rate if estimate.labels or decides else None})
