@@ -22,11 +22,14 @@ from urllib.parse import urlencode
 
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_text
-from tuneproof.records.handovers import DETAILS_DIRECTORY, JUDGE, QUESTIONS, raters, read_labels
+from tuneproof.records.handovers import DETAILS_DIRECTORY, EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, raters, read_labels
 from tuneproof.records.rows import RATER_NAME, Question
 from tuneproof.results.details import Details, read_details
+from tuneproof.scoring.evaluator.contract import MANIFEST
+from tuneproof.scoring.evaluator.loading import load
+from tuneproof.scoring.people.asking.doubts import Doubts, Scorer, doubts_of_evaluators
 from tuneproof.scoring.people.asking.exchange import from_csv, from_label_studio, require_steps, to_csv, to_label_studio
-from tuneproof.scoring.people.asking.items import Item, items_of_run
+from tuneproof.scoring.people.asking.items import Item, items_of_run, shuffled
 from tuneproof.scoring.people.asking.labels import RaterLabels, round_of
 from tuneproof.scoring.people.asking.page.server import listen, new_token, require_packages, serve
 from tuneproof.scoring.people.asking.planning import WIN_RATE, Open, needs, plan_lines
@@ -37,6 +40,7 @@ from tuneproof.settings.worlds import world_params
 
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (to tell what was asked for)
+MOST_EVALUATED = 1_000  # answers; a larger evaluator takes some 50 ms for each
 OPEN_VERDICTS = ("undecided", "too few")
 OPEN_GUARDS = ("open", "too few")
 BYTE_ORDER_MARK = "\ufeff"  # by which spreadsheets know that a CSV is UTF-8
@@ -54,7 +58,7 @@ def main() -> None:
         plan(params, questions)
         return
     undecided = [one.model for one in details_of(params) if is_open(one)]
-    items = items_of_run(params, questions, undecided)
+    items = items_of_run(params, questions, undecided, evaluators_doubts(params, questions))
     if arguments.export_to:
         export_labels(arguments.export_to, params, items)
     elif arguments.import_from:
@@ -131,6 +135,22 @@ def details_of(params: Params) -> list[Details]:
     """What aggregate found out about each model; empty where it has not run."""
     paths = [DETAILS_DIRECTORY / f"{model}.json" for model in params.models]
     return [read_details(path) for path in paths if path.is_file()]
+
+
+def evaluators_doubts(params: Params, questions: Mapping[str, Question]) -> Doubts:
+    """Where the evaluators that there are and the judge are apart, of the first answers in the order of the draw."""
+    folders = {name: EVALUATORS_DIRECTORY / name for name in params.judge.criteria} if params.people.chosen else {}
+    scorers = {name: scorer_of(folder) for name, folder in folders.items() if (folder / MANIFEST).is_file()}
+    if scorers:
+        say(f"annotate: looking where judge and evaluator disagree on {', '.join(scorers)}")
+    among = shuffled(questions, params.people.seed)[: MOST_EVALUATED // len(params.models)]
+    return doubts_of_evaluators(params, questions, set(among), scorers)
+
+
+def scorer_of(folder: Path) -> Scorer:
+    """What scores as the evaluator in a folder does."""
+    evaluator = load(folder)
+    return lambda rows: (one.score for one in evaluator.score_table(rows))
 
 
 def is_open(details: Details) -> bool:

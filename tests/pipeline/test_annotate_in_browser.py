@@ -211,7 +211,11 @@ def test_a_pair_is_asked_left_tie_right(browser: Browser, tmp_path: Path) -> Non
     assert {label.preference for label in labels} == {0, 1}, "the model's answer always stood on one side"
 
 
-@pytest.mark.parametrize("bypass_csp", [False, True], ids=["with the policy", "textContent alone"])
+@pytest.mark.parametrize(
+    "bypass_csp",
+    [False, pytest.param(True, marks=pytest.mark.exhaustive)],
+    ids=["with the policy", "textContent alone"],
+)
 def test_hostile_texts_are_text_in_the_browser(browser: Browser, tmp_path: Path, bypass_csp: bool) -> None:
     shape = Shape(questions=30, unusable=0, hostile=HOSTILE_TEXTS)
     run = write_rated_run(tmp_path, shape, sample=40, chosen=0, guidelines=HOSTILE_TEXTS[0])
@@ -235,8 +239,15 @@ def test_hostile_texts_are_text_in_the_browser(browser: Browser, tmp_path: Path,
         assert watched.is_quiet(), watched
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize(
+    ("width", "color_scheme"),
+    [
+        (390, "dark"),
+        pytest.param(390, "light", marks=pytest.mark.exhaustive),
+        pytest.param(1440, "dark", marks=pytest.mark.exhaustive),
+        (1440, "light"),
+    ],
+)
 def test_axe_finds_nothing(browser: Browser, tmp_path: Path, color_scheme: Any, width: int) -> None:
     run = write_rated_run(tmp_path, Shape(questions=3, unusable=0), sample=3, pairs=2, chosen=0)
     with (

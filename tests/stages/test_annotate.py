@@ -1,6 +1,7 @@
 """What a person sees who asks people: the page's server, other tools, and how many labels are missing."""
 
 import json
+import shutil
 import sys
 from http.client import HTTPConnection
 from pathlib import Path
@@ -8,13 +9,14 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.labels import label
 from tests.made_up.rating import Served, labels_of, served, write_rated_run
 from tests.made_up.run import Shape
 from tests.running import Done, run_here
 from tuneproof.records.files import write_rows
-from tuneproof.records.handovers import ANSWERS, LABELS, QUESTIONS
+from tuneproof.records.handovers import ANSWERS, EVALUATORS_DIRECTORY, LABELS, QUESTIONS
 from tuneproof.settings.reading import load_params
 
 TEXTS_THROUGH_THE_SERVER = 1_000
@@ -187,3 +189,12 @@ def test_the_plan_says_how_many_more_labels_would_decide(tmp_path: Path) -> None
     lines = done.stdout.splitlines()
     assert any("0 of 80 questions are labelled at random" in line for line in lines), lines
     assert lines[-1].startswith("Assumed: ")
+
+
+def test_an_evaluator_that_is_there_helps_to_choose(tmp_path: Path) -> None:
+    run = write_rated_run(tmp_path, Shape(questions=4, unusable=0, compare=False), sample=0, chosen=3)
+    assert "wrote 0 items" in run_here(run, "annotate.py", "--export", "labels.csv").stderr
+    shutil.copytree(ROOT / "data/embedded/judge/accuracy", run / EVALUATORS_DIRECTORY / "accuracy")
+    done = run_here(run, "annotate.py", "--export", "labels.csv")
+    assert "where judge and evaluator disagree on accuracy" in done.stderr
+    assert "wrote 3 items" in done.stderr

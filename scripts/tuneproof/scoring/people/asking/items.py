@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from tuneproof.records.keys import answer_label_key, content_key, pair_label_key
-from tuneproof.scoring.people.asking.doubts import Doubts, read_doubts
+from tuneproof.scoring.people.asking.doubts import NO_DOUBTS, Doubts, read_doubts
 from tuneproof.scoring.people.matching import Questions, ratable, ratable_pairs
 from tuneproof.settings.evidence.people import rubric_of
 from tuneproof.settings.params import Params
@@ -38,8 +38,12 @@ class Item:
         return self.keys[0]
 
 
-def items_of_run(params: Params, questions: Questions, undecided: Collection[str] = ()) -> list[Item]:
-    """All that is asked of the present run, each once; `params` are the world's, `undecided` models weigh more.
+def items_of_run(
+    params: Params, questions: Questions, undecided: Collection[str] = (), further: Doubts = NO_DOUBTS
+) -> list[Item]:
+    """All that is asked of the present run, each once; `params` are the world's.
+
+    For what is chosen `undecided` models weigh more, and `further` doubts add to the judge's own.
 
     Of the questions that are drawn, every model's answer is asked, so that gains have both sides. With the same seed
     more questions hold all of fewer.
@@ -49,7 +53,7 @@ def items_of_run(params: Params, questions: Questions, undecided: Collection[str
     drawn = shuffled(questions, people.seed)
     for_answers = set(drawn[: math.ceil(people.sample / len(models))])
     for_pairs = set(drawn[: math.ceil(people.pairs / len(others))]) if others else set()
-    doubts = read_doubts(params, undecided) if people.chosen else {}
+    doubts = read_doubts(params, undecided, further) if people.chosen else {}
     found: dict[str, Item] = {}
     candidates: dict[str, Item] = {}
     for item in every_item(params, questions, doubts):

@@ -9,7 +9,7 @@ from tests.made_up.run import Shape, write_run
 from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Question
-from tuneproof.scoring.people.asking.doubts import OPEN_WEIGHT, read_doubts
+from tuneproof.scoring.people.asking.doubts import OPEN_WEIGHT, Scorer, doubts_of_evaluators, read_doubts
 from tuneproof.scoring.people.asking.items import in_order_of, items_of_run, shuffled
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
@@ -118,10 +118,27 @@ def test_orders_that_disagree_are_chosen_as_pairs_where_pairs_are_asked(run: Par
 
 
 def test_a_model_that_is_not_decided_on_weighs_more(run: Params) -> None:
-    plain, weighed = read_doubts(run, []), read_doubts(run, ["dpo"])
+    plain, weighed = read_doubts(run, [], {}), read_doubts(run, ["dpo"], {})
     assert any(plain.values())
     for place, doubt in plain.items():
         assert weighed[place] == doubt * (OPEN_WEIGHT if place[0] == "dpo" else 1)
+
+
+def test_where_judge_and_evaluator_are_furthest_apart_is_chosen_first(run: Params) -> None:
+    judged = {(model, row.id): row.scores or {} for model in run.models for row in JUDGEMENTS.read(model)}
+    texts = {answer.answer: (model, answer.id) for model in run.models for answer in ANSWERS.read(model)}
+    scorers: dict[str, Scorer] = {
+        "style": lambda rows: (1.0 for _ in rows), "accuracy": lambda rows: (None for _ in rows),
+    }  # fmt: skip
+    found = doubts_of_evaluators(run, questions(), set(questions()), scorers)
+    assert {(model, identity): doubt for (model, identity, _), doubt in found.items()} == {
+        place: (scores["style"] - 1) / 2 for place, scores in judged.items()
+    }
+    (item, *_) = items_of_run(
+        asking(run, chosen=5), questions(), further={place: 5 * one for place, one in found.items()}
+    )
+    assert judged[texts[item.answers[0]]]["style"] == 3
+    assert doubts_of_evaluators(run, questions(), set(), scorers) == {}
 
 
 def test_a_run_that_was_not_judged_has_no_doubts(run: Params) -> None:
