@@ -17,7 +17,7 @@ from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all
 from tuneproof.generation.jobs import Job, missing_package
-from tuneproof.generation.tokens import TEMPLATE_DATE, job_tokenizer, rendered
+from tuneproof.generation.tokens import TEMPLATE_DATE, job_stop_token_ids, job_tokenizer, rendered
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import BENCHMARKS, QUESTIONS, benchmark_summary
 from tuneproof.records.ledger import Ledger
@@ -140,12 +140,13 @@ def with_lighteval(job: Job, settings: Benchmarks) -> Evaluated:
 def recorded_model(job: Job, versions: dict[str, str], ledger: Ledger, where: str) -> RecordedModel:
     """The model as the harness sees it; its weights are loaded when a request is not known yet."""
     arguments = {"strftime_now": TEMPLATE_DATE.strftime, **job.model.chat_template_kwargs}
-
-    def load_tokenizer() -> Any:
-        return job_tokenizer(job, tokenizer_folder(job.resolved))
-
-    template = ChatTemplate(load_tokenizer, arguments, where)
+    template = ChatTemplate(lambda: load_tokenizer(job), arguments, where)
     return RecordedModel(identity(job), versions, lambda: start(job), ledger, template, where)
+
+
+def load_tokenizer(job: Job) -> Any:
+    """The tokenizer of a model's folder."""
+    return job_tokenizer(job, tokenizer_folder(job.resolved))
 
 
 def identity(job: Job) -> dict[str, Any]:
@@ -167,7 +168,8 @@ def identity(job: Job) -> dict[str, Any]:
 
 def start(job: Job) -> AbstractContextManager[Answer]:
     """What answers the harness's requests: the model's own engine, as generate sets it up."""
-    return start_transformers(job)
+    starts = {"vllm": start_vllm}
+    return starts.get(job.resolved.engine, start_transformers)(job)
 
 
 @contextmanager
@@ -181,7 +183,22 @@ def start_transformers(job: Job) -> Iterator[Answer]:
         raise missing_package(job.resolved.engine, "torch", "benchmarks")
     model, description = load_model(job, folder)
     say(f"benchmark {job.resolved.model}: {description.version} on {description.device} in {description.dtype}")
-    yield answer_with(model, job_tokenizer(job, tokenizer_folder(job.resolved)), job.execution.transformers.batch_size)
+    tokenizer = load_tokenizer(job)
+    stops = job_stop_token_ids(job, tokenizer, tokenizer_folder(job.resolved))
+    yield answer_with(model, tokenizer, stops, job.execution.transformers.batch_size)
+
+
+@contextmanager
+def start_vllm(job: Job) -> Iterator[Answer]:
+    """VLLM in this process with the model's adapter; nothing of it is left behind, however this ends."""
+    from tuneproof.generation.engines.vllm import start_engine
+    from tuneproof.generation.likelihoods import VllmModel
+    from tuneproof.scoring.benchmarks.tokens import answer_with
+
+    tokenizer = load_tokenizer(job)
+    with start_engine(job) as engine:
+        model = VllmModel(engine, tokenizer)
+        yield answer_with(model, tokenizer, model.run, model.at_once)
 
 
 def write(model: str, found: Evaluated) -> None:

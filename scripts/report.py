@@ -1,7 +1,7 @@
 """Writes the report: one page that opens offline, with the verdicts, the charts and every answer side by side.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/*.json, data/answers/*.jsonl, data/judgements/*.jsonl,
-        data/comparisons/*.jsonl, data/details/*.json
+        data/comparisons/*.jsonl, data/benchmarks/*.jsonl (where there are any), data/details/*.json
 Writes  report/index.html, report/summary.md
 Run     python scripts/report.py
 """

@@ -6,6 +6,7 @@ from tuneproof.results.details import Details
 from tuneproof.results.people import agreement_note, agreement_table, first_sentences, people_sentences
 from tuneproof.results.trust import judge_sentence
 from tuneproof.results.words import (
+    benchmark_note,
     collapse_sentence,
     family_note,
     markdown_table,
@@ -28,7 +29,7 @@ def summary_markdown(models: Sequence[Details]) -> str:
     sentences.append(f"- {markdown_text(judge_sentence(models))}")
     sentences += [f"- {markdown_text(text)}" for say in said for text in map(say, models) if text]
     sentences += [f"- {markdown_text(text)}" for text in people_sentences(models)]
-    sentences += [f"- {markdown_text(plan_sentence(run))}"] if run.plan else []
+    sentences += [f"- {markdown_text(text)}" for text in (plan_sentence(run), benchmark_note(models)) if text]
     lines = [*note, *sentences, "", *markdown_table(*table(models)), "", markdown_text(family_note(run)), ""]
     return "\n".join([*lines, *agreement_lines(models)])
 

@@ -291,6 +291,24 @@ def family_clause(run: RunDetails, confidence: str) -> str:
     return f"those of gains hold together at {confidence}, for {named}{rest}"
 
 
+def benchmark_note(models: Sequence[Details]) -> str:
+    """One line on the benchmarks: in which each model gained or lost; empty where there are none."""
+    asked = models[0].benchmarks
+    if not asked:
+        return ""
+    parts = []
+    for details in models:
+        gains = {name: (details.criteria[name].gain_low, details.criteria[name].gain_high) for name in asked}
+        better = [name for name, (low, _) in gains.items() if low is not None and low > 0]
+        worse = [name for name, (_, high) in gains.items() if high is not None and high < 0]
+        said = [f"{word} in {', '.join(names)}" for word, names in (("better", better), ("worse", worse)) if names]
+        if not details.is_baseline:
+            parts.append(f"{plain_name(details.model)} {' and '.join(said) or 'not shown to differ'}")
+    items = sum(one.items for one in asked.values())
+    tasks = "1 task" if len(asked) == 1 else f"{len(asked)} tasks"
+    return f"Benchmarks ({tasks}, {items:,} items, each interval alone): {'; '.join(parts)}."
+
+
 def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """A Markdown table's lines."""
     return [markdown_row(header), markdown_row(["---"] * len(header)), *map(markdown_row, rows)]

@@ -43,10 +43,17 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
 @contextmanager
 def start(job: Job) -> Iterator[Ask]:
     """Starts vLLM and gives what answers requests; whatever it started is gone afterwards. Raises a UserError."""
+    with start_engine(job) as engine:
+        yield engine.answer
+
+
+@contextmanager
+def start_engine(job: Job) -> Iterator["Engine"]:
+    """The engine with the model's adapter, and its end."""
     with started_engine(job) as engine:
         if job.resolved.adapter:
             engine.load_adapter(job.resolved.adapter.content, weights_folder(job.resolved.adapter))
-        yield engine.answer
+        yield engine
 
 
 @contextmanager
@@ -60,7 +67,7 @@ def started_engine(job: Job) -> Iterator["Engine"]:
     orphans = end_orphans(project_root())
     if orphans:
         warn(f"ended {orphans} engine processes that a killed run had left")
-    say(f"generate {job.resolved.model}: starting vLLM, which logs to {log}")
+    say(f"model {job.resolved.model}: starting vLLM, which logs to {log}")
     set_environment(job)
     with no_survivors(project_root()), asyncio.Runner() as runner:
         with output_to(log):

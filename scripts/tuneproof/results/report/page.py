@@ -14,6 +14,7 @@ from markupsafe import Markup
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.results import people, trust, words
 from tuneproof.results.details import Details
+from tuneproof.results.report.benchmarks import lost_items, task_rows
 from tuneproof.results.report.browser import Browser, visible
 from tuneproof.results.report.sources import source_table, sources_disagree
 from tuneproof.settings.generation import Sampling
@@ -80,6 +81,8 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         undeciding=words.undeciding(models[0].run),
         sources=source_table(models),
         disagreeing=sources_disagree(models),
+        benchmark_rows=task_rows(models),
+        lost_items=lost_items(models),
         position=position,
         gain_limit=gain_limit,
         judge_models=sorted({name for details in models for name in details.judge_models}),

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tuneproof.results.details import Details
 from tuneproof.results.words import NOTHING, VERDICT_WORDS, plain_name
 
-SOURCE_WORDS = {"judge": "the judge", "compare": "pairs", "check": "programs"}
+SOURCE_WORDS = {"judge": "the judge", "compare": "pairs", "check": "programs", "benchmark": "benchmarks"}
 
 
 def source_table(models: Sequence[Details]) -> tuple[list[str], list[list[str]]]:

@@ -19,6 +19,7 @@ from tuneproof.results.trust import judge_sentence
 from tuneproof.results.words import (
     VERDICT_WORDS,
     aligned,
+    benchmark_note,
     collapse_sentence,
     family_note,
     model_sentence,
@@ -92,7 +93,7 @@ def notes(models: Sequence[Details]) -> list[str]:
     """What kind of run this is, what was decided, sentences on each model, and how to read the intervals."""
     shared = models[0].run
     said = [text for say in (ship_sentence, model_sentence, collapse_sentence) for text in map(say, models)]
-    how_to_read = (plan_sentence(shared), undeciding_note(shared), family_note(shared))
+    how_to_read = (plan_sentence(shared), undeciding_note(shared), benchmark_note(models), family_note(shared))
     first = (run_note(shared), *first_sentences(models), judge_sentence(models))
     notes = (*first, *said, *people_sentences(models), *how_to_read)
     return [text for text in notes if text]

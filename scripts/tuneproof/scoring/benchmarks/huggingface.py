@@ -8,10 +8,11 @@ from tuneproof.scoring.benchmarks.asking import Answer, Request, Save
 BATCHES_IN_A_CHUNK = 8  # the most that a kill loses; the class sorts within it
 
 
-def answer_with(model: Any, tokenizer: Any, batch_size: int) -> Answer:
-    """What answers with a model that is loaded already, in chunks of a few batches."""
+def answer_with(model: Any, tokenizer: Any, stops: Sequence[int], batch_size: int) -> Answer:
+    """What answers with a model that is loaded already, in chunks of a few batches; `stops` end a response."""
     from lm_eval.models.huggingface import HFLM
 
+    model.generation_config.eos_token_id = list(stops) or None
     inner = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=batch_size)
 
     def answer(requests: Sequence[Request], save: Save) -> None:

@@ -1,0 +1,142 @@
+"""Benchmarks through real engines: the same items scored alike by plain lm-eval, transformers, vLLM and an endpoint."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import sysconfig
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Project
+from tests.made_up.benchmark_tasks import write_choice, write_generation
+from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python
+from tests.stages.test_benchmark import BASE, SFT, rows_of, summary
+from tests.waiting import PATIENCE_SECONDS, wait_until
+from tuneproof.common.processes import marks_of_processes
+from tuneproof.records.handovers import BENCHMARKS
+from tuneproof.records.ledger import Ledger
+from tuneproof.records.rows import Benchmark
+
+TASKS = {"choice": {"path": "tasks/choice.yaml"}, "says": {"path": "tasks/says.yaml"}}
+KILLS = 10
+
+
+def prepared(project: Project, choice: int, generation: int, **models: dict[str, Any]) -> Project:
+    """A validated project with a task of each kind."""
+    write_choice(project.root, choice)
+    write_generation(project.root, generation)
+    (project.root / "questions.jsonl").write_text('{"instruction": "Why?", "output": "So."}\n')
+    baseline = {"id": BASE, "prompt": "alpaca", "engine": "transformers"}
+    project.set(models={**models, "baseline": baseline}, questions__dataset="questions.jsonl")
+    project.set(benchmark={"tasks": TASKS}, generate__transformers__dtype="float32", generate__vllm=SETTINGS)
+    project.set(execution__generate={**EXECUTION, "transformers": {"batch_size": 8}})
+    project.run_ok("validate.py", OPENAI_API_KEY="sk-none")
+    return project
+
+
+def start(project: Project, model: str, vllm: bool = False) -> subprocess.Popen[str]:
+    """The stage in a process of its own; with vLLM in its environment, which then finds the harness too."""
+    environment = os.environ | {"OPENAI_API_KEY": "sk-none"}
+    if vllm:
+        environment["PYTHONPATH"] = str(ROOT / "tests" / "pipeline" / "beside_vllm")
+        environment["TUNEPROOF_BASE_PACKAGES"] = sysconfig.get_path("purelib")
+    python = vllm_python() if vllm else sys.executable
+    command = [python, str(ROOT / "scripts" / "benchmark.py"), model]
+    return subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True)
+
+
+def finish(stage: subprocess.Popen[str]) -> str:
+    """What a stage says that must succeed."""
+    _, said = stage.communicate(timeout=PATIENCE_SECONDS)
+    assert stage.returncode == 0, said
+    return said
+
+
+def recorded(project: Project) -> int:
+    """How many responses are in the ledger."""
+    with Ledger(project.root / ".cache" / "ledger.sqlite") as ledger:
+        return ledger.count()
+
+
+def none_left(stage: int) -> bool:
+    """Whether no process that a stage started is running."""
+    return not any(mark.startswith(f"{stage}:") for mark in marks_of_processes().values())
+
+
+def killed_again_and_again(project: Project, model: str, requests: int, vllm: bool = False) -> None:
+    """Kills the stage at ten points; what was recorded then is never asked again, and nothing of it is left running."""
+    for kill in range(1, KILLS + 1):
+        stage, wanted = start(project, model, vllm), kill * requests // (KILLS + 2)
+        while recorded(project) < wanted and stage.poll() is None:
+            time.sleep(0.05)
+        stage.send_signal(signal.SIGKILL)
+        stage.communicate(timeout=PATIENCE_SECONDS)
+        wait_until(partial(none_left, stage.pid))
+    before = recorded(project)
+    said = finish(start(project, model, vllm))
+    asked, known = map(int, re.findall(r"(\d+) requests were answered, (\d+) were in the ledger", said)[0])
+    assert (asked, known) == (requests - before, before)
+    assert before < requests
+
+
+def same_items(found: list[Benchmark], expected: list[Benchmark]) -> None:
+    """Every score, target and response of every item."""
+    assert [row.model_dump() for row in found] == [row.model_dump() for row in expected]
+
+
+@pytest.mark.exhaustive
+def test_five_hundred_choices_and_two_hundred_texts_are_those_of_the_plain_harness(project: Project) -> None:
+    prepared(project, 500, 200, sft={"id": SFT, "prompt": "alpaca", "engine": "transformers"})
+    project.run_ok("benchmark.py", "sft")
+    command = [
+        str(Path(sys.executable).parent / "lm_eval"), "run", "--model", "hf", "--model_args",
+        f"pretrained={project.root / SFT},dtype=float32", "--include_path", "tasks", "--tasks", "choice,says",
+        "--batch_size", "8", "--device", "cpu", "--output_path", "plain", "--log_samples",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=project.root, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    results = json.loads(next((project.root / "plain").rglob("results*.json")).read_text())["results"]
+    for name, metrics in (("choice", ("acc", "acc_norm")), ("says", ("exact_match",))):
+        lines = next((project.root / "plain").rglob(f"samples_{name}_*.jsonl")).read_text().splitlines()
+        plain = {one["doc_hash"][:16]: one for one in map(json.loads, lines)}
+        rows = [row for row in rows_of(project) if row.criterion == name]
+        assert len(rows) == len(plain) == {"choice": 500, "says": 200}[name]
+        for metric in metrics:
+            assert {row.id: row.scores[metric] for row in rows} == {key: one[metric] for key, one in plain.items()}
+        assert summary(project)[name].mean == pytest.approx(results[name][f"{metrics[0]},none"], abs=1e-12)
+
+
+@pytest.mark.exhaustive
+def test_transformers_killed_at_ten_points_asks_nothing_again(project: Project) -> None:
+    prepared(project, 500, 200, sft={"id": SFT, "prompt": "alpaca", "engine": "transformers"})
+    killed_again_and_again(project, "sft", 2200)
+    after_kills = (project.root / BENCHMARKS.path("sft")).read_bytes()
+    (project.root / ".cache" / "ledger.sqlite").unlink()
+    finish(start(project, "sft"))
+    assert (project.root / BENCHMARKS.path("sft")).read_bytes() == after_kills
+
+
+@pytest.mark.exhaustive
+def test_vllm_scores_as_transformers_and_killed_at_ten_points_leaves_nothing_running(project: Project) -> None:
+    models = {name: {"id": SFT, "prompt": "alpaca", "engine": name} for name in ("vllm", "transformers")}
+    prepared(project, 500, 200, **models)
+    killed_again_and_again(project, "vllm", 2200, vllm=True)
+    project.run_ok("benchmark.py", "transformers")
+    same_items(rows_of(project, "vllm"), rows_of(project, "transformers"))
+
+
+@pytest.mark.exhaustive  # the engine alone starts for half a minute, and the one above asks more of it
+def test_vllm_scores_every_item_as_transformers_does(project: Project) -> None:
+    models = {name: {"id": SFT, "prompt": "alpaca", "engine": name} for name in ("vllm", "transformers")}
+    prepared(project, 40, 20, **models)
+    said = finish(start(project, "vllm", vllm=True))
+    assert "180 requests were answered, 0 were in the ledger" in said
+    project.run_ok("benchmark.py", "transformers")
+    same_items(rows_of(project, "vllm"), rows_of(project, "transformers"))

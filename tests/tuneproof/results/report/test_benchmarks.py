@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.benchmark_rows import write_benchmarks
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.made_up.run import Shape, write_run
+from tests.running import run_here
+from tuneproof.results.details import Details, read_all_details
+from tuneproof.results.report.benchmarks import LONGEST_CHARACTERS, MOST_ITEMS, lost_items, task_rows
+from tuneproof.results.words import benchmark_note
+from tuneproof.settings.reading import load_params
+
+SHARES = {"sft": 0.55, "dpo": 0.35, "baseline": 0.5}
+
+
+@pytest.fixture
+def reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Details]:
+    """A made-up run with benchmarks, aggregated and reported, in the folder that the test works in."""
+    write_run(tmp_path, Shape(questions=40))
+    write_benchmarks(tmp_path, SHARES, text=f"{HOSTILE_TEXTS[0]}{'x' * 2 * LONGEST_CHARACTERS}")
+    monkeypatch.chdir(tmp_path)
+    for script in ("aggregate.py", "report.py"):
+        done = run_here(tmp_path, script)
+        assert done.returncode == 0, done.stderr
+    return read_all_details(load_params())
+
+
+def test_guards_stand_first_and_say_whether_they_hold(reported: list[Details]) -> None:
+    rows = task_rows(reported)
+    assert [(row.name, row.role, row.items) for row in rows] == [("gsm8k", "guard", 120), ("mmlu", "shown", 100)]
+    assert [verdict for *_, verdict in rows[0].cells] == ["guard holds", "guard broken", ""]
+
+
+def test_the_items_that_a_model_lost_are_counted_and_some_are_shown(reported: list[Details]) -> None:
+    lost = next(one for one in lost_items(reported) if (one.model, one.task) == ("dpo", "gsm8k"))
+    assert len(lost.items) == MOST_ITEMS < lost.count < lost.of_items == 120
+    assert all(len(text) <= LONGEST_CHARACTERS + 1 for item in lost.items for text in item)
+
+
+def test_the_page_escapes_what_models_and_datasets_wrote(reported: list[Details], tmp_path: Path) -> None:
+    page = (tmp_path / "report/index.html").read_text()
+    assert 'id="benchmarks"' in page
+    assert HOSTILE_TEXTS[0] not in page
+
+
+def test_terminal_and_summary_have_one_line_of_them(reported: list[Details], tmp_path: Path) -> None:
+    said = benchmark_note(reported)
+    assert said.startswith(
+        "Benchmarks (2 tasks, 220 items, each interval alone): sft not shown to differ; dpo worse in"
+    )
+    assert said in (tmp_path / "report/summary.md").read_text()
+    assert reported[1].decision and reported[1].decision.guards["gsm8k"].outcome == "dropped"
+
+
+def test_metrics_hold_what_the_plan_names_and_details_the_rest(reported: list[Details], tmp_path: Path) -> None:
+    text = (tmp_path / "metrics/dpo.json").read_text()
+    assert "gsm8k" in text and "mmlu" not in text
+    assert reported[1].benchmarks["mmlu"].weights == "items"
+    assert reported[1].criteria["mmlu"].paired == 100
+    assert reported[1].criteria["mmlu"].missing is None
