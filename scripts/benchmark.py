@@ -79,6 +79,9 @@ def check_place(job: Job, params: Params) -> None:
     if job.resolved.engine == "recorded":
         found = "its answers were recorded elsewhere, so a benchmark has nothing to ask"
         raise UserError(where, found, "give it an engine, or set benchmark.tasks: {}")
+    if job.resolved.engine == "endpoint":
+        found = "its endpoint is asked in chat messages, and gives no log-probabilities of a prompt"
+        raise UserError(where, found, "run its weights with engine vllm or transformers, or set benchmark.tasks: {}")
     if params.execution.generate.run_on == "sagemaker" and job.resolved.engine in ("vllm", "transformers"):
         found = "benchmarks do not run as a job on SageMaker yet"
         remedy = "set execution.generate.run_on: local on a machine with a GPU, or benchmark.tasks: {}"

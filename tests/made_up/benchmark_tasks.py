@@ -61,8 +61,11 @@ def write_generation(root: Path, items: int) -> None:
     """A task of so many items that asks for a text, scored by a Python function beside it."""
     drawn = random.Random(2)
     rows: list[dict[str, object]] = [
-        {"question": f"Say something about {' and '.join(drawn.sample(WORDS, 2))}.", "answer": drawn.choice("aeiou")}
-        for _ in range(items)
+        {
+            "question": f"Say something about {' and '.join(drawn.sample(WORDS, 2))}, number {number}.",
+            "answer": drawn.choice("aeiou"),
+        }
+        for number in range(items)
     ]
     write_task(root, "says", GENERATION, rows)
     (root / "tasks" / "says.py").write_text(FUNCTION)

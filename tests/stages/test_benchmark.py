@@ -171,6 +171,15 @@ def test_recorded_answers_and_jobs_on_sagemaker_are_refused_in_one_line(project:
     assert "a benchmark has nothing to ask" in project.error_line("benchmark.py", "sft")
 
 
+def test_a_model_behind_a_chat_endpoint_is_refused_in_one_line(project: Project) -> None:
+    write_choice(project.root, 4)
+    with_models(project, choice={"path": "tasks/choice.yaml"})
+    served = {"engine": "endpoint", "id": "served", "base_url": "http://127.0.0.1:9/v1", "prompt": "chat"}
+    project.set(models=project.params()["models"] | {"sft": served})
+    project.run_ok("validate.py", OPENAI_API_KEY="sk-none")
+    assert "gives no log-probabilities of a prompt" in project.error_line("benchmark.py", "sft")
+
+
 def test_the_stage_runs_again_when_a_task_changes() -> None:
     text = (ROOT / "dvc.yaml").read_text()
     assert "        - tasks\n" in text and "        - data/embedded/benchmark\n" in text

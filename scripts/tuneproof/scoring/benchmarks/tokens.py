@@ -57,6 +57,9 @@ async def response_to(request: Request, model: TokenModel, tokenizer: Any) -> Re
     """The response to one request of any kind."""
     if request.kind == "generate_until":
         return await generated(request, model, tokenizer)
+    if request.kind == "loglikelihood_tokens":
+        context, tokens = request.arguments
+        return await continuation(context, tokens, model)
     if request.kind == "loglikelihood":
         return await continuation(*pair_of(tokenizer, *request.arguments), model)
     windows = rolling_windows(tokenizer, request.arguments[0], model.context_tokens)
