@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_task
+from tests.made_up.finished_run import FinishedRun
 from tests.stages.test_benchmark import SFT, plain_harness, rows_of, summary, with_models
+from tuneproof.records.rows import Benchmark, BenchmarkSummary
+from tuneproof.results.details import read_details
 from tuneproof.scoring.benchmarks import likelihoods
 
 MINUS = "-bits_per_byte"
@@ -114,6 +118,27 @@ def bits_of(folder: Path, question: str, reference: str) -> float:
 def test_without_references_one_line_says_so(project: Project) -> None:
     with_references(project, 0)
     assert "no question has a reference answer" in project.error_line("benchmark.py", "sft")
+
+
+def test_fewer_bits_are_a_gain(finished: FinishedRun) -> None:
+    params = yaml.safe_load((finished.root / "params.yaml").read_text())
+    name, bits = "reference_likelihood", {"sft": 1.0, "dpo": 3.0, "baseline": 2.0}
+    finished.put("params.yaml", yaml.safe_dump(params | {"benchmark": {"tasks": {name: {}}}}))
+    for model, each in bits.items():
+        rows = [
+            Benchmark(
+                id=f"q{number}", criterion=name, task=name, task_version="1", question="", target="", response="",
+                scores={"bits_per_byte": each + number / 100, MINUS: -each - number / 100},
+            )
+            for number in range(4)
+        ]  # fmt: skip
+        said = BenchmarkSummary(harness="lm_eval 0.4.13", tasks={name: likelihoods.summary_of(name, rows)})
+        finished.put_rows(f"data/benchmarks/{model}.jsonl", [row.model_dump() for row in rows])
+        finished.put_json(f"data/benchmarks/{model}.json", said.model_dump())
+    finished.aggregate()
+    found = {model: read_details(Path(f"data/details/{model}.json")).criteria[name] for model in ("sft", "dpo")}
+    assert [one.gain for one in found.values()] == [1.0, -1.0]
+    assert found["sft"].mean == pytest.approx(-1.015)
 
 
 def test_the_range_of_a_negative_is_its_own() -> None:
