@@ -24,7 +24,7 @@ from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import DETAILS_DIRECTORY, EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, raters, read_labels
 from tuneproof.records.rows import RATER_NAME, Question
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details import CriterionDetails, Details, WinRateDetails, read_details
 from tuneproof.scoring.evaluator.contract import MANIFEST
 from tuneproof.scoring.evaluator.loading import load
 from tuneproof.scoring.people.asking.doubts import Doubts, Scorer, doubts_of_evaluators
@@ -218,10 +218,15 @@ def open_decisions(details: Details) -> Iterator[Open]:
         if guard:
             if guard.outcome in OPEN_GUARDS:
                 yield Open(details.model, name, "guard", details.run.alpha, guard.margin)
-        elif criterion.role == "improves" and one.verdict in OPEN_VERDICTS:
+        elif criterion.role == "improves" and any(each in OPEN_VERDICTS for each in verdicts_of(one)):
             yield Open(details.model, name, "improves", (one.level or details.run.alpha) / 2)
-    if details.win_rate and details.win_rate.verdict in OPEN_VERDICTS:
+    if details.win_rate and any(each in OPEN_VERDICTS for each in verdicts_of(details.win_rate)):
         yield Open(details.model, WIN_RATE, "improves", details.win_rate.level / 2)
+
+
+def verdicts_of(one: CriterionDetails | WinRateDetails) -> tuple[str | None, str | None]:
+    """The verdict that counts, and people's where there are labels enough for one."""
+    return one.verdict, one.people.verdict if one.people else None
 
 
 if __name__ == "__main__":
