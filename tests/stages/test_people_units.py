@@ -90,6 +90,7 @@ def test_where_the_judge_and_people_disagree_it_is_said_first(run: Params) -> No
     assert page.index("The verdicts of judge and people differ") < page.index('<section class="verdicts"')
     assert "judge with people" in summary
     assert "judge with people" in page
+    assert f"<dd>{run.people.guidelines}</dd>" in page
 
 
 def test_the_plan_rests_on_people_where_it_says_so(run: Params) -> None:
