@@ -5,6 +5,7 @@ Run     PYTHONPATH=scripts:. python tests/measurements/annotate.py [questions] [
 
 import argparse
 import json
+import os
 import statistics
 import tempfile
 import time
@@ -40,12 +41,16 @@ def main() -> None:
             with served(run, "anna") as server:
                 rate_through_the_server(server, labels)
                 requests = [rate_through_the_server(server, 1)[0] for _ in range(PRESSES)]
-            starts = [start(browser, run) for _ in range(STARTS)]
+            starts, works = zip(*(start(browser, run) for _ in range(STARTS)), strict=True)
             with served(run, "anna") as server:
+                before = processor_seconds(server)
                 presses = press(browser, server)
-            print(f"with {labels:,} labels and more")
-            print(f"  command to first answer  {statistics.median(starts):8.2f} s")
+                work = (processor_seconds(server) - before) / PRESSES
+            print(f"with {labels:,} labels and more, load {os.getloadavg()[0]:.0f}")
+            print(f"  command to first answer  {statistics.median(starts):8.2f} s median, {min(starts):.2f} s shortest")
+            print(f"  of it the server's work  {statistics.median(works):8.2f} s of processor time")
             print(f"  one save at the server   {in_words(requests)}")
+            print(f"  server's work per key    {1_000 * work:8.1f} ms of processor time, with sending the next answer")
             print(f"  key to the next step     {in_words(presses)}")
 
 
@@ -62,14 +67,20 @@ def rate_through_the_server(server: Served, count: int) -> list[float]:
     return found
 
 
-def start(browser: Browser, run: Path) -> float:
-    """Seconds from the command to an answer in a browser that is open already."""
+def processor_seconds(server: Served) -> float:
+    """The processor time that the server has taken so far (Linux: fields 14 and 15 of /proc/<pid>/stat)."""
+    fields = Path(f"/proc/{server.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def start(browser: Browser, run: Path) -> tuple[float, float]:
+    """Seconds from the command to an answer in a browser that is open already, and the server's processor time."""
     begun = time.perf_counter()
     with served(run, "anna") as server, browser.new_context() as context:
         page = context.new_page()
         page.goto(server.addresses["anna"])
         page.wait_for_selector("#item:not([hidden])", timeout=1_000 * PATIENCE_SECONDS)
-        return time.perf_counter() - begun
+        return time.perf_counter() - begun, processor_seconds(server)
 
 
 def press(browser: Browser, server: Served) -> list[float]:
