@@ -19,6 +19,7 @@ from tuneproof.common.errors import OutOfReachError, run, say, warn
 from tuneproof.common.files import write_all
 from tuneproof.endpoint.access import missing_judge_keys
 from tuneproof.generation.needs import missing_engines
+from tuneproof.inputs.conversations import require_chat
 from tuneproof.inputs.evaluator import resolve_evaluator
 from tuneproof.inputs.golden import resolve_golden
 from tuneproof.inputs.judge import resolve_judge
@@ -127,11 +128,12 @@ def resolve_world(world: World, params: Params, pins: Pins) -> dict[Path, str]:
         files[PLAN.path] = record_text(resolve_plan(settings, world, source.rows_sha256))
     if evaluator := resolve_evaluator(settings, world, pins):
         files[EVALUATOR.path] = record_text(evaluator)
-    for key, model in params.models.items():
-        requested = model.id or model.path or key
-        resolved = resolve_model(key, settings, requested, world, pins)
-        files[RESOLVED_DIRECTORY / f"{key}.json"] = record_text(resolved)
-    return files
+    models = {
+        key: resolve_model(key, settings, model.id or model.path or key, world, pins)
+        for key, model in params.models.items()
+    }
+    require_chat(questions, models.values())
+    return files | {RESOLVED_DIRECTORY / f"{key}.json": record_text(model) for key, model in models.items()}
 
 
 def write_files(files: dict[Path, str]) -> None:

@@ -426,3 +426,25 @@ def test_secrets_of_the_environment_file_are_honoured_and_never_written(local: P
 def test_a_script_outside_a_project_says_where_to_run_it(tmp_path: Path, project: Project) -> None:
     (project.root / "params.yaml").unlink()
     assert "run this in the project's root" in project.error_line("validate.py")
+
+
+CHATS = [
+    {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}, *more], "topic": "t"}
+    for text, more in [("Is it?", []), ("Is it so?", [{"role": "user", "content": "And why?"}])]
+]
+
+
+def test_conversations_are_not_asked_before_they_can_be_judged(local: Project) -> None:
+    write_questions(local, CHATS)
+    local.set(questions__messages_column="messages", questions__reference_column=None)
+    assert "questions: 1 are conversations, which are read, but not answered" in local.error_line("validate.py")
+
+
+def test_messages_without_a_conversation_among_them_are_the_same_questions(local: Project) -> None:
+    write_questions(local, [{"instruction": "Is it?", "output": "Yes."}])
+    local.run_ok("validate.py")
+    before = (local.root / "data" / "questions.jsonl").read_bytes()
+    write_questions(local, CHATS[:1])
+    local.set(questions__messages_column="messages", questions__reference_column=None)
+    assert "column messages: OpenAI's messages, 1 of 1 turn" in local.run_ok("validate.py")
+    assert (local.root / "data" / "questions.jsonl").read_bytes() == before

@@ -3,10 +3,16 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tuneproof.common.errors import OutOfReachError, UserError, warn
+from tuneproof.common.errors import OutOfReachError, UserError, say, warn
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path
 from tuneproof.inputs.checks import check_columns, checks_of
+from tuneproof.inputs.conversations import (
+    Conversation,
+    conversation_of_messages,
+    conversation_of_turns,
+    found_in_words,
+)
 from tuneproof.inputs.found import Found, is_pinned, say_kept
 from tuneproof.records.files import rows_text
 from tuneproof.records.handovers import QUESTION_SOURCE, QUESTIONS
@@ -21,6 +27,7 @@ from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.tables import is_local_table, load_hub_table, load_local_table
 
 ID_DIGITS = 12
+COLUMNS_OF_CONVERSATIONS = ("messages_column", "turns_column")
 PARTS_OF_QUESTIONS = ("input", "context")  # what datasets call a text that the instruction works on
 SHOWN_REPEATS = 5
 
@@ -28,8 +35,8 @@ SHOWN_REPEATS = 5
 def needed_columns(settings: Questions) -> list[str]:
     """The columns that the settings name."""
     named = [
-        settings.instruction_column, settings.input_column, settings.reference_column, settings.id_column,
-        *settings.tag_columns,
+        settings.conversation_column or settings.instruction_column, settings.input_column, settings.reference_column,
+        settings.id_column, *settings.tag_columns,
     ]  # fmt: skip
     return [column for column in named if column is not None] + check_columns(settings.checks_column)
 
@@ -47,7 +54,7 @@ def read_questions(where: str, rows: Sequence[Mapping[str, Any]], settings: Ques
         if question.id in questions and settings.id_column:
             place, found = f"{where}, row {number}", f"the id {question.id[:40]!r} stands there twice"
             raise UserError(place, found, "give every row its own id")
-        text = (question.instruction, question.input, question.reference)
+        text = (question.instruction, question.input, question.reference, conversation_text(question))
         if text in texts:
             repeats.append(number)
             continue
@@ -63,22 +70,50 @@ def read_questions(where: str, rows: Sequence[Mapping[str, Any]], settings: Ques
             f"{where}: left out {len(repeats)} rows that repeat an earlier question and its reference (rows {shown}): "
             "a question counts once"
         )
+    if settings.conversation_column:
+        found = found_in_words(settings.conversation_column, list(questions.values()), rows)
+        say(f"validate: {where}, column {settings.conversation_column}: {found}")
     return list(questions.values())
+
+
+def conversation_text(question: Question) -> str | None:
+    """Everything in a conversation as one text; None of a question that is none."""
+    if question.turns is None or question.history is None or question.references is None:
+        return None
+    return Conversation(question.history, question.turns, question.references).identity
 
 
 def read_question(place: str, row: Mapping[str, Any], settings: Questions) -> Question:
     """One row as a question. Raises a UserError for a fault in it."""
-    instruction = text_of(place, settings.instruction_column, row, required=True) or ""
+    asked = conversation_of(place, row, settings)
     given = text_of(place, settings.input_column, row) if settings.input_column else None
-    reference = text_of(place, settings.reference_column, row) if settings.reference_column else None
     if settings.id_column:
         identity = text_of(place, settings.id_column, row, required=True) or ""
     else:
-        asked = instruction if given is None else f"{instruction}\n{given}"
-        identity = sha256_hex(f"{asked}\n{reference or ''}")[:ID_DIGITS]
+        identity = sha256_hex(identity_of(asked, given))[:ID_DIGITS]
     tags = {column: text_of(place, column, row) or "" for column in settings.tag_columns}
     checks = checks_of(place, row, settings.checks_column)
-    return Question(id=identity, instruction=instruction, reference=reference, tags=tags, input=given, checks=checks)
+    return Question(id=identity, tags=tags, input=given, checks=checks, **asked.fields())
+
+
+def conversation_of(place: str, row: Mapping[str, Any], settings: Questions) -> Conversation:
+    """What a row asks, in the form that the settings name; most often it is one message."""
+    column = settings.reference_column
+    if settings.turns_column:
+        value = row.get(settings.turns_column)
+        return conversation_of_turns(place, settings.turns_column, value, row.get(column) if column else None)
+    reference = text_of(place, column, row) if column else None
+    if settings.messages_column:
+        return conversation_of_messages(place, settings.messages_column, row.get(settings.messages_column), reference)
+    return Conversation([], [text_of(place, settings.instruction_column, row, required=True) or ""], [reference])
+
+
+def identity_of(asked: Conversation, given: str | None) -> str:
+    """What a question's id is made of: its one message, input and reference, or all of a conversation."""
+    if not asked.has_one_message:
+        return asked.identity
+    instruction = asked.turns[0] if given is None else f"{asked.turns[0]}\n{given}"
+    return f"{instruction}\n{asked.references[0] or ''}"
 
 
 def warn_of_unused_columns(where: str, rows: Sequence[Mapping[str, Any]], settings: Questions) -> None:
@@ -115,7 +150,8 @@ def resolve_questions(
     settings = params.questions
     if params.dummy:
         settings = settings.model_copy(update={"limit": min(settings.limit or DUMMY_QUESTIONS, DUMMY_QUESTIONS)})
-    asked = {"run": world, "requested": requested, "settings": content_key(settings.model_dump())}
+    unset = {name for name in COLUMNS_OF_CONVERSATIONS if getattr(settings, name) is None}  # as before there were such
+    asked = {"run": world, "requested": requested, "settings": content_key(settings.model_dump(exclude=unset))}
     try:
         found, rows = find_questions(settings, world, pins)
     except OutOfReachError as error:

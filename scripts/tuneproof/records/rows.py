@@ -66,10 +66,19 @@ def require_outcome(value: float) -> float:
     return value
 
 
+class Message(Row):
+    """One message of a conversation."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
 class Question(Row):
     """A test question. `reference` is null where the dataset has none; `input` is what the instruction works on.
 
-    `checks` are those that stand with this question alone (docs/checks.md).
+    `checks` are those that stand with this question alone (docs/checks.md). A conversation, and nothing else, has
+    `history` (the messages before the first turn to be answered), `turns` (what the user says in each turn) and
+    `references` (one for each turn); its `instruction` is the first turn, its `reference` the first reference.
     """
 
     id: str
@@ -78,6 +87,32 @@ class Question(Row):
     tags: dict[str, str] = {}
     input: str | None = Field(default=None, exclude_if=lambda text: text is None)
     checks: list[dict[str, Any]] | None = Field(default=None, exclude_if=lambda checks: checks is None)
+    history: list[Message] | None = Field(default=None, exclude_if=lambda history: history is None)
+    turns: Annotated[list[str], Field(min_length=1)] | None = Field(
+        default=None, exclude_if=lambda turns: turns is None
+    )
+    references: list[str | None] | None = Field(default=None, exclude_if=lambda references: references is None)
+
+    @model_validator(mode="after")
+    def check_turns(self) -> Self:
+        """A conversation has a reference, or null, for every turn."""
+        if len(self.turns or ()) != len(self.references or ()):
+            raise ValueError(f"it has {len(self.turns or ())} turns and {len(self.references or ())} references")
+        return self
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether it has more than one message, so that its rows have a turn."""
+        return self.turns is not None
+
+    @property
+    def all_turns(self) -> list[str]:
+        """What the user says in each turn; of a question that is no conversation, the whole question."""
+        return self.turns or [self.asked]
+
+    def reference_of(self, turn: int) -> str | None:
+        """The reference answer of one turn."""
+        return self.references[turn] if self.references else self.reference
 
     @property
     def asked(self) -> str:

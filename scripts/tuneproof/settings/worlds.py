@@ -80,6 +80,8 @@ def embedded_params(params: AnyParams) -> AnyParams:
             "id_column": "id",
             "tag_columns": (),
             "checks_column": None,
+            "messages_column": None,
+            "turns_column": None,
         }
     )
     models = {
