@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request
 from tuneproof.generation.thoughts import shown
+from tuneproof.generation.turns import Open, Turns, first_requests
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
-from tuneproof.records.ledger import KEYS_PER_QUERY, Ledger
+from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Answer, EngineDescription, Question, Result
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
@@ -47,22 +49,26 @@ def main() -> None:
     questions = QUESTIONS.read()
     engine = load_engine(resolved.engine)
 
-    requests = engine.render(job, questions)
-    if arguments.only:
-        requests = chosen(requests, arguments.only)
+    render = engine.renderer(job)
+    first = first_requests(render, questions, job.samples)
     with Ledger() as ledger:
-        missing = unanswered(requests, ledger)
+        turns = Turns(render, partial(ledger.take, read=finished))
+        if arguments.only:
+            first = chosen(first, turns, ledger, arguments.only)
+        requests, missing = rendered(first, turns)
+        to_come = sum(request.turns_to_come for request in missing)
+        known = sum(request.turns_to_come for request in first) - to_come
         say(
             f"generate {resolved.model}: {len(questions)} questions x {job.samples} with {resolved.id} on "
-            f"{resolved.engine}; {len(requests) - len(missing)} answers are in the ledger, {len(missing)} to generate"
+            f"{resolved.engine}; {known} answers are in the ledger, {to_come} to generate"
         )
         if missing:
             if isinstance(params, Params):
                 require_judge(params)
-            ledger.require_space(len(missing))
-            generate(job, start(engine, job, params, questions, requests), missing, ledger, arguments.rows)
+            ledger.require_space(to_come)
+            generate(job, start(engine, job, params, questions, requests), missing, turns, ledger, arguments.rows)
         if not arguments.only:
-            write(job, requests, ledger)
+            write(job, first, turns)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -84,15 +90,21 @@ def load_engine(name: str) -> Engine:
     return engine
 
 
-def chosen(requests: Sequence[Request], only: Path) -> list[Request]:
-    """The requests that a file of keys names. Raises a UserError for a key that is not rendered here."""
-    wanted = {row.key for row in read_rows(only, OpenRow, made_by="generate.py")}
-    strange = wanted - {request.key for request in requests}
+def chosen(first: Sequence[Request], turns: Turns, ledger: Ledger, only: Path) -> list[Request]:
+    """The first requests of what a file of keys names; the answers to earlier turns that it holds are recorded.
+
+    Raises a UserError for a key that is not rendered here.
+    """
+    rows = read_rows(only, OpenRow, made_by="generate.py")
+    ledger.put_many((row.key, "answer", row.result.model_dump()) for one in rows for row in one.earlier)
+    wanted = {row.key for row in rows}
+    chains = [[request.key for request, _ in chain] for chain in turns.chains(first)]
+    strange = wanted - {key for keys in chains for key in keys}
     if strange:
         found = f"{len(strange)} of {len(wanted)} prompts are rendered otherwise here, so their answers would differ"
         remedy = "use the same code, settings and release of transformers as where the file was made"
         raise UserError(str(only), found, remedy)
-    return [request for request in requests if request.key in wanted]
+    return [request for request, keys in zip(first, chains, strict=True) if not wanted.isdisjoint(keys)]
 
 
 def start(
@@ -109,20 +121,26 @@ def start(
     return start_on_sagemaker(job, params, questions, requests)
 
 
-def unanswered(requests: Sequence[Request], ledger: Ledger) -> list[Request]:
-    """The requests whose answers were never generated."""
-    missing = []
-    for part in parts(requests):
-        known = ledger.take((request.key for request in part), finished)
-        missing += [request for request in part if request.key not in known]
-    return missing
+def rendered(first: Sequence[Request], turns: Turns) -> tuple[list[Request], list[Request]]:
+    """The requests that can be rendered, and those of them whose answers were never generated."""
+    requests, missing = [], []
+    for chain in turns.chains(first):
+        requests += [request for request, _ in chain]
+        missing += [request for request, result in chain if result is None]
+    return requests, missing
 
 
 def generate(
-    job: Job, started: AbstractContextManager[Ask], missing: Sequence[Request], ledger: Ledger, rows: Path | None
+    job: Job,
+    started: AbstractContextManager[Ask],
+    missing: Sequence[Request],
+    turns: Turns,
+    ledger: Ledger,
+    rows: Path | None,
 ) -> None:
-    """Has the missing answers generated, each into the ledger as it finishes, with progress."""
+    """Has the missing answers and their later turns generated, each into the ledger as it finishes, with progress."""
     counts: Counter[str] = Counter()
+    requests, to_come = Open(missing, turns), sum(request.turns_to_come for request in missing)
 
     def save(request: Request, result: Result) -> Future[None]:
         saved = ledger.record(request.key, "answer", result.model_dump())
@@ -133,6 +151,8 @@ def generate(
         counts["prompt tokens"] += result.prompt_tokens or 0
         counts["answer tokens"] += result.answer_tokens or 0
         progress.advance()
+        for _ in range(requests.answered(request, result)):
+            progress.advance()
         if counts["runs"] == counts["answers"] == EARLY_ANSWERS:
             require_no_runs(job, counts["runs"], counts["answers"])
         return saved
@@ -142,20 +162,20 @@ def generate(
         return f"{done / max(progress.seconds, 1e-9):,.0f} {unit}/s"
 
     what = f"generate {job.resolved.model}"
-    with started as ask, handed_over(rows) as hand_over, Progress(what, len(missing), "answers", speed) as progress:
+    with started as ask, handed_over(rows) as hand_over, Progress(what, to_come, "answers", speed) as progress:
         try:
-            ask(missing, save)
+            ask(requests, save)
         finally:
             errors = f"{counts['errors']} errors"
             errors += f", {counts['runs']} of one repeated token" if counts["runs"] else ""
             tokens = f", {counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens"
             say(
-                f"{what}: generated {counts['answers']} of {len(missing)} answers ({errors})"
+                f"{what}: generated {counts['answers']} of {to_come} answers ({errors})"
                 f"{tokens if counts['answer tokens'] else ''} in {progress.seconds:.1f} s, {speed()}"
             )
 
 
-def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
+def write(job: Job, first: Sequence[Request], turns: Turns) -> None:
     """Writes the answers in the questions' order, and which engines made them.
 
     Raises a UserError, and writes nothing, where most of them are no answers but what broken weights give.
@@ -168,13 +188,13 @@ def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
 
     def answers() -> Iterator[Answer]:
         nonlocal runs
-        for request, raw in results(requests, ledger):
+        for request, raw in results(first, turns):
             result = shown(raw, request.prompt, job.settings.thinking)
             reasons[result.finish_reason] += 1
             runs += result.repeated_token is not None
             engines[(result.engine or unrecorded).model_dump_json()] += 1
             yield Answer(
-                id=request.id, sample=request.sample, prompt=request.prompt, key=request.key,
+                id=request.id, sample=request.sample, prompt=request.prompt, key=request.key, turn=request.turn,
                 **result.model_dump(exclude={"engine", "repeated_token"}),
             )  # fmt: skip
         require_no_runs(job, runs, reasons.total())
@@ -187,23 +207,18 @@ def write(job: Job, requests: Sequence[Request], ledger: Ledger) -> None:
     say(f"generate {job.resolved.model}: wrote {reasons.total()} answers to {path} ({counts})")
 
 
-def results(requests: Sequence[Request], ledger: Ledger) -> Iterator[tuple[Request, Result]]:
-    """The requests with their results; a part at a time, so that memory holds no more than it must."""
-    for part in parts(requests):
-        known = ledger.take((request.key for request in part), finished)
-        for request in part:
-            yield request, known[request.key]
+def results(first: Sequence[Request], turns: Turns) -> Iterator[tuple[Request, Result]]:
+    """Every request with its result, the turns of a conversation one after the other."""
+    for chain in turns.chains(first):
+        for request, result in chain:
+            if result is None:
+                raise RuntimeError("an answer that was generated is not in the ledger")
+            yield request, result
 
 
 def finished(_: str, body: dict[str, Any]) -> Result:
     """A recorded answer. Raises a ValueError for what is none."""
     return Result.model_validate(body)
-
-
-def parts(requests: Sequence[Request]) -> Iterator[Sequence[Request]]:
-    """The requests in parts of a size that suits the ledger."""
-    for start in range(0, len(requests), KEYS_PER_QUERY):
-        yield requests[start : start + KEYS_PER_QUERY]
 
 
 def require_judge(params: Params) -> None:

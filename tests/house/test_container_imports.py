@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.house.rooms import SCRIPTS, imported
-from tests.tuneproof.generation.engines.workspaces import make_workspace
+from tests.tuneproof.generation.engines.workspaces import make_workspace, rendered
 from tuneproof.generation.engines import transformers as transformers_engine
 
 # AWS's image adds botocore to vLLM and what vLLM requires (aws/deep-learning-containers, docker/vllm/Dockerfile).
@@ -106,7 +106,7 @@ def module_is_imported_at_once(path: Path, module: Path) -> bool:
 
 def test_generating_needs_nothing_that_is_not_in_the_image(image: set[str], tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", questions=2)
-    keys = [request.key for request in transformers_engine.render(workspace.job(), workspace.questions)]
+    keys = [request.key for request in rendered(transformers_engine, workspace.job(), workspace.questions)]
     (workspace.root / "open.jsonl").write_text("".join(json.dumps({"key": key}) + "\n" for key in keys))
     hidden = modules_missing(image)
     assert {"dvc", "datasets", "moto", "pytest", "boto3"} <= hidden

@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -87,9 +88,10 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
     count = chosen.questions[0]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         from tuneproof.generation.engines import vllm
+        from tuneproof.generation.turns import first_requests
 
         job, questions = job_for(chosen), questions_for(count)
-        requests = vllm.render(job, questions)
+        requests = first_requests(vllm.renderer(job), questions, job.samples)
         prompts = [request.prompt for request in requests]
         seeds = [request.seed for request in requests]
         del requests
@@ -163,16 +165,19 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
     """The seconds of the stage with a started engine and an empty ledger, and the tokens it generated."""
     import generate
     from tuneproof.generation.engines import vllm
+    from tuneproof.generation.turns import Turns, first_requests
     from tuneproof.records.handovers import ANSWERS
     from tuneproof.records.ledger import Ledger
 
     with contextlib.redirect_stderr(io.StringIO()):
         started = time.perf_counter()
-        requests = vllm.render(job, questions)
+        render = vllm.renderer(job)
+        first = first_requests(render, questions, job.samples)
         with Ledger(path) as ledger:
+            turns = Turns(render, partial(ledger.take, read=generate.finished))
             warm = contextlib.nullcontext(engine.answer)
-            generate.generate(job, warm, generate.unanswered(requests, ledger), ledger, rows=None)
-            generate.write(job, requests, ledger)
+            generate.generate(job, warm, generate.rendered(first, turns)[1], turns, ledger, rows=None)
+            generate.write(job, first, turns)
         seconds = time.perf_counter() - started
     answers = ANSWERS.read("sft")
     return seconds, sum(answer.answer_tokens or 0 for answer in answers)

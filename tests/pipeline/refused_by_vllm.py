@@ -5,10 +5,9 @@ from concurrent.futures import Future
 from pathlib import Path
 from types import SimpleNamespace
 
-from tests.pipeline.vllm_in_its_own_environment import job_of
+from tests.pipeline.vllm_in_its_own_environment import job_of, requests_of
 from tuneproof.common.errors import run
 from tuneproof.generation.engines import vllm
-from tuneproof.records.handovers import QUESTIONS
 from tuneproof.records.rows import EngineDescription
 
 
@@ -16,7 +15,7 @@ def main() -> None:
     """Asks for answers of no token, which params.yaml would not let through."""
     job = job_of("sft")
     vars(job)["sampling"] = job.sampling.model_copy(update={"max_tokens": 0})
-    requests = vllm.render(job, QUESTIONS.read())
+    requests = requests_of(job)
     engine = vllm.Engine.__new__(vllm.Engine)
     engine.engine = SimpleNamespace(generate=None)  # it is not reached
     engine.job, engine.log, engine.adapter, engine.processes = job, Path("log"), None, []

@@ -13,6 +13,7 @@ from pathlib import Path
 from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import vllm
 from tuneproof.generation.jobs import Job, Request
+from tuneproof.generation.turns import first_requests
 from tuneproof.records.handovers import QUESTIONS, resolved_model
 from tuneproof.records.rows import Result
 from tuneproof.settings.reading import load_params
@@ -27,10 +28,15 @@ def job_of(model: str) -> Job:
     return Job(resolved_model(model), params.models[model], params.generation(model), execution)
 
 
+def requests_of(job: Job) -> list[Request]:
+    """Everything that a model is to be asked."""
+    return first_requests(vllm.renderer(job), QUESTIONS.read(), job.samples)
+
+
 def ask(engine: vllm.Engine, model: str, first: int | None = None, shuffled: bool = False) -> Saved:
     """Everything that is saved when a model's settings are used, by question and sample."""
     engine.job = job_of(model)
-    requests: Sequence[Request] = vllm.render(engine.job, QUESTIONS.read())[:first]
+    requests: Sequence[Request] = requests_of(engine.job)[:first]
     if shuffled:
         requests = random.Random(5).sample(requests, len(requests))
     saved: Saved = {}

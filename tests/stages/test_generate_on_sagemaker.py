@@ -12,7 +12,7 @@ from tests.made_up.sagemaker_workspaces import BUCKET, sagemaker_workspace, star
 from tests.servers.aws import faults as aws_faults
 from tests.servers.aws.services import LocalAWS
 from tests.stages.test_generate import recorded_rows
-from tests.tuneproof.generation.engines.workspaces import Workspace
+from tests.tuneproof.generation.engines.workspaces import Workspace, rendered
 from tests.waiting import wait_until
 from tuneproof.generation.engines import transformers
 from tuneproof.generation.handing_over import FinishedRow
@@ -187,7 +187,7 @@ def test_a_row_that_is_cut_off_is_taken_when_it_is_whole_and_a_job_that_brought_
     workspace = sagemaker_workspace(tmp_path / "workspace")
     rows = "".join(
         FinishedRow(key=request.key, result=Result(answer="Yes.", finish_reason="stop")).model_dump_json() + "\n"
-        for request in transformers.render(workspace.job(), workspace.questions)
+        for request in rendered(transformers, workspace.job(), workspace.questions)
     ).encode()
     aws.jobs.faults.seconds_to_start = 60
 

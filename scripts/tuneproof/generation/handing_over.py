@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pydantic import Field
+
 from tuneproof.common.errors import UserError
 from tuneproof.records.files import rows_text
 from tuneproof.records.rows import Record, Result
@@ -19,17 +21,18 @@ SECONDS_BETWEEN_PARTS = 3
 PART_PREFIX = "part-"
 
 
-class OpenRow(Record):
-    """A row that is to be generated."""
-
-    key: str
-
-
 class FinishedRow(Record):
     """A row's key and its result."""
 
     key: str
     result: Result
+
+
+class OpenRow(Record):
+    """A row that is to be generated, with the answers to the turns before it."""
+
+    key: str
+    earlier: tuple[FinishedRow, ...] = Field(default=(), exclude_if=lambda earlier: not earlier)
 
 
 @contextmanager

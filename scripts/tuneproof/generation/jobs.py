@@ -10,8 +10,9 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from tuneproof.common.errors import UserError
+from tuneproof.generation.conversations import Conversation
 from tuneproof.records.resolved import ResolvedModel
-from tuneproof.records.rows import EngineDescription, Question, Result
+from tuneproof.records.rows import EngineDescription, Result
 from tuneproof.settings.execution import ModelExecution
 from tuneproof.settings.generation import CompleteSampling, Generate, Model
 
@@ -54,7 +55,8 @@ class Job:
 class Request:
     """One answer to be had. `key` is the hash of everything that determines it.
 
-    Token ids are packed: ten thousand prompts as tuples of numbers would take ten times the memory.
+    One to a question that is a conversation has its `turn`, and the conversation up to it. Token ids are packed: ten
+    thousand prompts as tuples of numbers would take ten times the memory.
     """
 
     id: str
@@ -64,10 +66,18 @@ class Request:
     seed: int
     token_ids: "array[int]" = field(default_factory=lambda: array("i"))
     messages: tuple[dict[str, str], ...] = ()
+    turn: int | None = None
+    conversation: Conversation | None = None
+
+    @property
+    def turns_to_come(self) -> int:
+        """How many answers are to be had from here on."""
+        return self.conversation.turns_to_come if self.conversation else 1
 
 
 Save = Callable[[Request, Result], Future[None]]  # done when the result is on disk; it need not be waited for at once
-Ask = Callable[[Sequence[Request], Save], None]
+Ask = Callable[[Iterable[Request], Save], None]
+Renderer = Callable[[Sequence[Conversation]], list[Request]]
 
 
 def save_all(save: Save, results: Iterable[tuple[Request, Result]]) -> None:
@@ -79,21 +89,28 @@ def save_all(save: Save, results: Iterable[tuple[Request, Result]]) -> None:
 class Engine(Protocol):
     """A module in `tuneproof.generation.engines`, named as its value in params.yaml."""
 
-    def render(self, job: Job, questions: Sequence[Question]) -> list[Request]:
-        """The requests of all questions and samples, in order. Cheap: loads no weights."""
+    def renderer(self, job: Job) -> Renderer:
+        """Gives what renders the requests of conversations and their samples, in order. Cheap: loads no weights."""
 
     def start(self, job: Job) -> AbstractContextManager[Ask]:
         """Loads what answers, and ends it afterwards.
 
         What it gives answers requests, in any order, and calls `save` for each as it finishes; when it returns, all are
-        on disk. It raises a UserError when it cannot go on.
+        on disk. What `save` adds to the requests, a next turn, it answers too, at most one for each that it saved. It
+        raises a UserError when it cannot go on.
         """
 
 
-def row_seed(run_seed: int, question_id: str, sample: int) -> int:
+def row_seed(run_seed: int, question_id: str, sample: int, turn: int = 0) -> int:
     """An answer's own seed (31 bits), so that no answer depends on its neighbours, their order or the batch."""
-    digest = hashlib.sha256(f"{run_seed}\n{question_id}\n{sample}".encode()).digest()
+    later = f"\n{turn}" if turn else ""
+    digest = hashlib.sha256(f"{run_seed}\n{question_id}\n{sample}{later}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
+
+
+def of_turn(conversation: Conversation) -> dict[str, Any]:
+    """What a request has of its conversation, nothing where the question is none."""
+    return {} if conversation.is_one_message else {"turn": conversation.turn, "conversation": conversation}
 
 
 def answer_key(job: Job, **determines: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ answer depends on its prompt and seed and not on its batch, its engine or the ma
 """
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,13 @@ def uniforms(seed: int, count: int) -> "NDArray[np.float64]":
     bits = np.random.RandomState(seed).randint(0, 2**32, count, dtype=np.uint32) & (2**FLOAT32_BITS - 1)
     numbers: NDArray[np.float64] = bits * 2.0**-FLOAT32_BITS
     return numbers
+
+
+def rounds(requests: Iterable[Request]) -> Iterator[list[Request]]:
+    """All that there is to answer; then, as long as there is any, what has been added since: the next turns."""
+    remaining = iter(requests)
+    while there := list(remaining):
+        yield there
 
 
 def fitting(requests: Sequence[Request], save: Save, context_tokens: int, engine: EngineDescription) -> list[Request]:

@@ -79,6 +79,26 @@ def shown(result: Result, prompt: str, thinking: Literal["keep", "strip"]) -> Re
     return whole.model_copy(update={"answer": "", "thinking": thought, "finish_reason": "error", "error": ONLY_THOUGHT})
 
 
+def told_later(result: Result, prompt: str) -> tuple[str, str] | None:
+    """The thought, without its tags, and the answer as later turns are told of them, whatever `thinking` is set to.
+
+    None where there is no answer to go on from.
+    """
+    whole = put_back(result, prompt)
+    thought, answer = split_thought(whole.answer, prompt)
+    if whole.finish_reason == "error" or (thought and not answer.strip()):
+        return None
+    return without_tags(thought) or whole.thinking or "", answer
+
+
+def without_tags(thought: str) -> str:
+    """A thought without what opens and closes it."""
+    text = thought.strip()
+    for opening, closing in TAGS:
+        text = text.removeprefix(opening).removesuffix(closing)
+    return text.strip()
+
+
 def put_back(result: Result, prompt: str) -> Result:
     """A result with the thought in its answer, where the row holds what was cut off it; as it is otherwise."""
     thought = result.thinking or ""

@@ -1,5 +1,7 @@
 """Prompts as token ids, with exactly one BOS, and the tokens that end an answer. Shared by the engines with weights."""
 
+import itertools
+import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -7,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
-from tuneproof.generation.jobs import Job, Request, answer_key, row_seed
-from tuneproof.generation.prompts import alpaca_prompt, chat_messages
+from tuneproof.generation.conversations import Chat, Conversation, with_contents
+from tuneproof.generation.jobs import Job, Renderer, Request, answer_key, of_turn, row_seed
+from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.records.keys import content_key
-from tuneproof.records.rows import Question
 from tuneproof.sources.folders import tokenizer_folder
 from tuneproof.sources.weights.small import read_json, token_ids
 from tuneproof.sources.weights.templates import chat_template
@@ -19,7 +21,8 @@ from tuneproof.sources.weights.templates import chat_template
 # tomorrow; this is the date that Llama 3.1's own template falls back to.
 TEMPLATE_DATE = datetime(2024, 7, 26)
 PLAIN_TOKENIZERS = ("PreTrainedTokenizerFast", "TokenizersBackend")  # one class: its names in releases 4 and 5
-Prompt = tuple[Question, str, list[int]]  # a question, its prompt and the prompt's tokens
+Prompt = tuple[Conversation, str, list[int]]  # what is asked, its prompt and the prompt's tokens
+FIRST_MARK = 0xF0000  # of the characters that Unicode leaves to private use
 PROMPTS_AT_ONCE = 250  # to be tokenized: many are fast, all would fill memory
 
 
@@ -55,16 +58,29 @@ def tokenizer_class(folder: Path) -> Any:
     return transformers.AutoTokenizer
 
 
-def prompt_text(tokenizer: Any, job: Job, question: Question) -> str:
+def prompt_text(tokenizer: Any, job: Job, conversation: Conversation) -> str:
     """The prompt as the model is asked, special tokens of a chat template written out.
 
     Raises a UserError when the chat template refuses the messages, as some do with a system prompt.
     """
     if job.resolved.prompt == "alpaca":
-        return alpaca_prompt(question.instruction, job.model.system, question.input)
+        return alpaca_text(job, conversation)
+    return chat_text(tokenizer, job, conversation.messages(job.model.system))
+
+
+def alpaca_text(job: Job, conversation: Conversation) -> str:
+    """A question in the Alpaca format. Raises a UserError for a conversation, which the format has no place for."""
+    question = conversation.question
+    if question.is_conversation:
+        found = f"`prompt: alpaca` takes one turn only, and question {question.id[:40]} has several messages"
+        raise UserError(f"model {job.resolved.model}", found, "set `prompt: chat`, or ask questions of one message")
+    return alpaca_prompt(question.instruction, job.model.system, question.input)
+
+
+def chat_text(tokenizer: Any, job: Job, messages: Chat) -> str:
+    """Messages in the model's own chat template. Raises a UserError where it refuses them."""
     from jinja2 import TemplateError
 
-    messages = chat_messages(question.asked, job.model.system)
     try:
         text = tokenizer.apply_chat_template(
             messages,
@@ -93,7 +109,41 @@ def prompt_token_ids(tokenizer: Any, texts: Sequence[str], first: int | None) ->
     if not texts:
         return []
     prompts: list[list[int]] = tokenizer(list(texts), add_special_tokens=False)["input_ids"]
-    return [ids if first is None or ids[:1] == [first] else [first, *ids] for ids in prompts]
+    return [begun_with(first, ids) for ids in prompts]
+
+
+def begun_with(first: int | None, ids: list[int]) -> list[int]:
+    """A prompt's tokens that begin with `first`, once."""
+    return ids if first is None or ids[:1] == [first] else [first, *ids]
+
+
+def conversation_prompt(tokenizer: Any, job: Job, conversation: Conversation) -> tuple[str, list[int] | None]:
+    """A conversation's prompt, and its tokens where a message holds the name of a special token: there it is text.
+
+    A model may write such a name letter by letter; read again as the token, it would end the turn or begin another.
+    Until the chat is rendered a character that occurs nowhere in it stands for the name.
+    """
+    chat = conversation.messages(job.model.system)
+    texts = "\n".join(text for message in chat for text in message.values())
+    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special and token.content]
+    special.sort(key=len, reverse=True)
+    free = (character for number in itertools.count(FIRST_MARK) if (character := chr(number)) not in texts)
+    marks = {name: next(free) for name in special if name in texts}
+    text = chat_text(tokenizer, job, with_contents(chat, marks))
+    if not marks:
+        return text, None
+    names = {mark: name for name, mark in marks.items()}
+    ids, plain = [], ""
+    for piece in re.split("(" + "|".join(map(re.escape, special)) + ")", text):
+        if names.keys().isdisjoint(piece):
+            plain += piece
+            continue
+        written = piece.translate(str.maketrans(names))
+        ids += tokenizer(plain, add_special_tokens=False)["input_ids"]
+        ids += tokenizer(written, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+        plain = ""
+    ids += tokenizer(plain, add_special_tokens=False)["input_ids"]
+    return text.translate(str.maketrans(names)), ids
 
 
 def stop_token_ids(tokenizer: Any, folder: Path, stop: Sequence[str] = ()) -> tuple[int, ...]:
@@ -135,28 +185,41 @@ def eos_ids(path: Path) -> set[int]:
     return token_ids(read_json(str(path.parent), path, required=False).get("eos_token_id"))
 
 
-def render_requests(job: Job, questions: Sequence[Question], folder: Path, **determines: Any) -> Iterator[Request]:
-    """The requests of an engine with weights: the rendered prompt's token ids, the row's seed and the ledger key."""
+def rendering(job: Job, folder: Path, **determines: Any) -> Renderer:
+    """What renders for an engine with weights: the prompt's token ids, the row's seed and the ledger key."""
     tokenizer = job_tokenizer(job, folder)
-    prompts = rendered(job, questions, tokenizer)
-    return keyed_requests(job, prompts, stop_token_ids=job_stop_token_ids(job, tokenizer, folder), **determines)
+    first, stops = first_token_id(tokenizer), job_stop_token_ids(job, tokenizer, folder)
+
+    def render(conversations: Sequence[Conversation]) -> list[Request]:
+        prompts = rendered(job, conversations, tokenizer, first)
+        return list(keyed_requests(job, prompts, stop_token_ids=stops, **determines))
+
+    return render
 
 
-def rendered(job: Job, questions: Sequence[Question], tokenizer: Any) -> Iterator[Prompt]:
-    """Each question with its prompt and the prompt's tokens."""
-    first = first_token_id(tokenizer)
-    for start in range(0, len(questions), PROMPTS_AT_ONCE):
-        part = questions[start : start + PROMPTS_AT_ONCE]
-        texts = [prompt_text(tokenizer, job, question) for question in part]
-        yield from zip(part, texts, prompt_token_ids(tokenizer, texts, first), strict=True)
+def rendered(job: Job, conversations: Sequence[Conversation], tokenizer: Any, first: int | None) -> Iterator[Prompt]:
+    """Each conversation with its prompt and the prompt's tokens, begun with `first`."""
+    for start in range(0, len(conversations), PROMPTS_AT_ONCE):
+        part = conversations[start : start + PROMPTS_AT_ONCE]
+        prompts = [prompt_with_tokens(tokenizer, job, conversation) for conversation in part]
+        plain = iter(prompt_token_ids(tokenizer, [text for text, ids in prompts if ids is None], first))
+        for conversation, (text, ids) in zip(part, prompts, strict=True):
+            yield conversation, text, next(plain) if ids is None else begun_with(first, ids)
+
+
+def prompt_with_tokens(tokenizer: Any, job: Job, conversation: Conversation) -> tuple[str, list[int] | None]:
+    """A prompt, with its tokens where it cannot be tokenized as any text is."""
+    if conversation.is_one_message or job.resolved.prompt == "alpaca":
+        return prompt_text(tokenizer, job, conversation), None
+    return conversation_prompt(tokenizer, job, conversation)
 
 
 def keyed_requests(job: Job, prompts: Iterable[Prompt], **determines: Any) -> Iterator[Request]:
     """A request for each prompt and sample, with its row's seed and ledger key."""
     fixed = answer_key(job, **determines)
-    for question, text, ids in prompts:
-        packed = array("i", ids)
-        for sample in range(job.samples):
-            seed = row_seed(job.sampling.seed, question.id, sample)
+    for conversation, text, ids in prompts:
+        packed, identity, turn = array("i", ids), conversation.question.id, of_turn(conversation)
+        for sample in conversation.samples:
+            seed = row_seed(job.sampling.seed, identity, sample, conversation.turn)
             key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
-            yield Request(id=question.id, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed)
+            yield Request(id=identity, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed, **turn)

@@ -55,7 +55,7 @@ def sound_rows(path: Path, kind: type[AnyRecord], refused: list[UserError]) -> I
 def answers_of(path: Path, refused: list[UserError]) -> Iterator[LedgerRow]:
     """A file's answers, as the ledger keeps them."""
     for answer in sound_rows(path, Answer, refused):
-        yield answer.key, "answer", answer.model_dump(exclude={"id", "sample", "prompt", "key"})
+        yield answer.key, "answer", answer.model_dump(exclude={"id", "sample", "turn", "prompt", "key"})
 
 
 def replies_of(path: Path, refused: list[UserError], kind: type[Judgement] | type[Comparison]) -> Iterator[LedgerRow]:

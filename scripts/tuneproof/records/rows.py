@@ -26,6 +26,7 @@ Number = (
     Annotated[int, Field(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
     | Annotated[float, Field(ge=-LARGEST_SCORE, le=LARGEST_SCORE)]
 )
+Turn = Annotated[Count | None, Field(exclude_if=lambda turn: turn is None)]  # only where there are turns
 Probability = Annotated[float, Field(ge=0, le=1.000001)]
 Preference = Annotated[Number, AfterValidator(lambda value: require_outcome(value))]  # 1: the first of a pair is better
 RATER_NAME = r"^[a-z0-9_][a-z0-9_-]{0,39}$"  # which is a file's name
@@ -123,7 +124,8 @@ class Question(Row):
 class Answer(Row):
     """A model's answer to one question. `error` rows hold what no attempt can mend, such as an over-long prompt.
 
-    `thinking` is what a reasoning model wrote before its answer, where that was told apart or taken off.
+    `thinking` is what a reasoning model wrote before its answer, where that was told apart or taken off. `turn`, from
+    0, is there where the question is a conversation.
     """
 
     id: str
@@ -136,6 +138,7 @@ class Answer(Row):
     answer_tokens: Count | None
     key: str
     thinking: str | None = Field(default=None, exclude_if=lambda text: text is None)
+    turn: Turn = None
 
 
 class Reply(Row):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, answered, make_workspace
+from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, answered, make_workspace, rendered
 from tuneproof.common.errors import UserError
 from tuneproof.generation.broken_weights import repeated_token, require_no_runs
 from tuneproof.generation.engines import embedded, transformers
@@ -62,7 +62,7 @@ def test_answers_of_one_repeated_token_are_never_written_also_when_all_are_recor
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workspace.root)
-    requests: list[Request] = transformers.render(workspace.job(), workspace.questions)
+    requests: list[Request] = rendered(transformers, workspace.job(), workspace.questions)
     run = Result(answer="", finish_reason="length", prompt_tokens=3, answer_tokens=24, repeated_token=0)
     with Ledger() as ledger:
         ledger.put_many((request.key, "answer", run.model_dump()) for request in requests)

@@ -11,6 +11,7 @@ from transformers import AutoTokenizer
 from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
 from tuneproof.common.errors import UserError
+from tuneproof.generation.conversations import Conversation
 from tuneproof.generation.tokens import (
     first_token_id,
     job_stop_token_ids,
@@ -41,7 +42,7 @@ def change_json(path: Path, **values: Any) -> None:
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
 
 
-WHY = Question(id="q", instruction="Why?", reference=None)
+WHY = Conversation(Question(id="q", instruction="Why?", reference=None), (0,))
 
 
 def rendered(tokenizer: Any, text: str) -> list[int]:

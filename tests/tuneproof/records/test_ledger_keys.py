@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.tuneproof.generation.engines.workspaces import make_workspace
+from tests.tuneproof.generation.engines.workspaces import make_workspace, rendered
 from tuneproof.generation.engines import endpoint, transformers, vllm
 from tuneproof.generation.jobs import Engine
 from tuneproof.records.ledger import Ledger
@@ -48,7 +48,7 @@ def test_answers_have_the_keys_that_they_had_and_where_and_how_fast_is_in_none(
         settings = workspace.params()
         settings["generate"]["sampling"] = SAMPLING
         (workspace.root / "params.yaml").write_text(yaml.safe_dump(settings))
-        assert [request.key for request in engine.render(workspace.job(), [QUESTION])] == [key]
+        assert [request.key for request in rendered(engine, workspace.job(), [QUESTION])] == [key]
 
 
 CRITERIA = {"accuracy": Criterion(question="Is it right?", scale={0: "No.", 1: "Yes."})}

@@ -4,18 +4,26 @@ It gives the answers that the transformers engine gives: the same tokens, drawn 
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
-from tuneproof.generation.jobs import Ask, Job, Request, Save, save_all
-from tuneproof.generation.prompts import alpaca_prompt
-from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
-from tuneproof.generation.tokens import eos_ids, keyed_requests
-from tuneproof.records.rows import EngineDescription, Question
+from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, save_all
+from tuneproof.generation.sampled_answers import (
+    allowed_tokens,
+    batches,
+    cut_after_stop,
+    fitting,
+    read_result,
+    rounds,
+    uniforms,
+)
+from tuneproof.generation.tokens import alpaca_text, eos_ids, keyed_requests
+from tuneproof.records.rows import EngineDescription
 from tuneproof.settings.generation import CompleteSampling
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 
@@ -25,13 +33,17 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64
 
 
-def render(job: Job, questions: Sequence[Question]) -> list[Request]:
-    """The requests in the Alpaca format, which the small models were trained on."""
+def renderer(job: Job) -> Renderer:
+    """What renders the requests in the Alpaca format, which the small models were trained on."""
     folder = tokenizer_folder(job.resolved)
-    texts = [alpaca_prompt(question.instruction, job.model.system, question.input) for question in questions]
-    token_ids = [encoded.ids for encoded in load_tokenizer(folder).encode_batch(texts)]
-    prompts = zip(questions, texts, token_ids, strict=True)
-    return list(keyed_requests(job, prompts, stop_token_ids=stop_token_ids(folder)))
+    tokenizer, stops = load_tokenizer(folder), stop_token_ids(folder)
+
+    def render(conversations: Sequence[Conversation]) -> list[Request]:
+        texts = [alpaca_text(job, conversation) for conversation in conversations]
+        token_ids = [encoded.ids for encoded in tokenizer.encode_batch(texts)]
+        return list(keyed_requests(job, zip(conversations, texts, token_ids, strict=True), stop_token_ids=stops))
+
+    return render
 
 
 @contextmanager
@@ -47,14 +59,15 @@ def start(job: Job) -> Iterator[Ask]:
         engine="embedded", version=f"numpy {numpy.__version__}", device="cpu", dtype="float64"
     )
 
-    def ask(requests: Sequence[Request], save: Save) -> None:
-        asked = fitting(requests, save, model.context_tokens, description)
-        for batch in batches(job, asked, model.context_tokens, BATCH_SIZE):
-            answers = sample_batch(job, model, batch, stops)
-            results = (
-                read_result(job, tokenizer, *one, stops, description) for one in zip(batch, answers, strict=True)
-            )
-            save_all(save, zip(batch, results, strict=True))
+    def ask(requests: Iterable[Request], save: Save) -> None:
+        for part in rounds(requests):
+            asked = fitting(part, save, model.context_tokens, description)
+            for batch in batches(job, asked, model.context_tokens, BATCH_SIZE):
+                answers = sample_batch(job, model, batch, stops)
+                results = (
+                    read_result(job, tokenizer, *one, stops, description) for one in zip(batch, answers, strict=True)
+                )
+                save_all(save, zip(batch, results, strict=True))
 
     yield ask
 

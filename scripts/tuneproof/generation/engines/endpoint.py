@@ -1,7 +1,7 @@
 """The endpoint engine: a model that is served elsewhere, by any server that speaks OpenAI's chat completions."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,19 +13,19 @@ from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_setting
-from tuneproof.generation.jobs import Ask, Job, Request, Save, answer_key, row_seed
-from tuneproof.generation.prompts import chat_messages
+from tuneproof.generation.conversations import Conversation, without_thoughts
+from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, answer_key, of_turn, row_seed
 from tuneproof.generation.thoughts import ONLY_THOUGHT
 from tuneproof.records.keys import content_key
-from tuneproof.records.rows import EngineDescription, Question, Result
+from tuneproof.records.rows import EngineDescription, Result
 
 SAMPLING = ("temperature", "top_p", "min_p", "max_tokens", "seed")
 MIN_P = "min_p"  # vLLM and others know it, OpenAI does not
 ATTEMPTS_TO_FINISH = 3  # for an answer that ended in no known way or cannot be read: it is billed as any other
 
 
-def render(job: Job, questions: Sequence[Question]) -> list[Request]:
-    """The requests, keyed by the endpoint's label and the model's name (both in the model's content) and the messages.
+def renderer(job: Job) -> Renderer:
+    """What renders the requests, keyed by the endpoint's label, the model's name (its content is both) and messages.
 
     Raises a UserError for a prompt format that a chat endpoint cannot be asked in.
     """
@@ -34,16 +34,22 @@ def render(job: Job, questions: Sequence[Question]) -> list[Request]:
         remedy = "set `prompt: chat`, or run the model's weights with engine vllm"
         raise UserError(f"model {job.resolved.model}", found, remedy)
     fixed = answer_key(job)
-    requests = []
-    for question in questions:
-        messages = chat_messages(question.asked, job.model.system)
-        prompt = "\n\n".join(message["content"] for message in messages)
-        for sample in range(job.samples):
-            run_seed = job.settings.sampling.seed
-            seed = None if run_seed is None else row_seed(run_seed, question.id, sample)
-            key = content_key({**fixed, "messages": messages, "seed": seed, "sample": sample})
-            requests.append(Request(question.id, sample, prompt, key, seed or 0, messages=tuple(messages)))
-    return requests
+
+    def render(conversations: Sequence[Conversation]) -> list[Request]:
+        return [request for conversation in conversations for request in requests(job, conversation, fixed)]
+
+    return render
+
+
+def requests(job: Job, conversation: Conversation, fixed: Mapping[str, Any]) -> Iterator[Request]:
+    """A request for each sample of a conversation. `fixed` determines every answer of the job."""
+    messages = without_thoughts(conversation.messages(job.model.system))
+    prompt = "\n\n".join(message["content"] for message in messages)
+    identity, run_seed, turn = conversation.question.id, job.settings.sampling.seed, of_turn(conversation)
+    for sample in conversation.samples:
+        seed = None if run_seed is None else row_seed(run_seed, identity, sample, conversation.turn)
+        key = content_key({**fixed, "messages": messages, "seed": seed, "sample": sample})
+        yield Request(identity, sample, prompt, key, seed or 0, messages=tuple(messages), **turn)
 
 
 @contextmanager
@@ -56,10 +62,10 @@ def start(job: Job) -> Iterator[Ask]:
         found = f"there is no {variable} for {label}"
         raise UserError(f"model {job.resolved.model}", found, f"set {variable} in the environment or in .env")
 
-    def ask(requests: Sequence[Request], save: Save) -> None:
+    def ask(requests: Iterable[Request], save: Save) -> None:
         asyncio.run(ask_all(requests, save))
 
-    async def ask_all(requests: Sequence[Request], save: Save) -> None:
+    async def ask_all(requests: Iterable[Request], save: Save) -> None:
         execution = job.execution.endpoint
         async with Client(
             address,
@@ -89,13 +95,15 @@ class Questioner:
         self.job, self.client = job, client
         self.sends_min_p = bool(job.settings.sampling.min_p)
         self.failures: list[str] = []
+        self.asked = 0
         if is_openai(endpoint_address(job.model.base_url)):
             self.leave_out_min_p()
 
-    async def ask_all(self, requests: Sequence[Request], save: Save) -> None:
+    async def ask_all(self, requests: Iterable[Request], save: Save) -> None:
         """Saves each answer as it arrives. Raises a UserError when the endpoint stops, or left some unanswered."""
 
         async def answer(request: Request) -> None:
+            self.asked += 1
             try:
                 saved = save(request, await self.answer(request))
             except TransportFailure as failure:
@@ -106,7 +114,7 @@ class Questioner:
         workers = workers_for(self.job.execution.endpoint.concurrency)
         await work_through(requests, answer, workers, stop_waiting=self.client.stop)
         if self.failures:
-            found = f"{len(self.failures)} of {len(requests)} got no answer, the last because {self.failures[-1]}"
+            found = f"{len(self.failures)} of {self.asked} got no answer, the last because {self.failures[-1]}"
             raise UserError(f"model {self.job.resolved.model}", found, "run again: what arrived is kept")
 
     async def answer(self, request: Request) -> Result:

@@ -1,49 +1,83 @@
 """The recorded engine: answers that were made elsewhere, read from a .jsonl, .csv or .parquet file.
 
-Columns: `answer`; `id` or `instruction` to match a question by; where wanted `sample` (from 0), `finish_reason` and
-`error`, what went wrong where the reason is `error`. A row whose answer is null has none.
+Columns: `answer`; `id` or `instruction` to match a question by; where wanted `sample` and `turn` (from 0),
+`finish_reason` and `error`, what went wrong where the reason is `error`. A row whose answer is null has none.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from tuneproof.common.errors import UserError, say
-from tuneproof.generation.jobs import Ask, Job, Request, Save, save_all
+from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, of_turn, save_all
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result
 from tuneproof.sources.recorded import read_rows
 
 SHOWN_MISSING = 3
-LONGEST_SAMPLE_DIGITS = 9
+LONGEST_NUMBER_DIGITS = 9
 FINISH_REASONS: dict[str, FinishReason] = {  # as servers call them
     "stop": "stop", "length": "length", "error": "error", "content_filter": "error",
 }  # fmt: skip
 DESCRIPTION = EngineDescription(engine="recorded", version="1")
 
-Place = tuple[str, int]  # what a question is matched by, and the sample
+Place = tuple[str, int, int]  # what a question is matched by, the sample and the turn
 
 
-def render(job: Job, questions: Sequence[Question]) -> list[Request]:
-    """A request for every question and sample, keyed by the recorded answer itself; the prompt is the instruction.
+def renderer(job: Job) -> Renderer:
+    """What renders a request for every sample, keyed by the recorded answer itself; the prompt is what the user says.
 
     Raises a UserError that names questions without an answer, and rows that cannot be read.
     """
     rows = read_rows(str(job.model.path))
-    column = matching_column(job, rows, questions)
-    answers = by_place(job, rows, column)
+    column, answers = "", dict[Place, Result]()
+
+    def render(conversations: Sequence[Conversation]) -> list[Request]:
+        nonlocal column, answers
+        if not answers:  # the first call is for every question: what the file lacks is said before anything is taken
+            questions = [conversation.question for conversation in conversations]
+            column = matching_column(job, rows, questions)
+            answers = by_place(job, rows, column)
+            require_answers(job, rows, column, questions, answers)
+        return [
+            request(conversation, sample, key_of(answers[place_of(conversation, column, rows, sample)]))
+            for conversation in conversations
+            for sample in conversation.samples
+        ]
+
+    return render
+
+
+def request(conversation: Conversation, sample: int, key: str) -> Request:
+    """A request for a recorded answer; its prompt is what the user says."""
+    question = conversation.question
+    prompt = question.all_turns[conversation.turn] if question.is_conversation else question.instruction
+    return Request(question.id, sample, prompt, key, seed=0, **of_turn(conversation))
+
+
+def place_of(conversation: Conversation, column: str, rows: Sequence[Mapping[str, Any]], sample: int) -> Place:
+    """Where the answer to a turn stands."""
+    return text_of(conversation.question, column, rows), sample, conversation.turn
+
+
+def require_answers(
+    job: Job,
+    rows: Sequence[Mapping[str, Any]],
+    column: str,
+    questions: Sequence[Question],
+    answers: Mapping[Place, Result],
+) -> None:
+    """Raises a UserError that names questions without an answer, in whichever turn."""
     wanted = [
-        (question, sample, (text_of(question, column, rows), sample))
+        (question, (text_of(question, column, rows), sample, turn))
         for question in questions
         for sample in range(job.samples)
+        for turn in range(len(question.all_turns))
     ]
-    missing = [(question, text) for question, _, (text, sample) in wanted if (text, sample) not in answers]
+    missing = [(question, place[0]) for question, place in wanted if place not in answers]
     if missing:
-        raise answers_missing(job, rows, column, missing, len(wanted), {text for text, _ in answers})
-    return [
-        Request(id=question.id, sample=sample, prompt=question.instruction, key=key_of(answers[place]), seed=0)
-        for question, sample, place in wanted
-    ]
+        raise answers_missing(job, rows, column, missing, len(wanted), {text for text, *_ in answers})
 
 
 def text_of(question: Question, column: str, rows: Sequence[Mapping[str, Any]]) -> str:
@@ -77,6 +111,8 @@ def answers_missing(
     remedy = f"add rows with their {column} and answer"
     if any(row["answer"] is None for row in rows):
         remedy += ' (an answer that is null is none; an empty one is "" in a .jsonl file)'
+    if any(question.is_conversation for question, _ in missing):
+        remedy += ", and a column `turn` from 0"
     if job.samples > 1:
         remedy += f", and a column `sample` from 0 to {job.samples - 1}, or set generate.sampling.samples to 1"
     return UserError(str(job.model.path), found, remedy)
@@ -90,7 +126,7 @@ def start(job: Job) -> Iterator[Ask]:
     ]
     by_key = {key_of(result): result for result in results if result}
 
-    def ask(requests: Sequence[Request], save: Save) -> None:
+    def ask(requests: Iterable[Request], save: Save) -> None:
         save_all(save, ((request, by_key[request.key]) for request in requests))
 
     yield ask
@@ -124,16 +160,21 @@ def by_place(job: Job, rows: Sequence[Mapping[str, Any]], column: str) -> dict[P
 
 
 def read_place(where: str, row: Mapping[str, Any], column: str) -> Place:
-    """What a row is matched by, and its sample. Raises a UserError where it has none."""
+    """What a row is matched by, its sample and its turn. Raises a UserError where it has none."""
     if row[column] is None:
         raise UserError(where, f"its {column} is empty", "fill it in or remove the row")
-    sample = str(row.get("sample") or 0)
-    if not sample.isdecimal() or len(sample) > LONGEST_SAMPLE_DIGITS:
-        raise UserError(where, f"its sample is {sample[:40]!r}", "count samples from 0")
     text = str(row[column])
     if column == "instruction" and row.get("input"):
         text += f"\n\n{row['input']}"
-    return plain_line_ends(text), int(sample)
+    return plain_line_ends(text), read_count(where, row, "sample"), read_count(where, row, "turn")
+
+
+def read_count(where: str, row: Mapping[str, Any], name: str) -> int:
+    """A row's sample or turn, 0 where it names none."""
+    value = str(row.get(name) or 0)
+    if not value.isdecimal() or len(value) > LONGEST_NUMBER_DIGITS:
+        raise UserError(where, f"its {name} is {value[:40]!r}", f"count {name}s from 0")
+    return int(value)
 
 
 def read_answer(where: str, row: Mapping[str, Any]) -> Result | None:

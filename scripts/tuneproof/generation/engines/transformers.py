@@ -1,26 +1,33 @@
 """The transformers engine: any torch device, padded batches sorted by length. For small models and laptops."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
-from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package, save_all
-from tuneproof.generation.sampled_answers import allowed_tokens, batches, cut_after_stop, fitting, read_result, uniforms
-from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, render_requests
-from tuneproof.records.rows import EngineDescription, Question
+from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, missing_package, save_all
+from tuneproof.generation.sampled_answers import (
+    allowed_tokens,
+    batches,
+    cut_after_stop,
+    fitting,
+    read_result,
+    rounds,
+    uniforms,
+)
+from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, rendering
+from tuneproof.records.rows import EngineDescription
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 
 SMALL_MODEL_BYTES = 50_000_000
 UNLIMITED_TOKENS = 10**9
 
 
-def render(job: Job, questions: Sequence[Question]) -> list[Request]:
-    """The requests, keyed by what determines an answer here."""
-    folder = tokenizer_folder(job.resolved)
-    return list(render_requests(job, questions, folder, dtype=job.settings.transformers.dtype))
+def renderer(job: Job) -> Renderer:
+    """What renders the requests, keyed by what determines an answer here."""
+    return rendering(job, tokenizer_folder(job.resolved), dtype=job.settings.transformers.dtype)
 
 
 @contextmanager
@@ -32,14 +39,15 @@ def start(job: Job) -> Iterator[Ask]:
     stops = job_stop_token_ids(job, tokenizer, folder)
     context_tokens = int(getattr(model.config, "max_position_embeddings", None) or UNLIMITED_TOKENS)
 
-    def ask(requests: Sequence[Request], save: Save) -> None:
-        asked = fitting(requests, save, context_tokens, description)
-        for batch in batches(job, asked, context_tokens, job.execution.transformers.batch_size):
-            answers = sample_batch(job, model, tokenizer, batch, stops, context_tokens)
-            results = (
-                read_result(job, tokenizer, *one, stops, description) for one in zip(batch, answers, strict=True)
-            )
-            save_all(save, zip(batch, results, strict=True))
+    def ask(requests: Iterable[Request], save: Save) -> None:
+        for part in rounds(requests):
+            asked = fitting(part, save, context_tokens, description)
+            for batch in batches(job, asked, context_tokens, job.execution.transformers.batch_size):
+                answers = sample_batch(job, model, tokenizer, batch, stops, context_tokens)
+                results = (
+                    read_result(job, tokenizer, *one, stops, description) for one in zip(batch, answers, strict=True)
+                )
+                save_all(save, zip(batch, results, strict=True))
 
     yield ask
 

@@ -9,7 +9,7 @@ import gc
 import multiprocessing
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, get_args
@@ -20,9 +20,9 @@ from tuneproof.common.places import project_root
 from tuneproof.common.processes import end_orphans, no_survivors
 from tuneproof.common.windows import work_through
 from tuneproof.generation.broken_weights import repeated_token
-from tuneproof.generation.jobs import Ask, Job, Request, Save, missing_package, over_long
-from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, render_requests
-from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result
+from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, missing_package, over_long
+from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, rendering
+from tuneproof.records.rows import EngineDescription, FinishReason, Result
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 from tuneproof.sources.weights.adapters import check_adapter_fits, engine_rank
 from tuneproof.sources.weights.checks import local_headers
@@ -32,12 +32,12 @@ CPU_PREFILL_TOKENS = 8192
 KEPT = "run again: finished answers are kept"
 
 
-def render(job: Job, questions: Sequence[Question]) -> list[Request]:
-    """The requests, keyed by what determines an answer here. How fast they are answered is not part of it."""
+def renderer(job: Job) -> Renderer:
+    """What renders the requests, keyed by what determines an answer here. How fast they are answered is in no key."""
     settings = job.settings.vllm.model_dump(
         include={"dtype", "quantization", "max_model_len", "batch_invariant", "engine_args"}
     )
-    return list(render_requests(job, questions, tokenizer_folder(job.resolved), **settings))
+    return rendering(job, tokenizer_folder(job.resolved), **settings)
 
 
 @contextmanager
@@ -172,7 +172,7 @@ class Engine:
             raise UserError(self.where, found, remedy) from None
         self.adapter = request
 
-    def answer(self, requests: Sequence[Request], save: Save) -> None:
+    def answer(self, requests: Iterable[Request], save: Save) -> None:
         """Answers the requests within one window and saves each as it finishes. Raises a UserError when vLLM fails."""
         from vllm.exceptions import VLLMValidationError
         from vllm.v1.engine.exceptions import EngineDeadError, EngineGenerateError

@@ -36,7 +36,8 @@ def longest_run_seconds(settings: SageMaker, instance_types: Sequence[str]) -> i
 
 def estimate(job: Job, settings: SageMaker, missing: Sequence[Request], instance_types: Sequence[str]) -> str:
     """What the job is thought to take, from the assumptions in the settings, in words."""
-    answer_tokens = len(missing) * min(settings.assumed_tokens_per_answer, job.sampling.max_tokens)
+    rows = sum(request.turns_to_come for request in missing)
+    answer_tokens = rows * min(settings.assumed_tokens_per_answer, job.sampling.max_tokens)
     prompt_tokens = sum(len(request.token_ids) for request in missing)
     hours = (
         settings.assumed_startup_minutes / 60 + answer_tokens / settings.assumed_tokens_per_second / SECONDS_PER_HOUR
@@ -44,7 +45,7 @@ def estimate(job: Job, settings: SageMaker, missing: Sequence[Request], instance
     price = dearest_price(settings, instance_types)
     cost = f", {cost_words(hours, price)}" if price else ", at a price that is not known"
     return (
-        f"{len(missing)} rows on {' or '.join(instance_types)}, {prompt_tokens:,} prompt tokens and about "
+        f"{rows} rows on {' or '.join(instance_types)}, {prompt_tokens:,} prompt tokens and about "
         f"{answer_tokens:,} answer tokens; an estimate from assumptions: {hours:.1f} h{cost}"
     )
 

@@ -1,6 +1,6 @@
 """Rows that jobs have put into S3, taken over into the ledger as they arrive."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 
 from pydantic import ValidationError
@@ -16,13 +16,18 @@ OUTPUT = "output"
 class Inbox:
     """The rows of one piece of work, whichever attempt made them. `open` holds the requests without a row, by key."""
 
-    def __init__(self, storage: Storage, asked: Sequence[Request], missing: Sequence[Request], save: Save) -> None:
-        """Takes where rows arrive, all that was ever asked for, what is missing of it, and what saves a row."""
-        self.storage, self.save = storage, save
+    def __init__(self, storage: Storage, asked: Sequence[Request], missing: Iterable[Request], save: Save) -> None:
+        """Takes where rows arrive, all that was ever asked for, what is missing of it, and what saves a row.
+
+        Where `save` adds a next turn to what is missing, its row is waited for too.
+        """
+        self.storage, self.save, self.missing = storage, save, iter(missing)
         self.asked = {request.key for request in asked}
-        self.open = {request.key: request for request in missing}
+        self.open = dict[str, Request]()
+        self.early = dict[str, FinishedRow]()  # rows of turns that are not asked for yet
         self.seen: dict[str, str] = {}
         self.saved = list[Future[None]]()
+        self._ask_on()
 
     def collect(self) -> None:
         """Takes what is new, and waits until it is on disk: what S3 has may be removed then.
@@ -35,16 +40,32 @@ class Inbox:
                 self.seen[name] = version
         while self.saved:
             self.saved.pop().result()
+        for key in self.early:
+            found = f"a row with the key {key[:16]} was not asked for"
+            raise UserError(self.storage.place(OUTPUT), found, "delete what is there from S3, then run again")
 
     def _take(self, name: str, content: bytes) -> None:
         """Takes the whole lines of a part; one that is cut off comes with the part's next version."""
         for number, line in enumerate(content.split(b"\n")[:-1], start=1):
             row = read_row(f"{self.storage.place(name)}, line {number}", line)
             if row.key not in self.asked:
-                found = f"a row with the key {row.key[:16]} was not asked for"
-                raise UserError(self.storage.place(name), found, "delete this file from S3, then run again")
-            if row.key in self.open:
-                self.saved.append(self.save(self.open.pop(row.key), row.result))
+                self.early[row.key] = row
+            elif row.key in self.open:
+                self._save(row)
+
+    def _save(self, row: FinishedRow) -> None:
+        """Saves a row, and what had come before the turn that it answers was asked for."""
+        self.saved.append(self.save(self.open.pop(row.key), row.result))
+        for key in self._ask_on():
+            if key in self.early:
+                self._save(self.early.pop(key))
+
+    def _ask_on(self) -> list[str]:
+        """Takes what is asked for by now; returns its keys."""
+        new = {request.key: request for request in self.missing}
+        self.open |= new
+        self.asked |= new.keys()
+        return list(new)
 
 
 def read_row(where: str, line: bytes) -> FinishedRow:

@@ -6,7 +6,7 @@ rows are collected, and a new attempt gets only what is still open.
 
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 from tuneproof.common.errors import UserError, say, warn
@@ -44,6 +44,17 @@ def start_on_sagemaker(
         yield Remote(job, params, questions, requests, connection, interrupts).ask
 
 
+def first_turns(requests: Sequence[Request]) -> Iterator[Request]:
+    """The requests that are there before anything is answered, so that they name a job."""
+    return (request for request in requests if not request.turn)
+
+
+def work_of(request: Request) -> str:
+    """What a first request leads to: its answer, and the later turns where there are any."""
+    later = request.conversation.question.all_turns[1:] if request.conversation else []
+    return canonical_json([request.key, later]) if later else request.key
+
+
 class Remote:
     """One model's generation on SageMaker."""
 
@@ -59,7 +70,7 @@ class Remote:
         self.job, self.settings, self.requests, self.connection = job, params.execution.sagemaker, requests, aws
         self.interrupts = interrupts
         self.where = f"model {job.resolved.model}"
-        work = sha256_hex(canonical_json(sorted(request.key for request in requests)))[:WORK_DIGITS]
+        work = sha256_hex(canonical_json(sorted(map(work_of, first_turns(requests)))))[:WORK_DIGITS]
         model = re.sub("[^a-zA-Z0-9]", "-", job.resolved.model)[:LONGEST_MODEL_IN_NAME]
         self.title = f"{model}-{work}"
         self.storage = Storage(aws.client("s3"), f"{aws.s3_prefix(self.settings)}/{self.title}", self.settings.kms_key)
@@ -72,7 +83,7 @@ class Remote:
         """The name of an attempt's job."""
         return f"tuneproof-{self.title}-{attempt}"
 
-    def ask(self, missing: Sequence[Request], save: Save) -> None:
+    def ask(self, missing: Iterable[Request], save: Save) -> None:
         """Saves each answer as it arrives. Raises a UserError when a job fails; nothing is left running then."""
         inbox = Inbox(self.storage, self.requests, missing, save)
         attempt, latest = self.latest()

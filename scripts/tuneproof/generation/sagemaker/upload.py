@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuneproof.common.places import SCRIPTS, local_path
-from tuneproof.generation.handing_over import OpenRow
+from tuneproof.generation.handing_over import FinishedRow, OpenRow
 from tuneproof.generation.jobs import Job, Request
 from tuneproof.generation.sagemaker.container import OPEN_ROWS_FILE
 from tuneproof.records.files import record_text, rows_text
@@ -24,14 +24,26 @@ def project_files(
 ) -> dict[str, str | Path]:
     """The project folder of the job by name: texts, and files of this machine."""
     wanted = {request.id for request in missing}
-    asked = [question.model_copy(update={"reference": None, "tags": {}}) for question in questions]
+    asked = [without_answers(question) for question in questions]
     return {
         **scripts(),
         str(PARAMS_FILE): job_params(job, params),
         str(RESOLVED_DIRECTORY / f"{job.resolved.model}.json"): record_text(in_container(job.resolved)),
         str(QUESTIONS.path): rows_text(question for question in asked if question.id in wanted),
-        str(OPEN_ROWS_FILE): rows_text(OpenRow(key=request.key) for request in missing),
+        str(OPEN_ROWS_FILE): rows_text(open_row(request) for request in missing),
     }
+
+
+def without_answers(question: Question) -> Question:
+    """What is asked of a question."""
+    none = None if question.references is None else [None] * len(question.references)
+    return question.model_copy(update={"reference": None, "references": none, "tags": {}})
+
+
+def open_row(request: Request) -> OpenRow:
+    """A row to be generated, with what was answered to it before: the job has no ledger."""
+    earlier = request.conversation.earlier if request.conversation else ()
+    return OpenRow(key=request.key, earlier=tuple(FinishedRow(key=one.key, result=one.result) for one in earlier))
 
 
 def scripts() -> dict[str, str | Path]:

@@ -10,7 +10,14 @@ from aiohttp import web
 from tests.servers.openai.faults import BODY_FAULTS, Faults
 from tests.servers.openai.odd_endings import OddEndings
 from tests.servers.openai.server import OpenAIServer
-from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, on_disk, texts_of
+from tests.tuneproof.generation.engines.workspaces import (
+    Workspace,
+    answered,
+    make_workspace,
+    on_disk,
+    rendered,
+    texts_of,
+)
 from tuneproof.common.errors import UserError
 from tuneproof.endpoint.client import Client
 from tuneproof.generation.engines import endpoint as engine
@@ -106,7 +113,7 @@ def test_a_request_that_gets_no_answer_leaves_the_others_saved(workspace: Worksp
     async def ask() -> None:
         options: dict[str, Any] = {"label": "ours", "concurrency": 8, "timeout_seconds": 30.0}
         async with Client(server.base_url, None, first_backoff_seconds=0.001, **options) as client:
-            requests = engine.render(job, workspace.questions)
+            requests = rendered(engine, job, workspace.questions)
             await engine.Questioner(job, client).ask_all(requests, save)
 
     with pytest.raises(UserError, match=r"of 20 got no answer, the last because .* run again: what arrived is kept"):
@@ -206,15 +213,15 @@ def test_any_other_rejection_stops_with_the_endpoints_words(workspace: Workspace
 def test_alpaca_is_refused_since_an_endpoint_has_a_template_of_its_own(workspace: Workspace) -> None:
     workspace.change(prompt="alpaca")
     with pytest.raises(UserError, match=r"model sft: an endpoint is asked in chat messages.*set `prompt: chat`"):
-        engine.render(workspace.job(), workspace.questions)
+        rendered(engine, workspace.job(), workspace.questions)
 
 
 def test_the_address_is_in_no_key_when_the_endpoint_has_a_label(workspace: Workspace) -> None:
-    before = [request.key for request in engine.render(workspace.job(), workspace.questions)]
+    before = [request.key for request in rendered(engine, workspace.job(), workspace.questions)]
     workspace.change(base_url="http://127.0.0.1:9/v1", execution={"endpoint": {"concurrency": 1}})
-    assert [request.key for request in engine.render(workspace.job(), workspace.questions)] == before
+    assert [request.key for request in rendered(engine, workspace.job(), workspace.questions)] == before
     workspace.change(system="Be brief.")
-    assert not set(before) & {request.key for request in engine.render(workspace.job(), workspace.questions)}
+    assert not set(before) & {request.key for request in rendered(engine, workspace.job(), workspace.questions)}
 
 
 def test_the_judges_key_is_not_sent_to_another_endpoint(
@@ -265,7 +272,7 @@ ALL_NULL = {"temperature": None, "top_p": None, "min_p": None, "max_tokens": Non
 
 
 def test_what_is_null_is_not_sent_and_the_record_says_so(workspace: Workspace, bodies: Bodies) -> None:
-    before = {request.key for request in engine.render(workspace.job(), workspace.questions)}
+    before = {request.key for request in rendered(engine, workspace.job(), workspace.questions)}
     workspace.change(own_sampling=ALL_NULL | {"samples": 2})
     saved = answered(engine, workspace.job(), workspace.questions)
     assert {name for body in bodies.seen for name in body} == {"model", "messages"}
@@ -292,7 +299,7 @@ def test_a_refusal_that_names_a_parameter_names_the_setting_to_null(
 
 
 def test_what_a_server_wants_besides_is_sent_and_in_the_key(workspace: Workspace, bodies: Bodies) -> None:
-    seen = {request.key for request in engine.render(workspace.job(), workspace.questions)}
+    seen = {request.key for request in rendered(engine, workspace.job(), workspace.questions)}
     for changes in ({"extra_body": {"reasoning_effort": "low"}}, {"chat_template_kwargs": {"enable_thinking": False}}):
         workspace.change(**changes)
         saved = answered(engine, workspace.job(), workspace.questions)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, texts_of
+from tests.tuneproof.generation.engines.workspaces import Workspace, answered, make_workspace, rendered, texts_of
 from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import recorded as engine
 
@@ -69,7 +69,7 @@ def test_a_cut_answer_stays_marked_and_an_empty_one_is_an_answer(workspace: Work
 def test_missing_answers_are_counted_and_the_first_named(workspace: Workspace) -> None:
     write(rows_for(workspace)[:1])
     with pytest.raises(UserError) as error:
-        engine.render(workspace.job(), workspace.questions)
+        rendered(engine, workspace.job(), workspace.questions)
     line = str(error.value)
     assert "4 of 5 answers are missing" in line
     assert "'Question 1: why does the loss rise?" in line
@@ -82,7 +82,7 @@ def test_an_answer_that_is_null_is_missing(workspace: Workspace) -> None:
     rows[1]["answer"] = None
     write(rows)
     with pytest.raises(UserError, match=r"1 of 5 answers are missing, such as those to 'Question 1.*null is none"):
-        engine.render(workspace.job(), workspace.questions)
+        rendered(engine, workspace.job(), workspace.questions)
 
 
 def test_an_answer_that_ended_in_an_error_is_one(workspace: Workspace) -> None:
@@ -117,10 +117,10 @@ def test_an_answer_that_is_a_date_is_a_text(workspace: Workspace) -> None:
 def test_another_recorded_answer_has_another_key_and_the_same_one_the_same(workspace: Workspace) -> None:
     rows = rows_for(workspace)
     write(rows)
-    before = [request.key for request in engine.render(workspace.job(), workspace.questions)]
+    before = [request.key for request in rendered(engine, workspace.job(), workspace.questions)]
     rows[2]["answer"] = "Corrected."
     write([*rows, {"id": "of no question", "answer": "x"}])
-    after = [request.key for request in engine.render(workspace.job(), workspace.questions)]
+    after = [request.key for request in rendered(engine, workspace.job(), workspace.questions)]
     assert [place for place in range(5) if before[place] != after[place]] == [2]
 
 
@@ -144,13 +144,13 @@ def test_a_faulty_file_is_one_line_that_names_the_row(
 ) -> None:
     write(rows)
     with pytest.raises(UserError, match=r"answers\.jsonl") as error:
-        engine.render(workspace.job(), workspace.questions)
+        rendered(engine, workspace.job(), workspace.questions)
     assert words in str(error.value)
 
 
 def test_a_file_that_is_not_there_is_one_line(workspace: Workspace) -> None:
     with pytest.raises(UserError, match="there is no such file"):
-        engine.render(workspace.job(), workspace.questions)
+        rendered(engine, workspace.job(), workspace.questions)
 
 
 def test_other_line_ends_in_the_file_are_the_same_instruction(workspace: Workspace) -> None:
@@ -164,12 +164,12 @@ def test_instructions_that_differ_by_white_space_only_are_said_to(workspace: Wor
     workspace.ask(["Why  so?", "How?"])
     write([{"instruction": "Why so?", "answer": "A"}, {"instruction": "How?", "answer": "B"}])
     with pytest.raises(UserError, match=r"1 of 2 answers are missing.*1 of them are there with other white space"):
-        engine.render(workspace.job(), workspace.questions)
+        rendered(engine, workspace.job(), workspace.questions)
 
 
 def test_an_input_in_the_file_belongs_to_what_is_matched(workspace: Workspace) -> None:
     workspace.ask(["Sum up."])
     questions = [workspace.questions[0].model_copy(update={"id": text, "input": text}) for text in ("one", "two")]
     write([{"instruction": "Sum up.", "input": text, "answer": f"A {text}"} for text in ("two", "one")])
-    requests = engine.render(workspace.job(), questions)
+    requests = rendered(engine, workspace.job(), questions)
     assert len({request.key for request in requests}) == 2

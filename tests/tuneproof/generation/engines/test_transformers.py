@@ -13,6 +13,7 @@ from tests.tuneproof.generation.engines.workspaces import (
     answered,
     instructions,
     make_workspace,
+    rendered,
     texts_of,
     with_tokens,
 )
@@ -198,7 +199,7 @@ def test_a_tokenizer_without_padding_token_serves_as_well(workspace: Workspace, 
 
 def test_what_determines_an_answer_is_in_its_key_and_how_fast_it_is_made_is_not(workspace: Workspace) -> None:
     def keys() -> set[str]:
-        return {request.key for request in engine.render(workspace.job(), workspace.questions)}
+        return {request.key for request in rendered(engine, workspace.job(), workspace.questions)}
 
     first = keys()
     workspace.change(execution={"transformers": {"batch_size": 3, "device": "cpu"}})
@@ -214,7 +215,7 @@ def test_what_determines_an_answer_is_in_its_key_and_how_fast_it_is_made_is_not(
         seen |= keys()
     other = workspace.job().resolved.model_copy(update={"content": "other"})
     job = workspace.job()
-    requests = engine.render(replace(job, resolved=other), workspace.questions)
+    requests = rendered(engine, replace(job, resolved=other), workspace.questions)
     assert not {request.key for request in requests} & seen
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
+from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace, rendered
 from tuneproof.generation.engines import vllm as engine
 
 
@@ -17,7 +17,7 @@ def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workspace:
 
 
 def keys(workspace: Workspace) -> set[str]:
-    return {request.key for request in engine.render(workspace.job(), workspace.questions)}
+    return {request.key for request in rendered(engine, workspace.job(), workspace.questions)}
 
 
 @pytest.mark.parametrize(

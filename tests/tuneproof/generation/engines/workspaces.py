@@ -14,6 +14,7 @@ from typing import Any
 from tests.conftest import ROOT, Project
 from tuneproof.common.files import write_json
 from tuneproof.generation.jobs import Engine, Job, Request
+from tuneproof.generation.turns import first_requests
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.keys import sha256_hex
 from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
@@ -114,11 +115,16 @@ class Workspace(Project):
         )  # fmt: skip
 
 
+def rendered(engine: Engine, job: Job, questions: Sequence[Question]) -> list[Request]:
+    """The requests of every question's first turn."""
+    return first_requests(engine.renderer(job), questions, job.samples)
+
+
 def answered(
     engine: Engine, job: Job, questions: Sequence[Question], shuffled: bool = False
 ) -> list[tuple[Request, Result]]:
     """What an engine saves when it is asked everything."""
-    requests = engine.render(job, questions)
+    requests = rendered(engine, job, questions)
     if shuffled:
         random.Random(7).shuffle(requests)
     saved: list[tuple[Request, Result]] = []

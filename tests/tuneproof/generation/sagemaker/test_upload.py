@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
+from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace, rendered
 from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import transformers, vllm
 from tuneproof.generation.jobs import Job, Request
@@ -50,7 +50,7 @@ def test_the_job_renders_the_same_keys(
     workspace = make_workspace(tmp_path / "workspace", **settings)
     engine = vllm if settings.get("engine") == "vllm" else transformers
     job = workspace.job()
-    requests = engine.render(job, workspace.questions)
+    requests = rendered(engine, job, workspace.questions)
     root = unpacked(packaged(workspace, job, requests), tmp_path / "input" / "project")
     (tmp_path / "input" / "model").symlink_to(SMALL_MODELS / "sft")
     monkeypatch.chdir(root)
@@ -62,7 +62,7 @@ def test_the_job_renders_the_same_keys(
     )  # fmt: skip
     assert params.execution.generate.run_on == "local"
     assert there.execution == job.execution
-    assert [request.key for request in engine.render(there, workspace.questions)] == [one.key for one in requests]
+    assert [request.key for request in rendered(engine, there, workspace.questions)] == [one.key for one in requests]
 
 
 def test_the_jobs_settings_say_nothing_of_a_judge_and_keep_texts_that_look_like_numbers(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_only_questions_with_an_open_row_go_up_and_without_their_references(tmp_
     workspace = make_workspace(tmp_path / "workspace")
     asked = [Question(id=str(number), instruction="Why?", reference="So.", tags={"a": "b"}) for number in range(4)]
     job = workspace.job()
-    requests = transformers.render(job, asked)
+    requests = rendered(transformers, job, asked)
     files = project_files(job, workspace.settings, asked, requests[1:3])
     expected = [Question(id=str(number), instruction="Why?", reference=None) for number in (1, 2)]
     assert files["data/questions.jsonl"] == rows_text(expected)
