@@ -114,7 +114,7 @@ def run_details(params: Params, judge: ResolvedJudge, questions: int, reaches: M
 
 def judge_settings(judge: Judge) -> dict[str, Any]:
     """The settings that determine a score; what is sent besides them only where there is any."""
-    more = judge.model_dump(mode="json", include={"extra_body"}, exclude_defaults=True)
+    more = judge.model_dump(mode="json", include={"extra_body", "per"}, exclude_defaults=True)
     return judge.model_dump(mode="json", include=JUDGE_SETTINGS) | more
 
 

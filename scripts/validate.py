@@ -132,7 +132,7 @@ def resolve_world(world: World, params: Params, pins: Pins) -> dict[Path, str]:
         key: resolve_model(key, settings, model.id or model.path or key, world, pins)
         for key, model in params.models.items()
     }
-    require_chat(questions, models.values())
+    require_chat(questions, settings)
     return files | {RESOLVED_DIRECTORY / f"{key}.json": record_text(model) for key, model in models.items()}
 
 

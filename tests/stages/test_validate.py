@@ -434,10 +434,27 @@ CHATS = [
 ]
 
 
-def test_conversations_are_not_asked_before_they_can_be_judged(local: Project) -> None:
+def test_conversations_are_refused_where_a_model_is_asked_in_alpaca_s_format(local: Project) -> None:
     write_questions(local, CHATS)
     local.set(questions__messages_column="messages", questions__reference_column=None)
-    assert "questions: 1 are conversations, which are read, but not answered" in local.error_line("validate.py")
+    line = local.error_line("validate.py")
+    assert line.startswith("error: model sft: `prompt: alpaca` takes one turn only, and 1 questions have several")
+    local.set(models__sft__prompt="chat")
+    local.run_ok("validate.py")
+    plain, talk = questions(local)
+    assert list(plain) == ["id", "instruction", "reference", "tags"]
+    assert list(talk) == ["id", "instruction", "reference", "tags", "history", "turns", "references"]
+    assert (talk["instruction"], talk["turns"], talk["references"]) == ("And why?", ["And why?"], [None])
+
+
+def test_a_system_message_of_a_question_beside_one_of_a_model_is_refused(local: Project) -> None:
+    system = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Is it?"}]}
+    write_questions(local, [system])
+    local.set(questions__messages_column="messages", questions__reference_column=None)
+    local.set(models__sft__prompt="chat", models__sft__system="Be kind.")
+    assert "model sft: 1 questions have a system message, and the model's `system` is" in local.error_line(
+        "validate.py"
+    )
 
 
 def test_messages_without_a_conversation_among_them_are_the_same_questions(local: Project) -> None:

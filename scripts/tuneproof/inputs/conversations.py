@@ -6,15 +6,15 @@ or as ShareGPT has them (`from`, `value`).
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, Literal
 
 from tuneproof.common.errors import UserError, one_line
 from tuneproof.records.keys import canonical_json
-from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import Message, Question
+from tuneproof.settings.params import Params
 
 FIELDS = (("role", "content"), ("from", "value"))  # OpenAI's, ShareGPT's
 Role = Literal["system", "user", "assistant"]
@@ -24,7 +24,6 @@ ROLES: dict[str, Role] = {
 }  # fmt: skip
 OF_TOOLS = ("tool", "function", "function_call", "observation", "ipython")
 CALLS = ("tool_calls", "function_call")
-ARE_ANSWERED = False  # until generate and judge know turns
 TEXT_PARTS = ("text", "input_text", "output_text")
 
 
@@ -205,14 +204,14 @@ def form_of(value: object) -> str:
     return "a list of turns"
 
 
-def require_chat(questions: Sequence[Question], models: Iterable[ResolvedModel]) -> None:
-    """Raises a UserError for a model whose prompt format takes one instruction, where questions are conversations."""
+def require_chat(questions: Sequence[Question], params: Params) -> None:
+    """Raises a UserError for a model that conversations cannot be asked of: in Alpaca's format, or with two systems."""
     conversations = sum(question.is_conversation for question in questions)
-    if conversations and not ARE_ANSWERED:
-        found = f"{conversations} are conversations, which are read, but not answered and judged yet"
-        raise UserError("questions", found, "ask questions of one message")
-    for model in models if conversations else ():
-        if model.prompt == "alpaca" and model.engine != "recorded":
+    systems = sum(bool(question.history and question.history[0].role == "system") for question in questions)
+    for key, model in params.models.items() if conversations else ():
+        if model.prompt == "alpaca" and params.generation(key).engine != "recorded":
             found = f"`prompt: alpaca` takes one turn only, and {conversations} questions have several messages"
-            remedy = "set `prompt: chat`, or ask questions of one message"
-            raise UserError(f"model {model.model}", found, remedy)
+            raise UserError(f"model {key}", found, "set `prompt: chat`, or ask questions of one message")
+        if systems and model.system:
+            found = f"{systems} questions have a system message, and the model's `system` is another one"
+            raise UserError(f"model {key}", found, f"remove models.{key}.system or theirs")

@@ -111,9 +111,11 @@ class Question(Row):
         """What the user says in each turn; of a question that is no conversation, the whole question."""
         return self.turns or [self.asked]
 
-    def reference_of(self, turn: int) -> str | None:
-        """The reference answer of one turn."""
-        return self.references[turn] if self.references else self.reference
+    def at(self, turn: int | None) -> "Question":
+        """The same with what one turn asks and its reference, as if it were a question of its own."""
+        if turn is None or self.turns is None or self.references is None:
+            return self
+        return self.model_copy(update={"instruction": self.turns[turn], "reference": self.references[turn]})
 
     @property
     def asked(self) -> str:
@@ -174,6 +176,7 @@ class Judgement(Row):
     analyses: dict[str, str] | None
     answer_cut: bool
     replies: list[Reply]
+    turn: Turn = None
 
     @model_validator(mode="after")
     def check_scores(self) -> Self:
@@ -192,6 +195,7 @@ class Comparison(Row):
     status: Status
     preference: Annotated[float, Field(ge=0, le=1)] | None
     replies: list[Reply]
+    turn: Turn = None
 
     @model_validator(mode="after")
     def check_preference(self) -> Self:
@@ -208,6 +212,7 @@ class Check(Row):
     scores: dict[str, float | None]
     reasons: dict[str, str]
     status: Literal["ok", "no_answer"]
+    turn: Turn = None
 
 
 class Benchmark(Row):

@@ -4,7 +4,7 @@ A preference lies from 0 (the baseline's answer) over 0.5 (a tie) to 1 (the mode
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,7 +16,7 @@ from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import Interval, mean_interval
 
 Order = Literal["model_first", "baseline_first"]
-Row = tuple[str, int, Order, float | None]  # question id, sample, order, preference or None where unscored
+Row = tuple[str, Hashable, Order, float | None]  # question id, which answer to it, order, preference or None
 
 PREFERENCE_SCALE = (0.0, 1.0)
 LENGTH_METHOD = "length-controlled logistic regression, robust errors"
@@ -76,8 +76,8 @@ def win_rate(preferences: Iterable[float | None]) -> WinRate:
 
 
 def both_orders(rows: Iterable[Row]) -> BothOrders:
-    """Pairs the two orders of every question and sample; a pair with an unscored order counts only as incomplete."""
-    pairs: dict[tuple[str, int], dict[str, float]] = {}
+    """Pairs the two orders of every answer to a question; a pair with an unscored order counts only as incomplete."""
+    pairs: dict[tuple[str, Hashable], dict[str, float]] = {}
     for question, sample, order, preference in rows:
         found = pairs.setdefault((question, sample), {})
         if preference is not None:

@@ -70,7 +70,7 @@ def test_turns_are_asked_one_after_the_other_each_with_its_reference() -> None:
     question = of_turns(["Name a colour.", "Another."], ["Red.", None])
     assert (question.instruction, question.reference) == ("Name a colour.", "Red.")
     assert (question.history, question.turns) == ([], ["Name a colour.", "Another."])
-    assert [question.reference_of(turn) for turn in (0, 1)] == ["Red.", None]
+    assert [question.at(turn).reference for turn in (0, 1)] == ["Red.", None]
     assert of_turns(["Name a colour.", "Another."]).references == [None, None]
 
 

@@ -14,7 +14,7 @@ from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import TaskSummary
 from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
-from tuneproof.results.analysis.criteria import Scored, criterion_details, paired, slices
+from tuneproof.results.analysis.criteria import Scored, criterion_details, paired, slices, turn_slices
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
 from tuneproof.results.analysis.people import (
     InPeopleUnits,
@@ -143,7 +143,7 @@ class Analysis:
             collapses=collapse_details(fallen, run.alpha),
             decision=decision,
             win_rate=win_rate_with_people(run, model, rate, self.people) if rate else None,
-            slices=slices(run, self.tags, scored, baseline),
+            slices=slices(run, self.tags, scored, baseline) + turn_slices(run, scores, self.scores[run.baseline]),
             lengths=answer_lengths(scores),
             usage=usage(scores, self.prices),
             people=both_verdicts(run, model, by_judge, by_people, self.people),

@@ -26,6 +26,7 @@ from tuneproof.statistics.strata import stratified_interval
 
 MOST_LENGTH_BINS = 6
 QUESTIONS_PER_LENGTH_BIN = 12
+TURN = "turn"  # what slices by turn are called
 MOST_SLICES = 20  # values of one tag, the most frequent ones
 
 
@@ -192,6 +193,21 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
             scores = {name: slice_score(run, name, places, scored, baseline) for name in by_question}
             known = {name: score for name, score in scores.items() if score}
             found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
+    return found
+
+
+def turn_slices(run: RunDetails, model: ModelScores, baseline: ModelScores) -> list[Slice]:
+    """One model's scores by turn, where answers of several turns are scored."""
+    if model.turns < 2 or run.judge_settings.get("per") == "conversation":
+        return []
+    found = []
+    for turn in range(model.turns):
+        scored, other = (Scored.of(one.only_turn(turn), run.questions) for one in (model, baseline))
+        places = np.flatnonzero(~np.isnan(scored.characters))
+        other = scored if model is baseline else other
+        scores = {name: slice_score(run, name, places, scored, other) for name in run.criteria if name in scored.scores}
+        known = {name: score for name, score in scores.items() if score}
+        found.append(Slice(tag=TURN, value=str(turn), questions=len(places), criteria=known))
     return found
 
 

@@ -48,7 +48,7 @@ def read_preferences(
                 raise UserError(str(path), found, f"run `python scripts/compare.py {model}`")
             statuses[row.status] += 1
             usage.add(row.replies)
-            yield row.id, row.sample, row.order, row.preference
+            yield row.id, (row.sample, row.turn), row.order, row.preference
 
     return both_orders(rows()), statuses
 

@@ -7,7 +7,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class ModelScores:
     questions: Places  # which question each answer belongs to
     sample_of: Places  # and which of its samples it is
     samples: int
+    turn_of: Places  # and which turn; 0 where there are none
+    turns: int
     scores: dict[str, Array]  # of all sources
     characters: Array
     prompt_tokens: Array
@@ -45,17 +47,28 @@ class ModelScores:
     panel: dict[str, PanelDetails] | None  # None for a single judge
 
     def by_question(self, values: Array, questions: int) -> Array:
-        """Averages values, one per answer, into one per question; NaN where there is none."""
+        """Averages values, one per answer, into one per question, turns first; NaN where there is none."""
+        if self.turns > 1:
+            return mean_of_known(self.by_sample(values, questions))
         known = ~np.isnan(values)
         counts = np.bincount(self.questions[known], minlength=questions)
         sums = np.bincount(self.questions[known], weights=values[known], minlength=questions)
         return np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
 
     def by_sample(self, values: Array, questions: int) -> Array:
-        """Values, one per answer, as a row for each question and a column for each sample; NaN where there is none."""
-        table = np.full((questions, max(self.samples, 1)), np.nan)
-        table[self.questions, self.sample_of] = values
-        return table
+        """Values, one per answer, as a row for each question and a column for each sample; NaN where there is none.
+
+        The value of several turns is their mean.
+        """
+        table = np.full((questions, max(self.samples, 1), max(self.turns, 1)), np.nan)
+        table[self.questions, self.sample_of, self.turn_of] = values
+        return mean_of_known(table) if self.turns > 1 else table[:, :, 0]
+
+    def only_turn(self, turn: int) -> "ModelScores":
+        """The same with NaN in place of what the answers of other turns have."""
+        here = self.turn_of == turn
+        scores = {name: np.where(here, values, np.nan) for name, values in self.scores.items()}
+        return replace(self, scores=scores, characters=np.where(here, self.characters, np.nan))
 
 
 def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelScores:
@@ -69,7 +82,7 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
     Raises:
         UserError: A file is missing or broken, or the files do not belong together.
     """
-    places, of_sample, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(5))
+    places, of_sample, of_turn, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(6))
     rubric, judges = run.rubric, run.judge.judges
     scores = {criterion: array("d") for criterion in rubric}
     panel = PanelScores(judges, run.judge_settings["samples"], list(rubric)) if len(judges) > 1 else None
@@ -78,15 +91,22 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
     sources = {source: SourceRows(source, model, run.criteria) for source in sorted(others)}
     cut = 0
     steps = {criterion: [float(step) for step in run.rubric[criterion].scale] for criterion in scores}
-    for answer, judgement in judged_answers(model):
+    for answer, judgement in judged_answers(model, run.judge_settings.get("per", "turn")):
         if answer.id not in ids:
             raise UserError(str(ANSWERS.path(model)), f"no question has the id {answer.id[:40]}", RERUN)
         places.append(ids[answer.id])
         of_sample.append(answer.sample)
+        of_turn.append(answer.turn or 0)
         characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
         prompt_tokens.append(known(answer.prompt_tokens))
         answer_tokens.append(known(answer.answer_tokens))
         finish_reasons[answer.finish_reason] += 1
+        for source in sources.values():
+            source.take(answer)
+        if judgement is None:
+            for column in scores.values():
+                column.append(math.nan)
+            continue
         statuses[judgement.status] += 1
         cut += judgement.answer_cut
         usage.add(judgement.replies)
@@ -95,8 +115,6 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
         for criterion, column in scores.items():
             column.append(score_of(judgement, criterion, model))
             check_step(judgement, criterion, model, steps[criterion])
-        for source in sources.values():
-            source.take(answer.id, answer.sample)
     check_complete(model, places, ids)
     columns = {criterion: np.array(column) for criterion, column in scores.items()}
     for criterion, values in columns.items():
@@ -107,6 +125,8 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
         questions=np.array(places).astype(np.int64),
         sample_of=np.array(of_sample).astype(np.int64),
         samples=int(max(of_sample, default=-1)) + 1,
+        turn_of=np.array(of_turn).astype(np.int64),
+        turns=int(max(of_turn, default=-1)) + 1,
         scores=columns,
         characters=np.array(characters),
         prompt_tokens=np.array(prompt_tokens),
@@ -120,16 +140,33 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
     )
 
 
-def judged_answers(model: str) -> Iterator[tuple[Answer, Judgement]]:
-    """Every answer with its judgement. Raises a UserError where the two files do not hold the same answers."""
+def mean_of_known(values: Array) -> Array:
+    """The mean over the last axis of what is no NaN; NaN where all is."""
+    known = ~np.isnan(values)
+    counts = known.sum(axis=-1)
+    return np.where(counts > 0, np.where(known, values, 0).sum(axis=-1) / np.maximum(counts, 1), np.nan)
+
+
+def judged_answers(model: str, per: str) -> Iterator[tuple[Answer, Judgement | None]]:
+    """Every answer with its judgement; where those are `per` conversation, the last answer of each has it.
+
+    Raises a UserError where the two files do not hold the same answers.
+    """
     judgements = JUDGEMENTS.iterate(model)
+    judgement = next(judgements, None)
     for answer in ANSWERS.iterate(model):
-        judgement = next(judgements, None)
         if judgement is None or (judgement.id, judgement.sample) != (answer.id, answer.sample):
             found = f"there is no judgement where answer {answer.id[:40]}, sample {answer.sample}, has its place"
             raise UserError(str(JUDGEMENTS.path(model)), found, RERUN)
+        if judgement.turn != answer.turn:
+            if per != "conversation":
+                found = f"there is no judgement of turn {answer.turn} of answer {answer.id[:40]}"
+                raise UserError(str(JUDGEMENTS.path(model)), found, RERUN)
+            yield answer, None
+            continue
         yield answer, judgement
-    if next(judgements, None) is not None:
+        judgement = next(judgements, None)
+    if judgement is not None:
         raise UserError(str(JUDGEMENTS.path(model)), "it holds more judgements than there are answers", RERUN)
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import CHECKS, Handover
-from tuneproof.records.rows import Check
+from tuneproof.records.rows import Answer, Check
 from tuneproof.results.details import Criterion, PlanDetails, Role
 from tuneproof.settings.evidence.decision import Decision
 from tuneproof.settings.params import Params
@@ -83,16 +83,16 @@ class SourceRows:
         self._rows = handover.iterate(model)
         self._columns = {name: array("d") for name in self.criteria}
 
-    def take(self, identity: str, sample: int) -> None:
+    def take(self, answer: Answer) -> None:
         """Takes the row of the next answer. Raises a UserError where the file holds another one, or other criteria."""
         row = next(self._rows, None)
-        if row is None or (row.id, row.sample) != (identity, sample):
-            found = f"there is no row where answer {identity[:40]}, sample {sample}, has its place"
+        if row is None or (row.id, row.sample, row.turn) != (answer.id, answer.sample, answer.turn):
+            found = f"there is no row where answer {answer.id[:40]}, sample {answer.sample}, has its place"
             raise UserError(str(self.path), found, RERUN)
         self.statuses[row.status] += 1
         for name, column in self._columns.items():
             if name not in row.scores:
-                found = f"answer {identity[:40]} has nothing for {name}, so it was scored by other settings"
+                found = f"answer {answer.id[:40]} has nothing for {name}, so it was scored by other settings"
                 raise UserError(str(self.path), found, "run `dvc repro`")
             score = row.scores[name]
             column.append(math.nan if score is None else score)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
@@ -118,6 +119,7 @@ def pair(here: Side, there: Side) -> Pairing:
     return Pairing(same, len(here.questions.keys() | there.questions.keys()) - len(same))
 
 
-def content(question: Question) -> tuple[str, str | None]:
-    """What a question asks, whatever its id and tags."""
-    return question.asked, question.reference
+def content(question: Question) -> dict[str, Any]:
+    """What a question asks, in every turn, whatever its id and tags."""
+    conversation = question.model_dump(include={"history", "turns", "references"})
+    return conversation | {"asked": question.asked, "reference": question.reference}

@@ -9,7 +9,13 @@ import yaml
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import project_root
 from tuneproof.results.details import Details
-from tuneproof.results.publishing.rows import BENCHMARK_COLUMNS, BENCHMARKS, COLUMNS, SPLIT
+from tuneproof.results.publishing.rows import (
+    BENCHMARK_COLUMNS,
+    BENCHMARKS,
+    COLUMNS,
+    COLUMNS_OF_CONVERSATIONS,
+    SPLIT,
+)
 from tuneproof.results.trust import judge_sentence
 from tuneproof.results.words import (
     collapse_sentence,
@@ -58,7 +64,7 @@ def card_text(dataset: str, details: Details, params: Params) -> str:
         "## How it was made",
         made_of(details, params),
         "## Columns",
-        columns(COLUMNS | dict.fromkeys(details.run.rubric, "the score, or null")),
+        columns(row_columns(details)),
         *(benchmark_section(dataset, details) if details.benchmarks else ()),
         "## Licence",
         f"Questions and references come from {place(source.id, None)}, answers from {place(details.resolved.id, None)} "
@@ -180,6 +186,13 @@ def made_of(details: Details, params: Params) -> str:
         f"The judge's replies name their model as {', '.join(named)}" if named else "",
     ]
     return "\n".join(f"- {line}" for line in lines if line)
+
+
+def row_columns(details: Details) -> dict[str, str]:
+    """The columns of answers; those of conversations only where there are answers to several turns."""
+    has_turns = sum(details.finish_reasons.values()) > details.questions * details.samples
+    scores = dict.fromkeys(details.run.rubric, "the score, or null")
+    return COLUMNS | (COLUMNS_OF_CONVERSATIONS if has_turns else {}) | scores
 
 
 def columns(known: Mapping[str, str]) -> str:

@@ -41,9 +41,14 @@ BENCHMARK_COLUMNS = {
     "score": "the metric that counts",
     "scores": "all of the harness's metrics, as JSON",
 }
-WHOLE_NUMBERS = ("sample", "prompt_tokens", "answer_tokens")
+COLUMNS_OF_CONVERSATIONS = {
+    "turn": "which of the question's turns, from 0; null where it is no conversation",
+    "messages": "the conversation up to this answer, as `role` and `content`",
+}  # only where there are conversations
+WHOLE_NUMBERS = ("sample", "turn", "prompt_tokens", "answer_tokens")
 
 Row = dict[str, Any]
+Place = tuple[str, int, int | None]  # an answer's question, sample and turn
 
 
 def result_rows(
@@ -59,26 +64,49 @@ def result_rows(
     Raises a UserError when the files do not belong together, or a criterion is called like a column.
     """
     names = list(criteria)
-    for name in set(names) & set(COLUMNS):
+    for name in set(names) & set(COLUMNS | COLUMNS_OF_CONVERSATIONS):
         remedy = "rename the criterion in params.yaml"
         raise UserError(where, f"the criterion {name} is called like a column of the dataset", remedy)
     by_id = {question.id: question for question in questions}
-    judged = {(judgement.id, judgement.sample): judgement for judgement in judgements}
-    if {answer.id for answer in answers} - set(by_id) or {(answer.id, answer.sample) for answer in answers} != set(
-        judged
-    ):
+    judged = {_place(judgement): judgement for judgement in judgements}
+    if {answer.id for answer in answers} - set(by_id) or not _belong_together(answers, set(judged)):
         raise UserError(where, "its answers, judgements and questions do not belong together", "run `dvc repro` first")
-    checked = {(check.id, check.sample): check.scores for check in checks}
-    return [
-        _row(by_id[answer.id], answer, judged[answer.id, answer.sample], names)
-        | checked.get((answer.id, answer.sample), {})
+    checked = {_place(check): check.scores for check in checks}
+    rows = [
+        _row(by_id[answer.id], answer, judged.get(_place(answer)), names) | checked.get(_place(answer), {})
         for answer in answers
     ]
+    if any(answer.turn is not None for answer in answers):
+        said = {_place(answer): answer.answer for answer in answers}
+        for row, answer in zip(rows, answers, strict=True):
+            row |= {"turn": answer.turn, "messages": _messages(by_id[answer.id], answer, said)}
+    return rows
+
+
+def _place(row: Answer | Judgement | Check) -> Place:
+    return row.id, row.sample, row.turn
+
+
+def _belong_together(answers: Sequence[Answer], judged: set[Place]) -> bool:
+    """Whether every answer has a judgement, or of a conversation that was judged as a whole the last one."""
+    last = {(answer.id, answer.sample): _place(answer) for answer in answers}
+    return judged in ({_place(answer) for answer in answers}, set(last.values()))
+
+
+def _messages(question: Question, answer: Answer, said: Mapping[Place, str]) -> list[dict[str, str]]:
+    """The conversation up to an answer and with it."""
+    messages = [message.model_dump() for message in question.history or ()]
+    for turn, text in enumerate(question.all_turns[: (answer.turn or 0) + 1]):
+        reply = said[answer.id, answer.sample, None if answer.turn is None else turn]
+        messages += [{"role": "user", "content": text}, {"role": "assistant", "content": reply}]
+    return messages
 
 
 def parquet_files(rows: Sequence[Row], criteria: Iterable[str]) -> dict[str, bytes]:
     """The rows as parquet files by their path in the repository, with the types that `load_dataset` gives back."""
-    types = dict.fromkeys(COLUMNS, "string") | dict.fromkeys(WHOLE_NUMBERS, "int64") | {"answer_cut": "bool"}
+    columns = COLUMNS | (COLUMNS_OF_CONVERSATIONS if rows and "messages" in rows[0] else {})
+    whole = [name for name in WHOLE_NUMBERS if name in columns]
+    types = dict.fromkeys(columns, "string") | dict.fromkeys(whole, "int64") | {"answer_cut": "bool"}
     for name in criteria:
         types[name] = "int64" if all(_is_whole(row[name]) for row in rows) else "float64"
     return _files("data", rows, types)
@@ -103,6 +131,8 @@ def _files(folder: str, rows: Sequence[Row], types: Mapping[str, str]) -> dict[s
 
     disable_progress_bars()  # this takes milliseconds
     features = Features({name: Value(kind) for name, kind in types.items()})
+    if "messages" in features:
+        features["messages"] = [{"role": Value("string"), "content": Value("string")}]
     starts = range(0, max(len(rows), 1), ROWS_PER_FILE)
     files = {}
     for number, start in enumerate(starts):
@@ -113,8 +143,10 @@ def _files(folder: str, rows: Sequence[Row], types: Mapping[str, str]) -> dict[s
     return files
 
 
-def _row(question: Question, answer: Answer, judgement: Judgement, criteria: list[str]) -> Row:
-    scores, analyses = judgement.scores or {}, judgement.analyses or {}
+def _row(question: Question, answer: Answer, judgement: Judgement | None, criteria: list[str]) -> Row:
+    """A row; without what a judge says where the whole conversation has that, in the row of its last turn."""
+    question = question.at(answer.turn)
+    scores, analyses = (judgement.scores or {}, judgement.analyses or {}) if judgement else ({}, {})
     evaluation = {name: {"analysis": analyses.get(name), "score": score} for name, score in scores.items()}
     return {
         "id": question.id,
@@ -128,10 +160,10 @@ def _row(question: Question, answer: Answer, judgement: Judgement, criteria: lis
         "error": answer.error,
         "prompt_tokens": answer.prompt_tokens,
         "answer_tokens": answer.answer_tokens,
-        "status": judgement.status,
-        "answer_cut": judgement.answer_cut,
-        "evaluation": _json(evaluation) if judgement.scores is not None else None,
-        "replies": _json([reply.model_dump() for reply in judgement.replies]),
+        "status": judgement.status if judgement else None,
+        "answer_cut": judgement.answer_cut if judgement else None,
+        "evaluation": _json(evaluation) if judgement and judgement.scores is not None else None,
+        "replies": _json([reply.model_dump() for reply in judgement.replies] if judgement else []),
         "key": answer.key,
         **{name: scores.get(name) for name in criteria},
     }

@@ -134,6 +134,7 @@ def question_rows(models: Sequence[Details], questions: Sequence[Question], kept
                 "instruction": visible(question.asked),
                 "reference": None if question.reference is None else visible(question.reference),
                 "tags": [[visible(name), visible(value)] for name, value in question.tags.items()],
+                **conversation_parts(question),
                 "spreads": spreads(models[0], [[row.scores for row in of_model] for of_model in judged]),
                 "answers": [
                     answer_rows(of_model.get(question.id, []), judgements_of_model, criteria)
@@ -159,9 +160,20 @@ def by_question(handover: Handover[AnyRow], model: str, kept: Container[str]) ->
 def answer_rows(
     answers: Sequence[Answer], judgements: Sequence[Judgement], criteria: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """One model's answers to one question, a row per sample."""
-    judged = {judgement.sample: judgement for judgement in judgements}
-    return [answer_row(answer, judged.get(answer.sample), criteria) for answer in answers]
+    """One model's answers to one question, a row per sample and turn."""
+    judged = {(judgement.sample, judgement.turn): judgement for judgement in judgements}
+    return [answer_row(answer, judged.get((answer.sample, answer.turn)), criteria) for answer in answers]
+
+
+def conversation_parts(question: Question) -> dict[str, Any]:
+    """What a conversation has besides its first turn; nothing of another question."""
+    if not question.is_conversation:
+        return {}
+    return {
+        "history": [[message.role, visible(message.content)] for message in question.history or ()],
+        "turns": [visible(text) for text in question.all_turns],
+        "references": [None if text is None else visible(text) for text in question.references or ()],
+    }
 
 
 def answer_row(answer: Answer, judgement: Judgement | None, criteria: Sequence[str]) -> dict[str, Any]:
@@ -171,10 +183,12 @@ def answer_row(answer: Answer, judgement: Judgement | None, criteria: Sequence[s
         "text": visible(answer.answer),
         "characters": len(answer.answer),
         "finish": answer.finish_reason,
-        "status": judgement.status if judgement else "not judged",
+        "status": judgement.status if judgement else "not judged" if answer.turn is None else "see the last turn",
         "cut": bool(judgement and judgement.answer_cut),
         "scores": in_order(judgement.scores if judgement else None, criteria),
     }
+    if answer.turn is not None:
+        row["turn"] = answer.turn
     if judgement is None or judgement.status != "ok":
         row["why"] = reasons(answer, judgement.replies if judgement else [])
         return row
@@ -205,7 +219,8 @@ def pair_row(comparison: Comparison) -> dict[str, Any]:
     """The preference in one order, with what every judge wrote, or the last one's words where there is none."""
     said = [text for reply in comparison.replies for text in (reply.analyses or {}).values() if text]
     unusable = [text for reply in comparison.replies[-1:] for text in (reply.error, reply.reply) if text]
-    return {
+    turn = {} if comparison.turn is None else {"turn": comparison.turn}
+    return turn | {
         "sample": comparison.sample,
         "order": comparison.order,
         "status": comparison.status,

@@ -84,7 +84,7 @@ class Checking:
 
     def row(self, answer: Answer, corpus: Corpus) -> Check:
         """What all checks say of one answer, nothing where there is none; adds to the figures of all answers."""
-        failed, question = answer.finish_reason == "error", self.questions[answer.id]
+        failed, question = answer.finish_reason == "error", self.questions[answer.id].at(answer.turn)
         case, findings = Case(answer, question), dict[str, Finding]()
         for name, settings in self.checks.root.items():
             finding = Finding(None, "there is no answer") if failed else case.check(settings)
@@ -94,7 +94,7 @@ class Checking:
                 corpus.add(name, counts)
             findings[name] = finding
         return Check(
-            id=answer.id, sample=answer.sample,
+            id=answer.id, sample=answer.sample, turn=answer.turn,
             scores={name: found.value for name, found in findings.items()},
             reasons={name: found.reason for name, found in findings.items()},
             status="no_answer" if failed else "ok",

@@ -56,6 +56,7 @@ class AnswerCase:
         return Judgement(
             id=self.answer.id,
             sample=self.answer.sample,
+            turn=self.answer.turn,
             status=status,
             scores=scores,
             analyses=analyses,
@@ -75,6 +76,7 @@ class Pair:
     baseline: Material | None
     criteria: Mapping[str, Criterion]
     judge: Judge
+    turn: int | None = None
 
     @property
     def complete(self) -> bool:
@@ -108,6 +110,7 @@ class Pair:
         return Comparison(
             id=self.id,
             sample=self.sample,
+            turn=self.turn,
             against=against,
             order=self.order,
             status=status,
@@ -138,8 +141,8 @@ def judge_stage(model: str, params: Params, questions: Questions) -> Stage[Answe
     judge = params.judge
 
     def cases() -> Iterator[AnswerCase]:
-        for answer in answers_of(model):
-            yield AnswerCase(answer, judge, material_of(answer, questions, judge.max_answer_characters))
+        for said in judged(model, questions, judge):
+            yield AnswerCase(said.answer, judge, material_of(said, questions, judge))
 
     return Stage(f"judge {model}", judge.criteria, cases)
 
@@ -149,36 +152,92 @@ def compare_stage(model: str, params: Params, questions: Questions) -> Stage[Pai
     criteria = preference_criteria(params.compare.criteria)
 
     def cases() -> Iterator[Pair]:
-        for one, other in zip_longest(answers_of(model), answers_of(params.baseline)):
-            if one is None or other is None or (one.id, one.sample) != (other.id, other.sample):
+        for one, other in zip_longest(*(judged(one, questions, params.judge) for one in (model, params.baseline))):
+            if one is None or other is None or place_of(one) != place_of(other):
                 found = f"the answers of {model} and {params.baseline} are not of the same questions"
                 raise UserError(f"compare {model}", found, "run `dvc repro`")
-            longest = params.judge.max_answer_characters
-            materials = [material_of(answer, questions, longest) for answer in (one, other)]
+            answer = one.answer
+            materials = [material_of(said, questions, params.judge) for said in (one, other)]
             for order in ORDERS:
-                yield Pair(one.id, one.sample, order, materials[0], materials[1], criteria, params.judge)
+                yield Pair(
+                    answer.id, answer.sample, order, materials[0], materials[1], criteria, params.judge, answer.turn
+                )
 
     return Stage(f"compare {model}", criteria, cases)
 
 
-def answers_of(model: str) -> Iterator[Answer]:
-    """A model's answers, one by one."""
-    return ANSWERS.iterate(model)
+@dataclass(frozen=True)
+class Said:
+    """An answer, and the same model's answers to the turns before it."""
+
+    answer: Answer
+    earlier: tuple[Answer, ...]
 
 
-def material_of(answer: Answer, questions: Questions, longest_characters: int) -> Material | None:
-    """An answer with its question as a judge gets it, None where there is nothing to judge.
+def place_of(said: Said) -> tuple[str, int, int | None]:
+    """Which answer it is."""
+    return said.answer.id, said.answer.sample, said.answer.turn
 
-    Raises a UserError when there is no such question.
+
+def judged(model: str, questions: Questions, judge: Judge) -> Iterator[Said]:
+    """A model's answers that are judged, one by one: all of them, or of each conversation the last.
+
+    Raises a UserError for an answer whose question, or whose earlier turns, are not there.
     """
+    earlier: tuple[Answer, ...] = ()
+    for answer in ANSWERS.iterate(model):
+        earlier = earlier if answer.turn else ()
+        turns = len(question_of(answer, questions).all_turns)
+        if any((one.id, one.sample) != (answer.id, answer.sample) for one in earlier) or len(earlier) != (
+            answer.turn or 0
+        ):
+            found = f"its turn {answer.turn} does not stand behind those before it"
+            raise UserError(f"answer {answer.id[:40]}", found, f"run `python scripts/generate.py {model}` again")
+        if judge.per == "turn" or len(earlier) == turns - 1:
+            yield Said(answer, earlier)
+        earlier = (*earlier, answer)
+
+
+def question_of(answer: Answer, questions: Questions) -> Question:
+    """The question of an answer. Raises a UserError when there is no such question."""
     question = questions.get(answer.id)
     if question is None:
         remedy = "run `dvc repro`: the questions changed after these answers were generated"
         raise UserError(f"answer {answer.id[:40]}", "its question is not in data/questions.jsonl", remedy)
+    return question
+
+
+def material_of(said: Said, questions: Questions, judge: Judge) -> Material | None:
+    """An answer with its question and conversation as a judge gets it, None where there is nothing to judge."""
+    answer, question = said.answer, question_of(said.answer, questions)
     if answer.finish_reason == "error" or not answer.answer.strip():
         return None
-    text, cut = cut_answer(answer.answer, longest_characters)
-    return Material(question.asked, question.reference, text, cut)
+    text, cut = cut_answer(answer.answer, judge.max_answer_characters)
+    if not question.is_conversation:
+        return Material(question.asked, question.reference, text, cut)
+    now, whole = question.at(answer.turn), judge.per == "conversation"
+    parts = [(who, cut_answer(words, judge.max_answer_characters)) for who, words in before(said, question, whole)]
+    return Material(
+        now.asked,
+        now.reference,
+        text,
+        cut,
+        before=tuple((who, shown) for who, (shown, _) in parts),
+        before_cut=any(was_cut for _, (_, was_cut) in parts),
+        whole=whole,
+    )
+
+
+def before(said: Said, question: Question, whole: bool) -> Iterator[tuple[str, str]]:
+    """Who said what before the turn that is answered; with the earlier references where earlier answers are graded."""
+    for message in question.history or ():
+        yield message.role.upper(), message.content
+    for turn, answer in enumerate(said.earlier):
+        yield "USER", question.all_turns[turn]
+        reference = question.at(turn).reference if whole else None
+        if reference is not None:
+            yield "REFERENCE", reference
+        yield "ASSISTANT", answer.answer
 
 
 def merge(chains: Chains) -> tuple[Status, dict[str, int | float] | None, dict[str, str] | None]:

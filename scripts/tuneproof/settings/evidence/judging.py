@@ -118,6 +118,7 @@ class Judge(Settings):
     score_first: bool = False
     format: Literal["json_schema", "json_object", "text"] = "json_schema"
     panel: Annotated[tuple[FurtherJudge, ...], BeforeValidator(as_tuple)] = ()
+    per: Literal["turn", "conversation"] = "turn"
     max_answer_characters: Positive = 20_000
     min_coverage: Share = 0.95
     repeat: NotNegative = 0

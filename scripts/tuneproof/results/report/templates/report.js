@@ -48,6 +48,7 @@
   function searchText(question) {
     question.search ??= [
       question.id, plain(question.instruction), plain(question.reference),
+      ...(question.history ?? []).map((message) => plain(message[1])), ...[...(question.turns ?? []), ...(question.references ?? [])].map(plain),
       ...question.answers.flat().map((answer) => plain(answer.text)),
     ].join("\n").toLowerCase();
     return question.search;
@@ -205,23 +206,37 @@
     return element(
       "div", { class: "body" },
       element("p", { class: "meta" }, `No. ${question.number}, id `, element("bdi", {}, question.id), " ", ...tags, " ", link),
-      element("h3", {}, "Question"), prose(question.instruction),
-      ...(question.reference === null ? [] : [element("h3", {}, "Reference"), prose(question.reference)]),
+      ...(question.turns ? conversationParts(question) : [
+        element("h3", {}, "Question"), prose(question.instruction),
+        ...(question.reference === null ? [] : [element("h3", {}, "Reference"), prose(question.reference)]),
+      ]),
       element("div", { class: "answers" }, ...models.map((model, at) => modelColumn(question, model, at))),
     );
   }
 
+  // A conversation is read in the models' columns; here stands what is the same for all of them.
+  function conversationParts(question) {
+    const references = question.references.map((text, turn) => [text, turn]).filter(([text]) => text !== null);
+    const said = question.history.flatMap(([role, text]) => [element("h4", {}, plain(role)), prose(text)]);
+    return [
+      ...(said.length ? [element("h3", {}, "Before the first turn"), ...said] : []),
+      ...references.flatMap(([text, turn]) => [element("h3", {}, `Reference of turn ${turn + 1}`), prose(text)]),
+    ];
+  }
+
   function modelColumn(question, model, at) {
-    const samples = question.answers[at];
+    const answers = question.answers[at];
+    const turns = question.turns?.length ?? 1;
+    const samples = answers.length / turns;
     return element(
       "section", { class: "answer" },
       element("h3", {}, model, model === baseline ? element("span", { class: "light" }, " baseline") : null),
-      ...(samples.length ? samples.flatMap((answer, sample) => answerParts(answer, sample, samples.length)) : [element("p", { class: "meta" }, "No answer.")]),
-      ...pairParts(question.pairs[at], samples.length),
+      ...(samples ? answers.flatMap((answer, row) => answerParts(question, answer, Math.floor(row / turns), samples)) : [element("p", { class: "meta" }, "No answer.")]),
+      ...pairParts(question.pairs[at], samples),
     );
   }
 
-  function answerParts(answer, sample, samples) {
+  function answerParts(question, answer, sample, samples) {
     const scores = answer.scores
       ? criteria.map((criterion, at) => element("span", { class: "score" }, `${criterion.name} `, element("b", {}, number(answer.scores[at])), ` of ${number(criterion.steps.at(-1))}`))
       : [element("span", { class: "score unscored" }, `not scored: ${answer.status.replace("_", " ")}`)];
@@ -229,7 +244,8 @@
     if (answer.finish === "length") notes.push("cut off at the token limit");
     else if (answer.cut) notes.push("cut for the judge");
     return [
-      samples > 1 ? element("h4", {}, `Sample ${sample + 1} of ${samples}`) : null,
+      samples > 1 && !answer.turn ? element("h4", {}, `Sample ${sample + 1} of ${samples}`) : null,
+      ...(question.turns ? [element("h4", {}, `Turn ${answer.turn + 1} of ${question.turns.length}`), prose(question.turns[answer.turn], "turn")] : []),
       element("p", { class: "scores" }, ...scores),
       prose(answer.text, "written"),
       element("p", { class: "meta" }, notes.join(", ")),
@@ -250,7 +266,7 @@
     if (!pairs.length) return [];
     const list = pairs.map((pair) => {
       const first = pair.order === "model_first" ? "shown first" : "shown second";
-      const which = samples > 1 ? `, sample ${pair.sample + 1}` : "";
+      const which = (pair.turn === undefined ? "" : `, turn ${pair.turn + 1}`) + (samples > 1 ? `, sample ${pair.sample + 1}` : "");
       return element("li", {}, element("b", {}, outcome(pair)), ` when ${first}${which}`, plain(pair.text) ? prose(pair.text) : null);
     });
     return [element("div", { class: "pairs" }, element("h4", {}, `Side by side with ${baseline}`), element("ul", {}, ...list))];

@@ -20,12 +20,19 @@ Length by itself earns nothing."""
 
 @dataclass(frozen=True)
 class Material:
-    """One answer to be graded, with its question and, where there is one, its reference answer."""
+    """One answer to be graded, with its question and, where there is one, its reference answer.
+
+    In a conversation `before` holds what was said before the question, as pairs of who and what, and `before_cut`
+    whether a part of that was cut; `whole` says that all of the model's answers in it are graded together.
+    """
 
     instruction: str
     reference: str | None
     answer: str
     cut: bool = False
+    before: tuple[tuple[str, str], ...] = ()
+    before_cut: bool = False
+    whole: bool = False
 
 
 def fence(name: str, text: str, nonce: str) -> str:
@@ -70,12 +77,21 @@ def judge_messages(
     material: Material, criteria: Mapping[str, Criterion], reply_format: ReplyFormat, score_first: bool, nonce: str
 ) -> list[dict[str, str]]:
     """The messages that ask for scores of one answer."""
-    parts = ["Criteria:", rubric_text(criteria), *question_parts(material, nonce)]
-    parts += ["The answer to grade:", fence("ANSWER", material.answer, nonce)]
+    parts = ["Criteria:", rubric_text(criteria)]
+    if material.before:
+        graded = WHOLE_BEFORE if material.whole else "They are shown so that you understand it, and are not graded."
+        parts += [f"The messages before the question, the first one first. {graded}", *before_parts(material, nonce)]
+    parts += [*question_parts(material, nonce), "The answer to grade:", fence("ANSWER", material.answer, nonce)]
     if material.cut:
         parts.append("The answer was cut here because of its length; grade what there is.")
     parts.append(reply_instructions(criteria, reply_format, score_first))
     return chat(SYSTEM, parts, nonce)
+
+
+def before_parts(material: Material, nonce: str) -> list[str]:
+    """What was said before the question, each message between fences of its own."""
+    parts = [fence(who, text, nonce) for who, text in material.before]
+    return [*parts, "Some of these messages were cut here because of their length."] if material.before_cut else parts
 
 
 def question_parts(material: Material, nonce: str) -> list[str]:
@@ -97,6 +113,11 @@ def chat(system: str, parts: list[str], nonce: str) -> list[dict[str, str]]:
     ]
 
 
+WHOLE_BEFORE = (
+    "Grade all that the assistant says in answer to it, in these messages and in the answer below, with one score for "
+    "each criterion."
+)
+WHOLE_PAIR = "Compare all that the assistant says in the two conversations, up to the answers below."
 PAIR_SYSTEM = SYSTEM.replace("You grade answers that", "You compare two answers that").replace(
     "grade it as the poor answer to the question that it is", "count it as the worse answer"
 )
@@ -117,7 +138,12 @@ def pair_messages(
     nonce: str,
 ) -> list[dict[str, str]]:
     """The messages that ask which of two answers to one question is better; neither is named."""
-    parts = ["Criterion:", rubric_text(criteria), *question_parts(first, nonce)]
+    parts = ["Criterion:", rubric_text(criteria)]
+    for number, material in enumerate((first, second), start=1) if first.before or second.before else ():
+        graded = WHOLE_PAIR if material.whole else "They are shown so that you understand it."
+        told = f"The messages before the question in conversation {number}, which led to answer {number}. {graded}"
+        parts += [told, *before_parts(material, nonce)]
+    parts += question_parts(first, nonce)
     for number, material in enumerate((first, second), start=1):
         parts += [f"Answer {number}:", fence(f"ANSWER {number}", material.answer, nonce)]
         if material.cut:

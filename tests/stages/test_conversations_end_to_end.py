@@ -1,0 +1,239 @@
+"""Conversations from questions to report: recorded answers in two turns, and a judge that is a local server."""
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Project
+from tests.made_up.judging import rows_of, write_rows
+from tests.servers.openai.replies import default_scorer
+from tests.servers.openai.server import OpenAIServer
+from tuneproof.records.rows import Answer, Check, Judgement, Question
+from tuneproof.results.details import Details, read_details
+from tuneproof.results.publishing.rows import parquet_files, result_rows
+
+QUESTIONS, TURNS, MODELS = 12, 2, ("sft", "baseline")
+EVERY = QUESTIONS * TURNS
+Shown = list[dict[str, Any]]
+
+
+def questions() -> list[dict[str, Any]]:
+    return [
+        {"id": f"q{number}", "turns": [f"What is {number}?", "And its double?"], "topic": str(number % 2),
+         "reference": [f"It is {number}.", str(2 * number)] if number % 3 else None}
+        for number in range(QUESTIONS)
+    ]  # fmt: skip
+
+
+def answers(model: str, error: bool = False) -> list[dict[str, Any]]:
+    rows = [
+        {"id": f"q{number}", "turn": turn, "answer": f"{model} says {number}, turn {turn}."}
+        for number in range(QUESTIONS)
+        for turn in range(TURNS)
+    ]
+    if error:
+        rows[0] |= {"answer": "", "finish_reason": "error", "error": "too long"}
+    return rows
+
+
+def prepared(project: Project, server: OpenAIServer, error: bool = False, **settings: Any) -> Project:
+    """A project with generated answers."""
+    write_rows(project, "questions.jsonl", questions())
+    for model in MODELS:
+        write_rows(project, f"{model}.jsonl", answers(model, error and model == "sft"))
+    project.set(
+        questions__dataset="questions.jsonl", questions__turns_column="turns", questions__reference_column="reference",
+        questions__id_column="id", questions__tag_columns=["topic"], baseline="baseline",
+        models={model: {"engine": "recorded", "path": f"{model}.jsonl"} for model in MODELS},
+        judge__base_url=server.base_url, judge__min_coverage=0.0, check={"short": {"kind": "words", "at_most": 9}},
+        **settings,
+    )  # fmt: skip
+    assert "column turns: a list of turns, 12 of 2 turns; 0 with history" in project.run_ok("validate.py")
+    for model in MODELS:
+        project.run_ok("generate.py", model)
+    return project
+
+
+@pytest.fixture
+def asked() -> Shown:
+    """The requests that the judge got."""
+    return []
+
+
+@pytest.fixture
+def judge(asked: Shown) -> Callable[[dict[str, Any]], str]:
+    def scores(body: dict[str, Any]) -> str:
+        asked.append(body)
+        return default_scorer(body)
+
+    return scores
+
+
+def fences(body: dict[str, Any]) -> list[tuple[str, str]]:
+    """What stands in a request between its fences, in order: name and text."""
+    text = body["messages"][1]["content"]
+    return re.findall(r"<<<([A-Z0-9 ]+) [0-9a-f]{16}>>>\n(.*?)\n<<<END [0-9a-f]{16}>>>", text, flags=re.DOTALL)
+
+
+def names(body: dict[str, Any]) -> list[str]:
+    return [name for name, _ in fences(body)]
+
+
+def details_of(project: Project) -> Details:
+    return read_details(project.root / "data" / "details" / "sft.json")
+
+
+def read(project: Project, name: str, kind: type[Any]) -> list[Any]:
+    lines = (project.root / "data" / name).read_text().splitlines()
+    return [kind.model_validate_json(line) for line in lines]
+
+
+def test_each_answer_is_judged_with_the_conversation_up_to_it(
+    project: Project, judge: Callable[[dict[str, Any]], str], asked: Shown
+) -> None:
+    with OpenAIServer(scorer=judge) as server:
+        prepared(project, server)
+        project.run_ok("judge.py", "sft")
+    rows = rows_of(project, "judgements", "sft")
+    assert [(row["id"], row["turn"], row["status"]) for row in rows] == [
+        (f"q{number}", turn, "ok") for number in range(QUESTIONS) for turn in (0, 1)
+    ]
+    seconds = [body for body in asked if "turn 1." in fences(body)[-1][1]]
+    firsts = [body for body in asked if body not in seconds]
+    assert len(firsts) == len(seconds) == QUESTIONS
+    assert {tuple(names(body)) for body in firsts} == {("QUESTION", "ANSWER"), ("QUESTION", "REFERENCE", "ANSWER")}
+    [one] = [body for body in seconds if "sft says 5, turn 1." in fences(body)[-1][1]]
+    assert fences(one) == [
+        ("USER", "What is 5?"), ("ASSISTANT", "sft says 5, turn 0."), ("QUESTION", "And its double?"),
+        ("REFERENCE", "10"), ("ANSWER", "sft says 5, turn 1."),
+    ]  # fmt: skip
+    assert "not graded" in one["messages"][1]["content"]
+
+
+def test_a_whole_conversation_gets_one_judgement(
+    project: Project, judge: Callable[[dict[str, Any]], str], asked: Shown
+) -> None:
+    with OpenAIServer(scorer=judge) as server:
+        prepared(project, server, judge__per="conversation")
+        for stage in ("judge.py", "compare.py", "check.py"):
+            for model in MODELS:
+                project.run_ok(stage, model)
+        project.run_ok("aggregate.py")
+        project.run_ok("report.py")
+    rows = rows_of(project, "judgements", "sft")
+    assert [(row["id"], row["turn"]) for row in rows] == [(f"q{number}", 1) for number in range(QUESTIONS)]
+    [one] = [body for body in asked if fences(body)[-1] == ("ANSWER", "sft says 5, turn 1.")]
+    assert names(one) == ["USER", "REFERENCE", "ASSISTANT", "QUESTION", "REFERENCE", "ANSWER"]
+    assert "Grade all that the assistant says" in one["messages"][1]["content"]
+    details = details_of(project)
+    assert (details.answers, details.scored, details.run.judge_settings["per"]) == (12, 12, "conversation")
+    assert not [one for one in details.slices if one.tag == "turn"]
+    assert len(rows_of(project, "comparisons", "sft")) == 2 * QUESTIONS
+    questions_, said, judged = (
+        read(project, "questions.jsonl", Question), read(project, "answers/sft.jsonl", Answer),
+        read(project, "judgements/sft.jsonl", Judgement),
+    )  # fmt: skip
+    published = result_rows(questions_, said, judged, ["accuracy", "style"], "here")
+    assert [row["status"] for row in published[:2]] == [None, "ok"]
+
+
+def test_pairs_show_each_conversation_with_its_own_answers(
+    project: Project, judge: Callable[[dict[str, Any]], str], asked: Shown
+) -> None:
+    with OpenAIServer(scorer=judge) as server:
+        prepared(project, server)
+        project.run_ok("compare.py", "sft")
+    rows = rows_of(project, "comparisons", "sft")
+    assert len(rows) == 2 * EVERY
+    assert [(row["id"], row["turn"], row["order"]) for row in rows[:4]] == [
+        ("q0", 0, "model_first"), ("q0", 0, "baseline_first"), ("q0", 1, "model_first"), ("q0", 1, "baseline_first"),
+    ]  # fmt: skip
+    [one] = [body for body in asked if fences(body)[-1] == ("ANSWER 2", "sft says 5, turn 1.")]
+    assert fences(one) == [
+        ("USER", "What is 5?"), ("ASSISTANT", "baseline says 5, turn 0."),
+        ("USER", "What is 5?"), ("ASSISTANT", "sft says 5, turn 0."),
+        ("QUESTION", "And its double?"), ("REFERENCE", "10"),
+        ("ANSWER 1", "baseline says 5, turn 1."), ("ANSWER 2", "sft says 5, turn 1."),
+    ]  # fmt: skip
+
+
+def test_a_failed_turn_is_not_sent_and_its_followers_are_not_either(
+    project: Project, judge: Callable[[dict[str, Any]], str], asked: Shown
+) -> None:
+    with OpenAIServer(scorer=judge) as server:
+        prepared(project, server, error=True)
+        project.run_ok("judge.py", "sft")
+    rows = rows_of(project, "judgements", "sft")
+    assert [row["status"] for row in rows[:4]] == ["no_answer", "no_answer", "ok", "ok"]
+    assert len(asked) == EVERY - 2
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A run to its end."""
+    folder = tmp_path_factory.mktemp("conversations") / "project"
+    folder.mkdir()
+    project = Project(folder)
+    with OpenAIServer() as server:
+        prepared(project, server)
+        for stage in ("judge.py", "compare.py", "check.py"):
+            for model in MODELS:
+                project.run_ok(stage, model)
+    project.run_ok("aggregate.py")
+    project.run_ok("report.py")
+    return project
+
+
+def test_turns_are_averaged_within_their_question_and_shown_apart(whole: Project) -> None:
+    details, judged = details_of(whole), rows_of(whole, "judgements", "sft")
+    assert (details.questions, details.samples, details.answers) == (QUESTIONS, 1, EVERY)
+    assert details.criteria["accuracy"].scored == QUESTIONS
+    scores = [row["scores"]["accuracy"] for row in judged]
+    assert details.criteria["accuracy"].mean == pytest.approx(sum(scores) / EVERY, abs=1e-5)
+    by_turn = {one.value: one for one in details.slices if one.tag == "turn"}
+    assert set(by_turn) == {"0", "1"}
+    for turn in (0, 1):
+        assert by_turn[str(turn)].questions == QUESTIONS
+        mean = sum(scores[turn::2]) / QUESTIONS
+        assert by_turn[str(turn)].criteria["accuracy"].mean == pytest.approx(mean, abs=1e-5)
+        assert by_turn[str(turn)].criteria["accuracy"].gain is not None
+        assert by_turn[str(turn)].criteria["short"].mean == 1
+    assert details.win_rate and details.win_rate.questions == QUESTIONS
+
+
+def test_checks_carry_turns_and_see_what_the_turn_asks(whole: Project) -> None:
+    rows = rows_of(whole, "checks", "sft")
+    assert [(row["id"], row["turn"]) for row in rows[:3]] == [("q0", 0), ("q0", 1), ("q1", 0)]
+
+
+def test_the_report_holds_the_conversation_as_one(whole: Project) -> None:
+    page = (whole.root / "report" / "index.html").read_text()
+    data = json.loads(re.search(r'<script[^>]*id="data"[^>]*>(.*?)</script>', page, flags=re.DOTALL)[1])  # type: ignore[index]
+    [one] = [question for question in data["questions"] if question["id"] == "q5"]
+    assert one["turns"] == ["What is 5?", "And its double?"] and one["history"] == []
+    assert one["references"] == ["It is 5.", "10"]
+    assert [row["turn"] for row in one["answers"][0]] == [0, 1]
+    assert [pair["turn"] for pair in one["pairs"][0]] == [0, 0, 1, 1]
+
+
+def test_published_rows_have_messages_and_turn(whole: Project, tmp_path: Path) -> None:
+    rows = result_rows(
+        read(whole, "questions.jsonl", Question), read(whole, "answers/sft.jsonl", Answer),
+        read(whole, "judgements/sft.jsonl", Judgement), ["accuracy", "style", "short"], "here",
+        read(whole, "checks/sft.jsonl", Check),
+    )  # fmt: skip
+    assert [row["turn"] for row in rows[:3]] == [0, 1, 0]
+    assert rows[1]["instruction"] == "And its double?" and rows[3]["reference"] == "2"
+    assert [message["content"] for message in rows[1]["messages"]] == [
+        "What is 0?", "sft says 0, turn 0.", "And its double?", "sft says 0, turn 1.",
+    ]  # fmt: skip
+    [(_, content)] = parquet_files(rows, ["accuracy", "style", "short"]).items()
+    (tmp_path / "rows.parquet").write_bytes(content)
+    from datasets import load_dataset
+
+    loaded = load_dataset("parquet", data_files=str(tmp_path / "rows.parquet"), split="train", cache_dir=str(tmp_path))
+    assert loaded[1]["messages"] == rows[1]["messages"] and loaded[1]["turn"] == 1
