@@ -2,7 +2,7 @@
 
 import hashlib
 from array import array
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from tuneproof.common.errors import UserError
 from tuneproof.generation.conversations import Conversation
 from tuneproof.records.resolved import ResolvedModel
-from tuneproof.records.rows import EngineDescription, Result
+from tuneproof.records.rows import EngineDescription, Question, Result
 from tuneproof.settings.execution import ModelExecution
 from tuneproof.settings.generation import CompleteSampling, Generate, Model
 
@@ -38,6 +38,18 @@ class Job:
         """Answers per question."""
         return self.settings.sampling.samples
 
+    def temperature(self, question: Question) -> float | None:
+        """The temperature that a question's tags say, None where they say none."""
+        by_tag = self.settings.temperature_by_tag
+        said = (by_tag[tag][value] for tag, value in question.tags.items() if value in by_tag.get(tag, {}))
+        return next(said, None)
+
+    def sampling_of(self, request: "Request") -> CompleteSampling:
+        """How an engine samples one request that does so itself."""
+        if request.temperature is None:
+            return self.sampling
+        return self.sampling.model_copy(update={"temperature": request.temperature})
+
     def description(self) -> dict[str, Any]:
         """What was asked of the engine, for the side record: weights, prompt format, sampling and stop strings."""
         return {
@@ -48,6 +60,7 @@ class Job:
             "stop": list(self.model.stop),
             **self.model.model_dump(include=PASSED_ON, exclude_defaults=True),
             "sampling": self.settings.sampling.model_dump(),
+            **self.settings.model_dump(include={"temperature_by_tag"}, exclude_defaults=True),
         }
 
 
@@ -66,6 +79,7 @@ class Request:
     seed: int
     token_ids: "array[int]" = field(default_factory=lambda: array("i"))
     messages: tuple[dict[str, str], ...] = ()
+    temperature: float | None = None  # where the question's tags say so, in place of the job's
     turn: int | None = None
     conversation: Conversation | None = None
 
@@ -111,6 +125,12 @@ def row_seed(run_seed: int, question_id: str, sample: int, turn: int = 0) -> int
 def of_turn(conversation: Conversation) -> dict[str, Any]:
     """What a request has of its conversation, nothing where the question is none."""
     return {} if conversation.is_one_message else {"turn": conversation.turn, "conversation": conversation}
+
+
+def at_temperature(fixed: Mapping[str, Any], temperature: float | None) -> dict[str, Any]:
+    """What determines a job's answers, with the temperature of a question that has its own."""
+    own = {} if temperature is None else {"sampling": fixed["sampling"] | {"temperature": temperature}}
+    return {**fixed, **own}
 
 
 def answer_key(job: Job, **determines: Any) -> dict[str, Any]:

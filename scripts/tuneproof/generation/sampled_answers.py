@@ -48,16 +48,16 @@ def fitting(requests: Sequence[Request], save: Save, context_tokens: int, engine
 
 
 def batches(job: Job, requests: Sequence[Request], context_tokens: int, size: int) -> Iterator[list[Request]]:
-    """The requests sorted by length in batches, each of requests that may take the same number of tokens.
+    """The requests sorted by length in batches, each of requests of one temperature that may take as many tokens.
 
     Where the context ends a request before max_tokens, its neighbours must not decide when.
     """
 
-    def steps(request: Request) -> int:
-        return allowed_tokens(job, request, context_tokens)
+    def shared(request: Request) -> tuple[float, int]:
+        return job.sampling_of(request).temperature, allowed_tokens(job, request, context_tokens)
 
-    ordered = sorted(requests, key=lambda request: len(request.token_ids))
-    for _, group in groupby(ordered, key=steps):
+    ordered = sorted(requests, key=lambda request: (job.sampling_of(request).temperature, len(request.token_ids)))
+    for _, group in groupby(ordered, key=shared):
         while batch := list(islice(group, size)):
             yield batch
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.conversations import Chat, Conversation, with_contents
-from tuneproof.generation.jobs import Job, Renderer, Request, answer_key, of_turn, row_seed
+from tuneproof.generation.jobs import Job, Renderer, Request, answer_key, at_temperature, of_turn, row_seed
 from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.records.keys import content_key
 from tuneproof.sources.folders import tokenizer_folder
@@ -219,7 +219,8 @@ def keyed_requests(job: Job, prompts: Iterable[Prompt], **determines: Any) -> It
     fixed = answer_key(job, **determines)
     for conversation, text, ids in prompts:
         packed, identity, turn = array("i", ids), conversation.question.id, of_turn(conversation)
+        temperature = job.temperature(conversation.question)
         for sample in conversation.samples:
             seed = row_seed(job.sampling.seed, identity, sample, conversation.turn)
-            key = content_key({**fixed, "prompt": ids, "seed": seed, "sample": sample})
-            yield Request(id=identity, sample=sample, prompt=text, key=key, seed=seed, token_ids=packed, **turn)
+            key = content_key({**at_temperature(fixed, temperature), "prompt": ids, "seed": seed, "sample": sample})
+            yield Request(identity, sample, text, key, seed, packed, temperature=temperature, **turn)

@@ -97,6 +97,7 @@ class Generate(Settings):
     engine: EngineName = "vllm"
     thinking: Literal["keep", "strip"] = "keep"
     sampling: Sampling = Sampling()
+    temperature_by_tag: dict[str, dict[str, Temperature]] = Field(default_factory=dict)
     vllm: Vllm = Vllm()
     transformers: Transformers = Transformers()
 

@@ -162,6 +162,8 @@ class Params(GenerationParams):
             raise ValueError(f"{found}; set judge.max_tokens, or no budget")
         if self.dummy or not self.embedded:
             self.check_own_world()
+        for column in self.generate.temperature_by_tag if self.dummy or not self.embedded else ():
+            require_known("generate.temperature_by_tag", column, self.questions.tag_columns)
         for endpoint in self.execution.judge.key_variables:
             require_known("execution.judge.key_variables", endpoint, [one.endpoint for one in self.judge.panel])
         return self

@@ -115,7 +115,7 @@ def sample_batch(job: Job, model: "Llama", batch: Sequence[Request], stops: Sequ
             logits = model.next_logits(read, cache)
         if not np.isfinite(logits).all():
             raise not_finite(job)
-        chosen = choose(logits, drawn[:, step], job.sampling)
+        chosen = choose(logits, drawn[:, step], job.sampling_of(batch[0]))
         answers[:, step], read = chosen, chosen[:, None]
         ended |= np.isin(chosen, stops)
         if ended.all():

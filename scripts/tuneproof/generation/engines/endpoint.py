@@ -14,7 +14,7 @@ from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_setting
 from tuneproof.generation.conversations import Conversation, without_thoughts
-from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, answer_key, of_turn, row_seed
+from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, answer_key, at_temperature, of_turn, row_seed
 from tuneproof.generation.thoughts import ONLY_THOUGHT
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, Result
@@ -45,11 +45,14 @@ def requests(job: Job, conversation: Conversation, fixed: Mapping[str, Any]) -> 
     """A request for each sample of a conversation. `fixed` determines every answer of the job."""
     messages = without_thoughts(conversation.messages(job.model.system))
     prompt = "\n\n".join(message["content"] for message in messages)
+    temperature = job.temperature(conversation.question)
+    fixed = at_temperature(fixed, temperature)
     identity, run_seed, turn = conversation.question.id, job.settings.sampling.seed, of_turn(conversation)
     for sample in conversation.samples:
         seed = None if run_seed is None else row_seed(run_seed, identity, sample, conversation.turn)
         key = content_key({**fixed, "messages": messages, "seed": seed, "sample": sample})
-        yield Request(identity, sample, prompt, key, seed or 0, messages=tuple(messages), **turn)
+        own = {"temperature": temperature, **turn}
+        yield Request(identity, sample, prompt, key, seed or 0, messages=tuple(messages), **own)
 
 
 @contextmanager
@@ -160,6 +163,8 @@ class Questioner:
         model = self.job.model
         body: dict[str, Any] = {"model": self.job.resolved.id, "messages": list(request.messages)}
         body |= sampling.model_dump(include=set(SAMPLING), exclude={MIN_P}, exclude_none=True)
+        if request.temperature is not None:
+            body["temperature"] = request.temperature
         if sampling.seed is not None:
             body["seed"] = request.seed
         if self.sends_min_p:

@@ -149,7 +149,7 @@ def seeded_choice(job: Job, batch: Sequence[Request], prompt_tokens: int, steps:
     """A logits processor that samples each row at its own numbers and leaves the greedy search no other choice."""
     import torch
 
-    sampling = job.sampling
+    sampling = job.sampling_of(batch[0])
     numbers = torch.stack([torch.from_numpy(uniforms(request.seed, steps)).float() for request in batch])
 
     def choose(input_ids: Any, scores: Any) -> Any:

@@ -205,7 +205,7 @@ class Engine:
         final: Any = None
         async for output in self.engine.generate(
             {"prompt_token_ids": list(request.token_ids)},
-            SamplingParams(**sampling, seed=request.seed),
+            SamplingParams(**sampling | {"temperature": self.job.sampling_of(request).temperature}, seed=request.seed),
             request_id=request.key,
             lora_request=self.adapter,
         ):

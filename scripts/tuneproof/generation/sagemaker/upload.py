@@ -3,7 +3,7 @@
 Nothing else of the project goes up: no other model, no reference answer, no judge, no secret.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from pathlib import Path
 
 from tuneproof.common.places import SCRIPTS, local_path
@@ -24,7 +24,7 @@ def project_files(
 ) -> dict[str, str | Path]:
     """The project folder of the job by name: texts, and files of this machine."""
     wanted = {request.id for request in missing}
-    asked = [without_answers(question) for question in questions]
+    asked = [without_answers(question, job.settings.temperature_by_tag) for question in questions]
     return {
         **scripts(),
         str(PARAMS_FILE): job_params(job, params),
@@ -34,10 +34,11 @@ def project_files(
     }
 
 
-def without_answers(question: Question) -> Question:
-    """What is asked of a question."""
+def without_answers(question: Question, tags: Container[str]) -> Question:
+    """What is asked of a question, with those of its tags that say how."""
     none = None if question.references is None else [None] * len(question.references)
-    return question.model_copy(update={"reference": None, "references": none, "tags": {}})
+    kept = {tag: value for tag, value in question.tags.items() if tag in tags}
+    return question.model_copy(update={"reference": None, "references": none, "tags": kept})
 
 
 def open_row(request: Request) -> OpenRow:
