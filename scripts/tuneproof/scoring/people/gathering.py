@@ -110,7 +110,7 @@ def read_orders(model: str) -> BothOrders:
     """A model's comparisons with the baseline, both orders of each; none where there is no file."""
     if not COMPARISONS.path(model).is_file():
         return both_orders([])
-    rows = ((row.id, row.sample, row.order, row.preference) for row in COMPARISONS.iterate(model))
+    rows = ((row.id, (row.sample, row.turn), row.order, row.preference) for row in COMPARISONS.iterate(model))
     return both_orders(rows)
 
 

@@ -92,8 +92,8 @@ def ratable_pairs(
 
 
 def has_text(answer: Answer) -> bool:
-    """Whether there is anything to rate."""
-    return answer.finish_reason != "error" and bool(answer.answer.strip())
+    """Whether there is anything to rate: a person is shown one question and its answer, no turn of a conversation."""
+    return answer.finish_reason != "error" and bool(answer.answer.strip()) and answer.turn is None
 
 
 def question_of(answer: Answer, questions: Questions) -> Question:

@@ -99,6 +99,8 @@ def judged_examples(
         if question is None:
             remedy = "run `dvc repro`: the questions changed after these answers were generated"
             raise UserError(f"answer {answer.id[:40]}", "its question is not there", remedy)
+        if question.is_conversation:  # what it answers is more than the texts that an evaluator sees
+            continue
         texts = Texts(question.asked, answer.answer, question.reference)
         given = ratings.get((answer.id, answer.sample), ())
         score = (judged.get((answer.id, answer.sample)) or {}).get(criterion)
