@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/embedded/README.md", *(ROOT / "docs").glob("*.md")]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "data/embedded/README.md", *(ROOT / "docs").rglob("*.md")]
 PACKAGE = ROOT / "scripts" / "tuneproof"
 ROOMS = [path.name for path in PACKAGE.iterdir() if (path / "__init__.py").is_file()]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
