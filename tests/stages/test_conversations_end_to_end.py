@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.browser import chromium, opened
 from tests.conftest import Project
 from tests.made_up.judging import rows_of, write_rows
 from tests.servers.openai.replies import default_scorer
@@ -218,6 +219,21 @@ def test_the_report_holds_the_conversation_as_one(whole: Project) -> None:
     assert one["references"] == ["It is 5.", "10"]
     assert [row["turn"] for row in one["answers"][0]] == [0, 1]
     assert [pair["turn"] for pair in one["pairs"][0]] == [0, 0, 1, 1]
+
+
+def test_a_reader_sees_each_model_s_conversation_from_its_first_turn_to_its_last(whole: Project) -> None:
+    with chromium() as browser, opened(browser, whole.root / "report" / "index.html", "#q=q5") as watched:
+        column = watched.page.locator("details[open] .answer").first
+        shown = column.inner_text()
+        places = [
+            shown.index(text)
+            for text in ("Turn 1 of 2", "What is 5?", "sft says 5, turn 0.", "Turn 2 of 2", "And its double?")
+        ]
+        assert places == sorted(places) and shown.index("sft says 5, turn 1.") > places[-1]
+        body = watched.page.locator("details[open] .body").inner_text()
+        assert "Reference of turn 1" in body and "Reference of turn 2" in body and "Before the first turn" not in body
+        assert "turn 2" in column.locator(".pairs").inner_text()
+        assert watched.is_quiet(), watched
 
 
 def test_published_rows_have_messages_and_turn(whole: Project, tmp_path: Path) -> None:
