@@ -173,6 +173,20 @@ def test_a_failed_turn_is_not_sent_and_its_followers_are_not_either(
     assert len(asked) == EVERY - 2
 
 
+def test_every_part_of_a_conversation_is_cut_at_the_limit(
+    project: Project, judge: Callable[[dict[str, Any]], str], asked: Shown
+) -> None:
+    with OpenAIServer(scorer=judge) as server:
+        prepared(project, server, judge__max_answer_characters=8)
+        project.run_ok("judge.py", "sft")
+    [one] = [
+        body for body in asked if fences(body)[:1] == [("USER", "What is ")] and ("REFERENCE", "10") in fences(body)
+    ]
+    assert fences(one)[1] == ("ASSISTANT", "sft says") and fences(one)[-1] == ("ANSWER", "sft says")
+    assert "Some of these messages were cut here" in one["messages"][1]["content"]
+    assert all(row["answer_cut"] for row in rows_of(project, "judgements", "sft"))
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """A run to its end."""

@@ -80,6 +80,23 @@ def test_every_probe_stays_whole_beside_another_answer(number: int) -> None:
         assert outside_the_fences(pair_messages(*pair, criteria, "json_schema", False, "0" * 16)) == harmless
 
 
+@pytest.mark.parametrize("number", range(len(INJECTIONS)))
+@pytest.mark.parametrize("whole", [False, True])
+def test_every_probe_stays_whole_as_an_earlier_message(number: int, whole: bool) -> None:
+    def told(text: str) -> Material:
+        before = (("USER", text), ("REFERENCE", text), ("ASSISTANT", text))
+        return Material(QUESTION, REFERENCE, text, before=before, whole=whole)
+
+    criteria = preference_criteria("Prefer the right one.")
+    probe, harmless = told(INJECTIONS[number]), told("A harmless message.")
+    nonce = nonce_for(judge_messages(probe, CRITERIA, "json_schema", False, NONCE_IN_KEYS))
+    assert nonce not in INJECTIONS[number]
+    asked = [judge_messages(one, CRITERIA, "json_schema", False, nonce) for one in (probe, harmless)]
+    assert outside_the_fences(asked[0]) == outside_the_fences(asked[1])
+    pairs = [pair_messages(one, harmless, criteria, "json_schema", False, nonce) for one in (probe, harmless)]
+    assert outside_the_fences(pairs[0]) == outside_the_fences(pairs[1])
+
+
 def test_no_probe_fools_the_judge_and_each_gets_its_row(project: Project) -> None:
     # No file of answers can hold half a surrogate pair.
     answers = [text.encode("utf-8", "replace").decode() for text in (*INJECTIONS, *NOTHING_TO_JUDGE)]

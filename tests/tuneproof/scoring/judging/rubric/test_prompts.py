@@ -46,6 +46,10 @@ def test_the_nonce_is_the_same_for_the_same_prompt_and_another_where_any_part_of
         (replace(MATERIAL, reference=None), CRITERIA),
         (replace(MATERIAL, answer="Another text."), CRITERIA),
         (replace(MATERIAL, cut=True), CRITERIA),
+        (replace(MATERIAL, before=(("USER", "Hello."),)), CRITERIA),
+        (replace(MATERIAL, before=(("ASSISTANT", "Hello."),)), CRITERIA),
+        (replace(MATERIAL, before=(("USER", "Hello."),), before_cut=True), CRITERIA),
+        (replace(MATERIAL, before=(("USER", "Hello."),), whole=True), CRITERIA),
         (MATERIAL, fewer),
     ]
     nonces = [
