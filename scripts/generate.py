@@ -24,10 +24,10 @@ from tuneproof.common.files import write_json
 from tuneproof.common.progress import Progress
 from tuneproof.endpoint.access import require_keys
 from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
+from tuneproof.generation.conversations.thoughts import shown
+from tuneproof.generation.conversations.turns import Open, Turns, first_requests
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request
-from tuneproof.generation.thoughts import shown
-from tuneproof.generation.turns import Open, Turns, first_requests
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
 from tuneproof.records.ledger import Ledger

@@ -87,8 +87,8 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
     """Runs stage and raw in turns, on engines that have both answered before."""
     count = chosen.questions[0]
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        from tuneproof.generation.conversations.turns import first_requests
         from tuneproof.generation.engines import vllm
-        from tuneproof.generation.turns import first_requests
 
         job, questions = job_for(chosen), questions_for(count)
         requests = first_requests(vllm.renderer(job), questions, job.samples)
@@ -164,8 +164,8 @@ def questions_for(count: int) -> list[Any]:
 def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[float, int]:
     """The seconds of the stage with a started engine and an empty ledger, and the tokens it generated."""
     import generate
+    from tuneproof.generation.conversations.turns import Turns, first_requests
     from tuneproof.generation.engines import vllm
-    from tuneproof.generation.turns import Turns, first_requests
     from tuneproof.records.handovers import ANSWERS
     from tuneproof.records.ledger import Ledger
 

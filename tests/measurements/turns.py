@@ -82,8 +82,8 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
 def run(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[float, float, int]:
     """The seconds of generating turn by turn, and at once; and the tokens of each."""
     import generate
+    from tuneproof.generation.conversations.turns import Turns, first_requests
     from tuneproof.generation.engines import vllm
-    from tuneproof.generation.turns import Turns, first_requests
     from tuneproof.records.ledger import Ledger
 
     render, seconds = vllm.renderer(job), []

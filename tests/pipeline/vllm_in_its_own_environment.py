@@ -11,9 +11,9 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
+from tuneproof.generation.conversations.turns import first_requests
 from tuneproof.generation.engines import vllm
 from tuneproof.generation.jobs import Job, Request
-from tuneproof.generation.turns import first_requests
 from tuneproof.records.handovers import QUESTIONS, resolved_model
 from tuneproof.records.rows import Result
 from tuneproof.settings.reading import load_params

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any, Protocol
 
 from tuneproof.common.errors import UserError
-from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import EngineDescription, Question, Result
 from tuneproof.settings.execution import ModelExecution

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
-from tuneproof.generation.conversations import Chat, Conversation, with_contents
+from tuneproof.generation.conversations.messages import Chat, Conversation, with_contents
 from tuneproof.generation.jobs import Job, Renderer, Request, answer_key, at_temperature, of_turn, row_seed
 from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.records.keys import content_key

@@ -11,7 +11,7 @@ from transformers import AutoTokenizer
 from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
 from tuneproof.common.errors import UserError
-from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.tokens import (
     first_token_id,
     job_stop_token_ids,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
-from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, save_all
 from tuneproof.generation.sampled_answers import (
     allowed_tokens,

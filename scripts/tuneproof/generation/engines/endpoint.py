@@ -13,9 +13,9 @@ from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_setting
-from tuneproof.generation.conversations import Conversation, without_thoughts
+from tuneproof.generation.conversations.messages import Conversation, without_thoughts
+from tuneproof.generation.conversations.thoughts import ONLY_THOUGHT
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, answer_key, at_temperature, of_turn, row_seed
-from tuneproof.generation.thoughts import ONLY_THOUGHT
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, Result
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tuneproof.common.errors import UserError, say
-from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, of_turn, save_all
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import EngineDescription, FinishReason, Question, Result

@@ -172,6 +172,7 @@ def made_of(details: Details, params: Params) -> str:
     split = f", split `{params.questions.split}`" if source.sha else ""
     judges = ", ".join(f"`{markdown_text(each['model'])}`" for each in judge.judges)
     sampling = params.generation(model.model).sampling
+    by_tags = params.generate.temperature_by_tag
     temperature = "not sent" if params.judge.temperature is None else f"{params.judge.temperature:g}"
     named = [f"`{markdown_text(name)}`" for name in details.judge_models]
     lines = [
@@ -182,10 +183,16 @@ def made_of(details: Details, params: Params) -> str:
         f"Fallback for the questions: {markdown_text(source.fallback_reason)}" if source.fallback_reason else "",
         f"Asked as `{model.prompt}` with engine `{model.engine}`",
         "Sampling: " + ", ".join(f"{name} {'not sent' if value is None else value}" for name, value in sampling),
+        *(f"Temperature by {markdown_text(tag)}: {by_tag(values)}" for tag, values in by_tags.items()),
         f"Judge: {judges}, temperature {temperature}, {params.judge.samples} replies per answer",
         f"The judge's replies name their model as {', '.join(named)}" if named else "",
     ]
     return "\n".join(f"- {line}" for line in lines if line)
+
+
+def by_tag(temperatures: Mapping[str, float]) -> str:
+    """The temperatures of a tag's values."""
+    return ", ".join(f"{markdown_text(value)} {temperature:g}" for value, temperature in temperatures.items())
 
 
 def row_columns(details: Details) -> dict[str, str]:

@@ -98,6 +98,8 @@ def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> s
     not_sent = {name for engine in engines for name in engine.get("not_sent") or ()} | set(sampling.not_sent)
     names = ("temperature", "top_p", "min_p")
     parts = [f"{name} {'not sent' if name in not_sent else getattr(sampling, name)}" for name in names]
+    by_tag = {tag for engine in engines for tag in engine.get("temperature_by_tag") or ()}
+    parts += [f"temperature by {words.plain_name(tag)}" for tag in sorted(by_tag)]
     parts.append("max_tokens not sent" if sampling.max_tokens is None else f"at most {sampling.max_tokens:,} tokens")
     parts.append("seed not sent" if sampling.seed is None else f"seed {sampling.seed}")
     return ", ".join(parts)

@@ -13,8 +13,8 @@ from typing import Any
 
 from tests.conftest import ROOT, Project
 from tuneproof.common.files import write_json
+from tuneproof.generation.conversations.turns import first_requests
 from tuneproof.generation.jobs import Engine, Job, Request
-from tuneproof.generation.turns import first_requests
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.keys import sha256_hex
 from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel

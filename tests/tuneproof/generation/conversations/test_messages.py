@@ -8,10 +8,10 @@ import pytest
 from tests.made_up.chat_templates import FAMILIES, model_of_family
 from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
 from tuneproof.common.errors import UserError
-from tuneproof.generation.conversations import Conversation, Earlier
+from tuneproof.generation.conversations.messages import Conversation, Earlier
+from tuneproof.generation.conversations.thoughts import told_later
 from tuneproof.generation.engines import endpoint, transformers
 from tuneproof.generation.jobs import Request
-from tuneproof.generation.thoughts import told_later
 from tuneproof.generation.tokens import load_tokenizer
 from tuneproof.records.rows import Message, Question, Result
 

@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from tuneproof.generation.conversations import Conversation, Earlier
+from tuneproof.generation.conversations.messages import Conversation, Earlier
+from tuneproof.generation.conversations.thoughts import ONLY_THOUGHT, told_later
 from tuneproof.generation.jobs import Renderer, Request
-from tuneproof.generation.thoughts import ONLY_THOUGHT, told_later
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import KEYS_PER_QUERY
 from tuneproof.records.rows import Question, Result

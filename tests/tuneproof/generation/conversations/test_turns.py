@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
-from tuneproof.generation.conversations import Conversation
+from tuneproof.generation.conversations.messages import Conversation
+from tuneproof.generation.conversations.turns import Open, Turns, first_requests
 from tuneproof.generation.jobs import Request, of_turn
-from tuneproof.generation.turns import Open, Turns, first_requests
 from tuneproof.records.rows import Question, Result
 
 

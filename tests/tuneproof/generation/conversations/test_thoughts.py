@@ -1,6 +1,6 @@
 import pytest
 
-from tuneproof.generation.thoughts import ONLY_THOUGHT, TAGS, shown, split_thought
+from tuneproof.generation.conversations.thoughts import ONLY_THOUGHT, TAGS, shown, split_thought
 from tuneproof.records.rows import Answer, Result
 
 CHANNELS = "<|channel|>analysis<|message|>"
