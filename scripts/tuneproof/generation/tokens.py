@@ -117,7 +117,15 @@ def begun_with(first: int | None, ids: list[int]) -> list[int]:
     return ids if first is None or ids[:1] == [first] else [first, *ids]
 
 
-def conversation_prompt(tokenizer: Any, job: Job, conversation: Conversation) -> tuple[str, list[int] | None]:
+def special_names(tokenizer: Any) -> list[str]:
+    """The names of a tokenizer's special tokens, the longest first."""
+    names = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special and token.content)
+    return sorted(names, key=len, reverse=True)
+
+
+def conversation_prompt(
+    tokenizer: Any, job: Job, conversation: Conversation, special: Sequence[str]
+) -> tuple[str, list[int] | None]:
     """A conversation's prompt, and its tokens where a message holds the name of a special token: there it is text.
 
     A model may write such a name letter by letter; read again as the token, it would end the turn or begin another.
@@ -125,8 +133,6 @@ def conversation_prompt(tokenizer: Any, job: Job, conversation: Conversation) ->
     """
     chat = conversation.messages(job.model.system)
     texts = "\n".join(text for message in chat for text in message.values())
-    special = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special and token.content]
-    special.sort(key=len, reverse=True)
     free = (character for number in itertools.count(FIRST_MARK) if (character := chr(number)) not in texts)
     marks = {name: next(free) for name in special if name in texts}
     text = chat_text(tokenizer, job, with_contents(chat, marks))
@@ -188,30 +194,35 @@ def eos_ids(path: Path) -> set[int]:
 def rendering(job: Job, folder: Path, **determines: Any) -> Renderer:
     """What renders for an engine with weights: the prompt's token ids, the row's seed and the ledger key."""
     tokenizer = job_tokenizer(job, folder)
-    first, stops = first_token_id(tokenizer), job_stop_token_ids(job, tokenizer, folder)
+    first, special = first_token_id(tokenizer), special_names(tokenizer)
+    stops = job_stop_token_ids(job, tokenizer, folder)
 
     def render(conversations: Sequence[Conversation]) -> list[Request]:
-        prompts = rendered(job, conversations, tokenizer, first)
+        prompts = rendered(job, conversations, tokenizer, first, special)
         return list(keyed_requests(job, prompts, stop_token_ids=stops, **determines))
 
     return render
 
 
-def rendered(job: Job, conversations: Sequence[Conversation], tokenizer: Any, first: int | None) -> Iterator[Prompt]:
-    """Each conversation with its prompt and the prompt's tokens, begun with `first`."""
+def rendered(
+    job: Job, conversations: Sequence[Conversation], tokenizer: Any, first: int | None, special: Sequence[str]
+) -> Iterator[Prompt]:
+    """Each conversation with its prompt and the prompt's tokens, begun with `first`; `special` are names of tokens."""
     for start in range(0, len(conversations), PROMPTS_AT_ONCE):
         part = conversations[start : start + PROMPTS_AT_ONCE]
-        prompts = [prompt_with_tokens(tokenizer, job, conversation) for conversation in part]
+        prompts = [prompt_with_tokens(tokenizer, job, conversation, special) for conversation in part]
         plain = iter(prompt_token_ids(tokenizer, [text for text, ids in prompts if ids is None], first))
         for conversation, (text, ids) in zip(part, prompts, strict=True):
             yield conversation, text, next(plain) if ids is None else begun_with(first, ids)
 
 
-def prompt_with_tokens(tokenizer: Any, job: Job, conversation: Conversation) -> tuple[str, list[int] | None]:
+def prompt_with_tokens(
+    tokenizer: Any, job: Job, conversation: Conversation, special: Sequence[str]
+) -> tuple[str, list[int] | None]:
     """A prompt, with its tokens where it cannot be tokenized as any text is."""
     if conversation.is_one_message or job.resolved.prompt == "alpaca":
         return prompt_text(tokenizer, job, conversation), None
-    return conversation_prompt(tokenizer, job, conversation)
+    return conversation_prompt(tokenizer, job, conversation, special)
 
 
 def keyed_requests(job: Job, prompts: Iterable[Prompt], **determines: Any) -> Iterator[Request]:
