@@ -1,8 +1,8 @@
 """Times generating in two turns on vLLM beside the very same prompts asked at once: what does waiting for a turn cost?
 
 Run     PYTHONPATH=scripts:. python tests/measurements/turns.py [--questions N] [--pairs N]
-Prints the ratio of the two speeds, the median of pairs of runs on one engine; its cache of prefixes is emptied before
-each. Measures in vLLM's environment, whose python is named by TUNEPROOF_VLLM_PYTHON.
+Prints the ratio of the two speeds, rendering and ledger included, the median of pairs of runs on one engine; its cache
+of prefixes is emptied before each. Measures in vLLM's environment, whose python is named by TUNEPROOF_VLLM_PYTHON.
 """
 
 import argparse
@@ -82,23 +82,27 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
 def run(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[float, float, int]:
     """The seconds of generating turn by turn, and at once; and the tokens of each."""
     import generate
-    from tuneproof.generation.conversations.turns import Turns, first_requests
+    from tuneproof.generation.conversations.messages import Conversation
+    from tuneproof.generation.conversations.turns import Turns
     from tuneproof.generation.engines import vllm
     from tuneproof.records.ledger import Ledger
 
-    render, seconds = vllm.renderer(job), []
-    first = first_requests(render, questions, job.samples)
-    asked = first
+    render, samples = vllm.renderer(job), tuple(range(job.samples))
+    conversations, seconds = [Conversation(question, samples) for question in questions], []
     for name in ("turns", "at-once"):
         with Ledger(path.with_stem(f"{path.stem}-{name}")) as ledger:
             turns = Turns(render, partial(ledger.take, read=generate.finished))
             engine.runner.run(engine.engine.reset_prefix_cache())
             with contextlib.redirect_stderr(io.StringIO()):
                 started = time.perf_counter()
+                asked = render(conversations)
+                if name == "at-once":
+                    asked = [replace(request, conversation=None) for request in asked]
                 generate.generate(job, contextlib.nullcontext(engine.answer), asked, turns, ledger, rows=None)
                 seconds.append(time.perf_counter() - started)
-            chains = list(turns.chains(first))
-            asked = [replace(request, conversation=None) for turn in (0, 1) for request, _ in (c[turn] for c in chains)]
+            if name == "turns":
+                chains = list(turns.chains(asked))
+        conversations = [request.conversation for turn in (0, 1) for request, _ in (chain[turn] for chain in chains)]
     tokens = sum(result.answer_tokens or 0 for chain in chains for _, result in chain if result)
     return seconds[0], seconds[1], tokens
 
