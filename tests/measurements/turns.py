@@ -102,7 +102,8 @@ def run(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[fl
                 seconds.append(time.perf_counter() - started)
             if name == "turns":
                 chains = list(turns.chains(asked))
-        conversations = [request.conversation for turn in (0, 1) for request, _ in (chain[turn] for chain in chains)]
+        requests = [chain[turn][0] for turn in (0, 1) for chain in chains]
+        conversations = [request.conversation for request in requests if request.conversation]
     tokens = sum(result.answer_tokens or 0 for chain in chains for _, result in chain if result)
     return seconds[0], seconds[1], tokens
 

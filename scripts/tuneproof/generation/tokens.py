@@ -138,18 +138,18 @@ def conversation_prompt(
     text = chat_text(tokenizer, job, with_contents(chat, marks))
     if not marks:
         return text, None
-    names = {mark: name for name, mark in marks.items()}
+    names, written_out = set(marks.values()), str.maketrans({mark: name for name, mark in marks.items()})
     ids, plain = [], ""
     for piece in re.split("(" + "|".join(map(re.escape, special)) + ")", text):
-        if names.keys().isdisjoint(piece):
+        if names.isdisjoint(piece):
             plain += piece
             continue
-        written = piece.translate(str.maketrans(names))
+        written = piece.translate(written_out)
         ids += tokenizer(plain, add_special_tokens=False)["input_ids"]
         ids += tokenizer(written, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         plain = ""
     ids += tokenizer(plain, add_special_tokens=False)["input_ids"]
-    return text.translate(str.maketrans(names)), ids
+    return text.translate(written_out), ids
 
 
 def stop_token_ids(tokenizer: Any, folder: Path, stop: Sequence[str] = ()) -> tuple[int, ...]:
