@@ -16,8 +16,16 @@ from typing import Any
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all
+from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.jobs import Job, missing_package
-from tuneproof.generation.tokens import TEMPLATE_DATE, job_stop_token_ids, job_tokenizer, rendered
+from tuneproof.generation.tokens import (
+    TEMPLATE_DATE,
+    first_token_id,
+    job_stop_token_ids,
+    job_tokenizer,
+    rendered,
+    special_names,
+)
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import BENCHMARKS, QUESTIONS, benchmark_summary
 from tuneproof.records.ledger import Ledger
@@ -112,12 +120,23 @@ def references(job: Job) -> list[Reference]:
         found = f"{REFERENCE_LIKELIHOOD} needs the model's tokens, and an endpoint shows none"
         raise UserError(f"model {job.resolved.model}", found, "leave it out of benchmark.tasks")
     tokenizer = job_tokenizer(job, tokenizer_folder(job.resolved))
-    asked = [question for question in QUESTIONS.read() if question.reference and question.reference.strip()]
+    asked = [
+        question
+        for question in QUESTIONS.read()  # a conversation's reference answers more than its first turn
+        if question.reference and question.reference.strip() and not question.is_conversation
+    ]
+    prompts = rendered(
+        job,
+        [Conversation(question, (0,)) for question in asked],
+        tokenizer,
+        first_token_id(tokenizer),
+        special_names(tokenizer),
+    )
     texts = [question.reference or "" for question in asked]
     answers = tokenizer(texts, add_special_tokens=False)["input_ids"] if texts else []
     return [
         Reference(question.id, question.asked, text, tuple(prompt), tuple(answer))
-        for (question, _, prompt), text, answer in zip(rendered(job, asked, tokenizer), texts, answers, strict=True)
+        for question, (_, _, prompt), text, answer in zip(asked, prompts, texts, answers, strict=True)
     ]
 
 
