@@ -5,32 +5,30 @@ Run     PYTHONPATH=scripts:. python tests/measurements/benchmarks.py [--power]
 
 import argparse
 import os
-import re
-import subprocess
-import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice
+from tuneproof.records.files import rows_text
+from tuneproof.records.ledger import Ledger
+from tuneproof.scoring.benchmarks.asking import ChatTemplate, RecordedModel
+from tuneproof.scoring.benchmarks.harness import evaluate, quiet_harness
+from tuneproof.scoring.benchmarks.huggingface import answer_with
+from tuneproof.scoring.benchmarks.tasks import load_tasks
+from tuneproof.settings.evidence.benchmarks import Benchmarks
+from tuneproof.sources.hub.pins import Pins
 from tuneproof.statistics.intervals import difference_interval
 from tuneproof.statistics.shipping import guard
 
 ITEMS = 625  # of four choices: 2,500 requests
-SFT = "data/embedded/models/sft"
-PLAIN = """
-import time, lm_eval
-from lm_eval.models.huggingface import HFLM
-from lm_eval.tasks import TaskManager
-lm = HFLM(pretrained={folder!r}, dtype="float32", device="cpu", batch_size=32)
-manager = TaskManager(include_defaults=False, include_path="tasks")
-began = time.process_time()
-lm_eval.simple_evaluate(model=lm, tasks=["choice"], task_manager=manager, log_samples=True, bootstrap_iters=1)
-print("plain", time.process_time() - began)
-"""
+SFT = ROOT / "data/embedded/models/sft"
 DRAWS = 400
 ALPHA = 0.05
 
@@ -43,34 +41,57 @@ def main() -> None:
 
 
 def overhead() -> None:
-    """Seconds of the processor for 2,500 requests: the harness alone, the stage, the stage with all in the ledger."""
+    """Seconds of the processor that 2,500 requests take: the harness alone, through the ledger into rows, and again."""
     with tempfile.TemporaryDirectory() as folder:
         project = Project(Path(folder))
         write_choice(project.root, ITEMS)
-        (project.root / "questions.jsonl").write_text('{"instruction": "Why?", "output": "So."}\n')
-        models = {"sft": {"id": SFT, "engine": "transformers", "prompt": "alpaca"}}
-        project.set(models=models, baseline="sft", questions__dataset="questions.jsonl")
-        project.set(
-            generate__transformers__dtype="float32", benchmark={"tasks": {"choice": {"path": "tasks/choice.yaml"}}}
-        )
-        project.run_ok("validate.py", OPENAI_API_KEY="sk-none")
-        plain = run(project.root, "-c", PLAIN.format(folder=SFT))
-        asked = run(project.root, str(ROOT / "scripts/benchmark.py"), "sft")
-        again = run(project.root, str(ROOT / "scripts/benchmark.py"), "sft")
-        harness = float(re.findall(r"plain ([\d.]+)", plain[0])[0])
-        print(f"harness alone: {harness:.1f} s of the processor for its evaluation, {plain[1]:.1f} s with its start")
-        print(f"the stage: {asked[1]:.1f} s with its start; ratio {asked[1] / plain[1]:.3f}")
-        print(f"again, all in the ledger: {again[1]:.1f} s of the processor, {again[2]:.1f} s by the clock")
+        os.chdir(project.root)
+        quiet_harness()
+        settings = Benchmarks.model_validate({"tasks": {"choice": {"path": "tasks/choice.yaml"}}})
+        model, tokenizer = load()
+        alone = timed(lambda: harness_alone(model, tokenizer))
+        with Ledger(project.root / "ledger.sqlite") as ledger:
+            through = timed(lambda: through_the_ledger(settings, model, tokenizer, ledger))
+            again = timed(lambda: through_the_ledger(settings, model, tokenizer, ledger))
+        print(f"harness alone {alone:.2f} s, through ledger and rows {through:.2f} s: ratio {through / alone:.3f}")
+        print(f"again, all in the ledger: {again:.2f} s without the start")
 
 
-def run(root: Path, *arguments: str) -> tuple[str, float, float]:
-    """What a program prints, its seconds of the processor, and those of the clock."""
-    before, began = os.times(), time.monotonic()
-    done = subprocess.run([sys.executable, *arguments], cwd=root, capture_output=True, text=True, check=False)
-    after = os.times()
-    assert done.returncode == 0, done.stderr
-    used = after.children_user + after.children_system - before.children_user - before.children_system
-    return done.stdout + done.stderr, used, time.monotonic() - began
+def load() -> tuple[Any, Any]:
+    """The small model and its tokenizer, on one thread."""
+    import torch
+    import transformers
+
+    torch.set_num_threads(1)
+    model = transformers.AutoModelForCausalLM.from_pretrained(SFT, dtype=torch.float32)
+    return model, transformers.AutoTokenizer.from_pretrained(SFT)
+
+
+def harness_alone(model: Any, tokenizer: Any) -> None:
+    """As lm-eval's own function runs it."""
+    import lm_eval
+    from lm_eval.models.huggingface import HFLM
+    from lm_eval.tasks import TaskManager
+
+    manager = TaskManager(include_defaults=False, include_path="tasks")
+    lm = HFLM(pretrained=model, tokenizer=tokenizer, batch_size=32)
+    lm_eval.simple_evaluate(model=lm, tasks=["choice"], task_manager=manager, log_samples=True, bootstrap_iters=1)
+
+
+def through_the_ledger(settings: Benchmarks, model: Any, tokenizer: Any, ledger: Ledger) -> None:
+    """As the stage runs it, up to the text of the rows."""
+    tasks = load_tasks(settings, Pins())
+    template = ChatTemplate(lambda: tokenizer, {}, "measurement")
+    answer = answer_with(model, tokenizer, [1], 32)
+    with RecordedModel({}, {"choice": "1.0"}, lambda: nullcontext(answer), ledger, template, "measurement") as recorded:
+        rows_text(evaluate(tasks, recorded, settings).rows)
+
+
+def timed(work: Callable[[], None]) -> float:
+    """Seconds of the processor."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def power() -> None:
