@@ -40,7 +40,7 @@ def unknown_clause(run: RunDetails) -> str:
         f"Nothing says yet whether the judge {judge_name(run)} may be trusted: it was held against no person's labels "
         "and no golden answers (admission)."
     )
-    return f"{said} {orders_clause(run.orders, 'It gives')}." if run.orders else said
+    return f"{said} {orders_clause(run.orders, 'It gives')}; 90% interval." if run.orders else said
 
 
 def admitted_clause(run: RunDetails) -> str:
@@ -52,7 +52,7 @@ def admitted_clause(run: RunDetails) -> str:
         figures.append(f"with itself, asked again, {kappas(admission, 'repeat')}")
     if orders := admission.orders or run.orders:
         figures.append(orders_clause(orders, "it gives"))
-    return f"The judge {judge_name(run)} is {state}: {'; '.join(figures)}."
+    return f"The judge {judge_name(run)} is {state}: {'; '.join(figures)}; 90% intervals."
 
 
 def missed_bars(admission: AdmissionResult) -> str:

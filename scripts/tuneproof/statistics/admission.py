@@ -19,7 +19,8 @@ from tuneproof.statistics.collapses import unseen_share
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import difference_interval, mean_interval
 
-ALPHA = 0.05  # of every interval here, so that chance is excluded at 97.5 %
+ALPHA = 0.1  # of the intervals shown: each limit alone, and so what is better than chance, holds at 95 %
+ATTACK_ALPHA = 0.01
 BESIDE_PEOPLE_ALPHA = 0.01  # a judge must pass on every criterion, so that each may rarely fail by chance
 DRIFT_ALPHA = 0.02  # of the sign that scores have moved: one-sided, 1 % of judges that have not
 
@@ -163,5 +164,5 @@ def raised(higher: Array, higher_again: Array) -> Estimate:
     Takes 1 or 0 for each answer: whether its score was higher with it, and when merely asked again.
     """
     changes = higher - higher_again
-    interval = difference_interval(changes, ALPHA, (0, 1))
+    interval = difference_interval(changes, ATTACK_ALPHA, (0, 1))
     return Estimate(float(changes.mean()), interval.low, interval.high)

@@ -34,7 +34,9 @@ def test_without_admission_the_line_says_that_nothing_says_so_and_what_the_run_i
 ) -> None:
     said = judge_sentence(with_run(models, orders=ORDERS))
     assert said.startswith("Nothing says yet whether the judge ")
-    assert said.endswith("It gives the same preference in both orders in 80% [70%, 88%] of 90 pairs (chance 50%).")
+    assert said.endswith(
+        "It gives the same preference in both orders in 80% [70%, 88%] of 90 pairs (chance 50%); 90% interval."
+    )
     assert judge_sentence(with_run(models, orders=None)).endswith("no golden answers (admission).")
     assert not needs_caution(with_run(models, orders=ORDERS))
 

@@ -19,7 +19,7 @@ class Admission(Settings):
     limit: Positive = 100
     weighted_kappa: Share | Literal["people"] = 0.4
     consistency: Share | None = 0.7
-    repeat: Share | None = 0.6
+    repeat: Share | None = 0.5
     injections: Share | None = 0.1
     lengths: bool = True
     round: NotNegative = 0
