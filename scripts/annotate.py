@@ -22,6 +22,7 @@ from urllib.parse import urlencode
 
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_text
+from tuneproof.endpoint.listening import listen, require_packages
 from tuneproof.records.handovers import DETAILS_DIRECTORY, EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, raters, read_labels
 from tuneproof.records.rows import RATER_NAME, Question
 from tuneproof.results.details import CriterionDetails, Details, WinRateDetails, read_details
@@ -31,7 +32,7 @@ from tuneproof.scoring.people.asking.doubts import Doubts, Scorer, doubts_of_eva
 from tuneproof.scoring.people.asking.exchange import from_csv, from_label_studio, require_steps, to_csv, to_label_studio
 from tuneproof.scoring.people.asking.items import Item, items_of_run, shuffled
 from tuneproof.scoring.people.asking.labels import RaterLabels, round_of
-from tuneproof.scoring.people.asking.page.server import listen, new_token, require_packages, serve
+from tuneproof.scoring.people.asking.page.server import new_token, serve
 from tuneproof.scoring.people.asking.planning import WIN_RATE, Open, needs, plan_lines
 from tuneproof.scoring.people.asking.session import Session
 from tuneproof.settings.params import Params
@@ -50,7 +51,7 @@ def main() -> None:
     """Serves the page until Ctrl-C, or does what one of the other options says."""
     arguments = parse_arguments()
     if not (arguments.plan or arguments.export_to or arguments.import_from):
-        require_packages()
+        require_packages("annotate")
     params = load_params()
     params = world_params(params, JUDGE.read().run)
     questions = {one.id: one for one in QUESTIONS.read()}

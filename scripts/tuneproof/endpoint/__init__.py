@@ -1,4 +1,4 @@
-"""Asking an OpenAI-compatible server: one request, the policy of retries and limits, who is asked with which key.
+"""Asking an OpenAI-compatible server, with retries, limits and keys; and what our own servers have in common.
 
 It may import settings, records and common.
 Begin with client.py.
