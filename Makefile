@@ -23,7 +23,7 @@ PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/pyt
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py and recorded_outputs.py are not among them: they need data of others (docs/compare.md, docs/measured.md).
-MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation turns judging people annotate
+MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation turns judging people annotate serving
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
 .PHONY: help demo results compare annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
