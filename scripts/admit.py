@@ -28,7 +28,8 @@ from tuneproof.records.handovers import (
 )
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.resolved import ResolvedJudge
-from tuneproof.scoring.embedded.backend import embedded_comparisons, embedded_judgements
+from tuneproof.scoring.embedded.backend import local_comparisons, local_judgements
+from tuneproof.scoring.embedded.opening import open_local_judge
 from tuneproof.scoring.judging.admission.admitting import admission_result
 from tuneproof.scoring.judging.admission.asking import asks_pairs, chosen, pairs_stage
 from tuneproof.scoring.judging.admission.rounds import OTHER, answer_stages, ask, earlier_rounds
@@ -58,10 +59,10 @@ def main() -> None:
     judges = ", ".join(one["model"] for one in resolved.judges)
     say(f"admit: {judges} on {len(golden)} graded answers to {len({one.id for one in golden})} questions")
     ADMISSION_ANSWERS.write(golden)
-    if params.judge.backend == "embedded":
-        shown, earlier = asked_embedded(golden, resolved, params), list[Shown]()
-    else:
+    if params.judge.backend == "openai":
         shown, earlier = asked(golden, params)
+    else:
+        shown, earlier = asked_here(golden, resolved, params), list[Shown]()
     result = admission_result(golden, shown, earlier, resolved, params)
     write(golden, shown, result)
     tell(judges, result)
@@ -83,12 +84,13 @@ def asked(golden: Sequence[GoldenAnswer], params: Params) -> tuple[Shown, list[S
         return shown, earlier_rounds(golden, params, ledger)
 
 
-def asked_embedded(golden: Sequence[GoldenAnswer], resolved: ResolvedJudge, params: Params) -> Shown:
-    """The embedded judge's rows, which cost nothing."""
+def asked_here(golden: Sequence[GoldenAnswer], resolved: ResolvedJudge, params: Params) -> Shown:
+    """The rows of a judge of this machine, which cost nothing."""
+    judge = open_local_judge(resolved, params.judge)
     cases = chain.from_iterable(stage.cases() for stage in answer_stages(golden, params, 0))
-    judgements = list(embedded_judgements(resolved, cases))
+    judgements = list(local_judgements(judge, resolved, cases))
     pairs = pairs_stage(golden, params, 0).cases() if asks_pairs(params) else ()
-    return Shown(judgements, list(embedded_comparisons(resolved, pairs, OTHER)))
+    return Shown(judgements, list(local_comparisons(judge, resolved, pairs, OTHER)))
 
 
 def write(golden: Sequence[GoldenAnswer], shown: Shown, result: AdmissionResult) -> None:

@@ -16,7 +16,8 @@ from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import COMPARISONS, JUDGE, QUESTIONS
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Comparison
-from tuneproof.scoring.embedded.backend import embedded_comparisons
+from tuneproof.scoring.embedded.backend import local_comparisons
+from tuneproof.scoring.embedded.opening import open_local_judge
 from tuneproof.scoring.judging.cases import Questions, compare_stage
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
 from tuneproof.scoring.judging.whole_run import stages_of_run
@@ -39,10 +40,11 @@ def main() -> None:
     with_whom = f"comparisons with {params.baseline}"
     say(f"compare {model}: {with_whom} by {', '.join(one['model'] for one in resolved.judges)}, in both orders")
     questions = {question.id: question for question in QUESTIONS.read()}
-    embedded = params.judge.backend == "embedded"
-    pairs = compare_stage(model, params, questions).cases()
-    against = params.baseline
-    compared = embedded_comparisons(resolved, pairs, against) if embedded else comparisons(model, params, questions)
+    if params.judge.backend == "openai":
+        compared = comparisons(model, params, questions)
+    else:
+        pairs = compare_stage(model, params, questions).cases()
+        compared = local_comparisons(open_local_judge(resolved, params.judge), resolved, pairs, params.baseline)
     counts = Counter[str]()
     write_rows(path, counted(compared, counts))
     say(f"compare {model}: wrote {counts.total()} {with_whom} to {path} ({counts_in_words(counts)})")

@@ -15,7 +15,8 @@ from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGE, JUDGEMENTS, QUESTIONS
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Judgement
-from tuneproof.scoring.embedded.backend import embedded_judgements
+from tuneproof.scoring.embedded.backend import local_judgements
+from tuneproof.scoring.embedded.opening import open_local_judge
 from tuneproof.scoring.judging.cases import Questions, judge_stage
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
 from tuneproof.scoring.judging.whole_run import stages_of_run
@@ -32,9 +33,11 @@ def main() -> None:
     _, params = model_settings(model, Params)
     questions = {question.id: question for question in QUESTIONS.read()}
     say(f"judge {model}: {', '.join(one['model'] for one in resolved.judges)} on {', '.join(params.judge.criteria)}")
-    embedded = params.judge.backend == "embedded"
-    cases = judge_stage(model, params, questions).cases()
-    judged = embedded_judgements(resolved, cases) if embedded else judgements(model, params, questions)
+    if params.judge.backend == "openai":
+        judged = judgements(model, params, questions)
+    else:
+        cases = judge_stage(model, params, questions).cases()
+        judged = local_judgements(open_local_judge(resolved, params.judge), resolved, cases)
     counts = Counter[str]()
     path = JUDGEMENTS.path(model)
     write_rows(path, counted(judged, counts))

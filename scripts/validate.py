@@ -121,7 +121,7 @@ def resolve_world(world: World, params: Params, pins: Pins) -> dict[Path, str]:
     files = {
         QUESTIONS.path: rows_text(questions),
         QUESTION_SOURCE.path: record_text(source),
-        JUDGE.path: record_text(resolve_judge(settings, world)),
+        JUDGE.path: record_text(resolve_judge(settings, world, pins)),
         GOLDEN.path: rows_text(resolve_golden(settings, world)),
     }
     if settings.decision.is_plan:

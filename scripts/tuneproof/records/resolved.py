@@ -1,5 +1,7 @@
 """What validate made of models, judge and questions."""
 
+from pydantic import Field
+
 from tuneproof.records.rows import Record, World
 
 
@@ -28,13 +30,25 @@ class ResolvedModel(Record):
     adapter: ResolvedAdapter | None = None
 
 
+class ResolvedScorer(Record):
+    """A trained evaluator as found. `content` is the SHA-256 of its evaluator.json, which names all its files."""
+
+    id: str
+    sha: str | None
+    content: str
+
+
 class ResolvedJudge(Record):
-    """What validate made of the judge. `content` identifies the embedded judge's weights."""
+    """What validate made of the judge. `content` identifies the weights of one that needs no endpoint.
+
+    `evaluators` are those that score in a judge's place, by criterion.
+    """
 
     run: World
     backend: str
     judges: list[dict[str, str]]
     content: str | None = None
+    evaluators: dict[str, ResolvedScorer] | None = Field(default=None, exclude_if=lambda value: value is None)
 
 
 class ResolvedQuestions(Record):

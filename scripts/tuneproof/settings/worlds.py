@@ -118,6 +118,7 @@ def embedded_judge(judge: Judge) -> Judge:
     return judge.model_copy(
         update={
             "backend": "embedded", "model": "embedded", "criteria": EMBEDDED_CRITERIA, "panel": (), "samples": 1,
+            "evaluators": {},
             "base_url": None, "served_as": None, "api_version": None, "extra_body": {}, "logprobs": False,
         }
     )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuneproof.common.places import local_path
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
+from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel, ResolvedScorer
 
 if TYPE_CHECKING:
     from tuneproof.sources.hub import downloads
@@ -26,6 +26,15 @@ def weights_folder(resolved: ResolvedModel | ResolvedAdapter) -> Path:
     from tuneproof.sources.hub.downloads import download_model
 
     return download_model(on_the_hub(resolved, resolved.sha))
+
+
+def evaluator_folder(resolved: ResolvedScorer) -> Path:
+    """A folder with a trained evaluator, downloaded at the pinned commit where it is not there yet."""
+    if resolved.sha is None:
+        return local_path(resolved.id)
+    from tuneproof.sources.hub.downloads import Resolved, download_evaluator
+
+    return download_evaluator(Resolved("model", resolved.id, resolved.id, resolved.sha, resolved.sha, resolved.content))
 
 
 def on_the_hub(resolved: ResolvedModel | ResolvedAdapter, sha: str) -> "downloads.Resolved":

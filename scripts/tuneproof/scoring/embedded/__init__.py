@@ -1,5 +1,5 @@
-"""The small judge of the demonstration, which needs no key and no network.
+"""Judges that need no key and no network: frozen evaluators, and the small judge of the demonstration.
 
 It may import what scoring may.
-Begin with judge.py.
+Begin with backend.py.
 """

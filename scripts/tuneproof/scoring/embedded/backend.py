@@ -1,51 +1,79 @@
-"""Judgements and comparisons by the small embedded judge, which needs no network, no key and no ledger."""
+"""Judgements and comparisons by evaluators, one for each criterion: without a network, a key or the ledger."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Protocol
 
 from tuneproof.records.keys import content_key
+from tuneproof.records.ledger import in_parts
 from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.records.rows import Comparison, Judgement, Reply
-from tuneproof.scoring.embedded.judge import load_judge
+from tuneproof.scoring.embedded.evaluators import Scores, score_all
+from tuneproof.scoring.evaluator.contract import Texts
+from tuneproof.scoring.evaluator.loading import BATCH_SIZE, Evaluator
 from tuneproof.scoring.judging.cases import AnswerCase, Pair
-from tuneproof.settings.worlds import EMBEDDED_JUDGE_DIRECTORY
+from tuneproof.scoring.judging.rubric.prompts import Material
 
 
-def embedded_judgements(resolved: ResolvedJudge, cases: Iterable[AnswerCase]) -> Iterator[Judgement]:
-    """Judgements by the small embedded judge, which is asked once per answer."""
-    embedded = load_judge(EMBEDDED_JUDGE_DIRECTORY)
-    for case in cases:
-        if case.material is None:
-            yield case.judgement([])
-            continue
-        texts = (case.material.instruction, case.material.reference, case.material.answer)
-        scored = embedded.score(*texts)
-        scores: dict[str, int | float] = {name: one.score for name, one in scored.items() if one.score is not None}
-        probabilities = {name: one.probabilities for name, one in scored.items()}
-        yield case.judgement([[embedded_reply(resolved.content, texts, scores, probabilities)]])
+class LocalJudge(Protocol):
+    """A judge on this machine: what scores an answer, and what two answers' scores are worth beside each other."""
+
+    @property
+    def evaluators(self) -> Mapping[str, Evaluator]:
+        """By criterion."""
+        ...
+
+    def prefers(self, first: Scores, second: Scores) -> float:
+        """How surely the first of two answers is the better one, 0 to 1; exchanged, 1 minus that."""
+        ...
 
 
-def embedded_comparisons(resolved: ResolvedJudge, pairs: Iterable[Pair], against: str) -> Iterator[Comparison]:
-    """Comparisons by the embedded judge, from the two answers' expected scores."""
-    embedded = load_judge(EMBEDDED_JUDGE_DIRECTORY)
-    for pair in pairs:
-        if not pair.complete:
-            yield pair.comparison(against, [])
-            continue
-        first, second = pair.materials
-        texts = (first.instruction, first.reference, first.answer, second.answer)
-        score = 3 - 2 * embedded.preference(*texts)
-        yield pair.comparison(against, [[embedded_reply(resolved.content, texts, {"preference": score}, None)]])
+def local_judgements(judge: LocalJudge, resolved: ResolvedJudge, cases: Iterable[AnswerCase]) -> Iterator[Judgement]:
+    """Judgements by a judge of this machine, which is asked once per answer."""
+    for part in in_parts(cases, BATCH_SIZE):
+        known = score_all(judge.evaluators, [texts_of(case.material) for case in part if case.material])
+        for case in part:
+            if case.material is None:
+                yield case.judgement([])
+                continue
+            material, scored = case.material, known[texts_of(case.material)]
+            scores: dict[str, int | float] = {name: one.score for name, one in scored.items() if one.score is not None}
+            probabilities = {name: one.probabilities for name, one in scored.items()}
+            texts = (material.instruction, material.reference, material.answer)
+            yield case.judgement([[local_reply(resolved, texts, scores, probabilities)]])
 
 
-def embedded_reply(
-    judge_content: str | None,
+def local_comparisons(
+    judge: LocalJudge, resolved: ResolvedJudge, pairs: Iterable[Pair], against: str
+) -> Iterator[Comparison]:
+    """Comparisons by a judge of this machine, from the two answers' scores."""
+    for part in in_parts(pairs, BATCH_SIZE):
+        complete = [pair for pair in part if pair.complete]
+        known = score_all(judge.evaluators, [texts_of(one) for pair in complete for one in pair.materials])
+        for pair in part:
+            if not pair.complete:
+                yield pair.comparison(against, [])
+                continue
+            first, second = pair.materials
+            score = 3 - 2 * judge.prefers(known[texts_of(first)], known[texts_of(second)])
+            texts = (first.instruction, first.reference, first.answer, second.answer)
+            yield pair.comparison(against, [[local_reply(resolved, texts, {"preference": score}, None)]])
+
+
+def texts_of(material: Material) -> Texts:
+    """An answer to be judged in an evaluator's words."""
+    return Texts(material.instruction, material.answer, material.reference)
+
+
+def local_reply(
+    resolved: ResolvedJudge,
     texts: Sequence[str | None],
     scores: dict[str, int | float],
     probabilities: dict[str, dict[str, float]] | None,
 ) -> Reply:
-    """The embedded judge's scores in the form of a reply; they cost nothing and need no ledger."""
-    key = content_key({"kind": "reply", "endpoint": "embedded", "judge": judge_content, "texts": list(texts)})
+    """Scores in the form of a judge's reply; they cost nothing and need no ledger."""
+    name = resolved.backend
+    key = content_key({"kind": "reply", "endpoint": name, "judge": resolved.content, "texts": list(texts)})
     return Reply(
-        judge="embedded", model="embedded", attempt=1, status="ok", scores=scores, probabilities=probabilities,
+        judge=name, model=name, attempt=1, status="ok", scores=scores, probabilities=probabilities,
         analyses=None, reply=None, error=None, prompt_tokens=None, reply_tokens=None, key=key,
     )  # fmt: skip

@@ -6,18 +6,16 @@ how well it agrees with the people who graded, and what it cannot see.
 
 import json
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
+from tuneproof.scoring.embedded.evaluators import Scores
 from tuneproof.scoring.evaluator.contract import Scored
 from tuneproof.scoring.evaluator.decisions import DECIMALS
 from tuneproof.scoring.evaluator.loading import Evaluator, load
 from tuneproof.settings.worlds import EMBEDDED_CRITERIA
 
-REMEMBERED = 200  # answers
 PREFERENCE_FILE = "preference.json"
 REMEDY = "restore it from Git, or make it with `make embedded-judge`"
 
@@ -36,14 +34,6 @@ class EmbeddedJudge:
 
     def score(self, instruction: str, reference: str | None, answer: str) -> dict[str, Scored]:
         """Scores one answer on every criterion; without a reference, much less surely."""
-        return self._remembered(instruction, reference, answer)
-
-    @cached_property
-    def _remembered(self) -> Callable[[str, str | None, str], dict[str, Scored]]:
-        """Scores the last few answers once: both orders of a pair ask for each of its answers."""
-        return lru_cache(REMEMBERED)(self._score)
-
-    def _score(self, instruction: str, reference: str | None, answer: str) -> dict[str, Scored]:
         return {
             criterion: evaluator.score(input=instruction, output=answer, ground_truth=reference)
             for criterion, evaluator in self.evaluators.items()
@@ -54,13 +44,17 @@ class EmbeddedJudge:
 
         Exchanging the answers gives exactly 1 minus the preference: this judge knows no order.
         """
-        totals = [total(self.score(instruction, reference, answer)) for answer in (first, second)]
-        difference = round(totals[0] - totals[1], DECIMALS)
+        scores = [self.score(instruction, reference, answer) for answer in (first, second)]
+        return self.prefers(scores[0], scores[1])
+
+    def prefers(self, first: Scores, second: Scores) -> float:
+        """The same from scores that are known already."""
+        difference = round(total(first) - total(second), DECIMALS)
         higher = round(1 / (1 + math.exp(-self.preference_slope * abs(difference))), DECIMALS)
         return higher if difference >= 0 else 1 - higher
 
 
-def total(scored: dict[str, Scored]) -> float:
+def total(scored: Scores) -> float:
     """An answer's summed scores."""
     return math.fsum(one.score for one in scored.values() if one.score is not None)
 

@@ -13,8 +13,10 @@ from tuneproof.settings.base import (
     Positive,
     Settings,
     Share,
+    Text,
     as_tuple,
     check_extra,
+    nearest,
     shown_name,
 )
 from tuneproof.settings.evidence.decision import RESERVED_CRITERIA
@@ -101,10 +103,23 @@ class FurtherJudge(Settings):
         return self.served_as or self.base_url or "openai"
 
 
+class FrozenEvaluator(Settings):
+    """A trained evaluator that scores in the judge's place: a Hub id, or a folder that this run does not write."""
+
+    id: Text
+    revision: Text = "main"
+
+
+def as_evaluator(value: object) -> object:
+    """An evaluator that is only named."""
+    return {"id": value} if isinstance(value, str) else value
+
+
 class Judge(Settings):
     """Who judges, by which rubric and how."""
 
-    backend: Literal["openai", "embedded"] = "openai"
+    backend: Literal["openai", "evaluator", "embedded"] = "openai"
+    evaluators: dict[str, Annotated[FrozenEvaluator, BeforeValidator(as_evaluator)]] = Field(default_factory=dict)
     model: str = Field(default="gpt-4o-mini", min_length=1)
     base_url: Address | None = None
     served_as: str | None = None
@@ -139,6 +154,25 @@ class Judge(Settings):
         for name in criteria:
             criterion_name(name)
         return criteria
+
+    @model_validator(mode="after")
+    def check_evaluators(self) -> Self:
+        """With backend evaluator every criterion has one, and nothing is asked of other judges besides."""
+        if self.backend != "evaluator":
+            return self
+        for name in self.criteria:
+            if name not in self.evaluators:
+                raise ValueError(
+                    f"evaluators: there is none for {name}; name a folder or Hub id, or drop the criterion"
+                )
+        for name in self.evaluators:
+            if name not in self.criteria:
+                raise ValueError(
+                    f"evaluators: there is no criterion {shown_name(name)}; {nearest(name, self.criteria)}"
+                )
+        if self.panel or self.samples > 1:
+            raise ValueError("panel, samples: an evaluator always says the same; leave them out with backend evaluator")
+        return self
 
     @model_validator(mode="after")
     def check_panel(self) -> Self:

@@ -59,6 +59,11 @@ def download_dataset(resolved: Resolved, *, token: str | None = None) -> Path:
     return _snapshot(resolved, _dataset_patterns(), token)
 
 
+def download_evaluator(resolved: Resolved, *, token: str | None = None) -> Path:
+    """Brings the files that a trained evaluator scores with; returns their folder. Raises a UserError."""
+    return _snapshot(resolved, ["*.json", "*.onnx"], token)
+
+
 def cached_model(resolved: Resolved) -> Path | None:
     """The folder of a model that is whole in the local cache, without asking the Hub; else None."""
     names = model_files(file_names(resolved))
