@@ -20,7 +20,7 @@ from tuneproof.settings.params import Params
 
 DVC_FILE = ROOT / "dvc.yaml"
 STAGES = yaml.safe_load(DVC_FILE.read_text())["stages"]
-COMMANDS = ("gate", "describe", "annotate")
+COMMANDS = ("gate", "describe", "annotate", "serve", "score")
 HEAVY = (
     "torch",
     "lm_eval",
