@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+from tuneproof.common.errors import UserError
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import in_parts
 from tuneproof.records.resolved import ResolvedJudge
@@ -60,7 +61,10 @@ def local_comparisons(
 
 
 def texts_of(material: Material) -> Texts:
-    """An answer to be judged in an evaluator's words."""
+    """An answer to be judged in an evaluator's words. Raises a UserError for one in a conversation."""
+    if material.before or material.whole:
+        found = "an answer stands in a conversation, and evaluators have learned from single questions alone"
+        raise UserError("judge.backend", found, "set judge.backend: openai, or take the conversations out")
     return Texts(material.instruction, material.answer, material.reference)
 
 
