@@ -22,6 +22,7 @@ RUN_NOTES = {
     ),
 }
 UNDECIDED = "undecided"  # the one word for what the questions do not tell apart, or what was not tested
+DECIDES_NOTHING = "decides nothing"  # a criterion outside the plan, whatever its interval says
 VERDICT_WORDS = {
     "better": "better",
     "worse": "worse",
@@ -371,8 +372,11 @@ def table_rows(details: Details, left_out: Collection[str]) -> list[list[str]]:
 
 
 def row_verdict(details: Details, criterion: str) -> str:
-    """The verdict on one criterion, or what its guard says where it is only a guard."""
-    return guard_verdict(details, criterion) or criterion_verdict(details.criteria[criterion])
+    """The verdict on one criterion, what its guard says where it is only a guard, or that it decides nothing."""
+    one = details.criteria[criterion]
+    if one.verdict == "not tested" and details.run.criteria[criterion].role == "shown":
+        return DECIDES_NOTHING
+    return guard_verdict(details, criterion) or criterion_verdict(one)
 
 
 def guard_verdict(details: Details, criterion: str) -> str:

@@ -21,12 +21,12 @@ from tuneproof.results.words import (
     collapse_sentence,
     family_note,
     gain_text,
-    guard_verdict,
     markdown_row,
     markdown_text,
     mean_text,
     model_sentence,
     plan_sentence,
+    row_verdict,
     share_text,
     ship_sentence,
 )
@@ -149,11 +149,7 @@ def scores_table(details: Details) -> str:
     for name, criterion in details.criteria.items():
         lowest, highest = details.run.criteria[name].ends
         row = [name, f"{lowest:g} to {highest:g}", mean_text(criterion)]
-        rows.append(
-            row
-            if details.is_baseline
-            else [*row, gain_text(criterion), guard_verdict(details, name) or criterion.verdict or ""]
-        )
+        rows.append(row if details.is_baseline else [*row, gain_text(criterion), row_verdict(details, name)])
     return "\n".join([markdown_row(header), markdown_row(["---"] * len(header)), *map(markdown_row, rows)])
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tuneproof.records.handovers import BENCHMARKS
 from tuneproof.records.rows import Benchmark
 from tuneproof.results.details import Details
-from tuneproof.results.words import gain_text, guard_verdict, mean_text
+from tuneproof.results.words import gain_text, mean_text, row_verdict
 
 MOST_ITEMS = 10  # of one task that a model lost; all of them stand in data/benchmarks
 MOST_ITEMS_IN_ALL = 120
@@ -50,7 +50,7 @@ def task_row(name: str, models: Sequence[Details]) -> TaskRow:
     cells = []
     for details in models:
         one = details.criteria[name]
-        verdict = "" if details.is_baseline else guard_verdict(details, name) or str(one.verdict)
+        verdict = "" if details.is_baseline else row_verdict(details, name)
         cells.append((mean_text(one), "" if one.gain is None else gain_text(one), verdict))
     words = {"guard": "guard", "improves": "claimed", "shown": "shown"}
     return TaskRow(name, said.metric, said.items, words[models[0].run.criteria[name].role], cells)
