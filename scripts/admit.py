@@ -14,7 +14,8 @@ from itertools import chain
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_text
-from tuneproof.records.admission import AdmissionResult, GoldenAnswer
+from tuneproof.records.documents.admission import AdmissionResult, GoldenAnswer
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.files import record_text
 from tuneproof.records.handovers import (
     ADMISSION,
@@ -27,7 +28,6 @@ from tuneproof.records.handovers import (
     read_labels,
 )
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.scoring.embedded.backend import local_comparisons, local_judgements
 from tuneproof.scoring.embedded.opening import open_local_judge
 from tuneproof.scoring.judging.admission.admitting import admission_result

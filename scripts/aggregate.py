@@ -15,7 +15,8 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_json, write_text
-from tuneproof.records.admission import AdmissionResult
+from tuneproof.records.documents.admission import AdmissionResult
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.files import record_text
 from tuneproof.records.handovers import (
     ADMISSION,
@@ -27,13 +28,12 @@ from tuneproof.records.handovers import (
     QUESTIONS,
     earlier_plans,
 )
-from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.results.analysis.assembling import all_details
 from tuneproof.results.analysis.benchmarks import asked, reaches, read_benchmarks
-from tuneproof.results.analysis.plots import PLOTS_DIRECTORY, write_plots
 from tuneproof.results.analysis.scores import read_scores
 from tuneproof.results.analysis.sources import plan_details, run_criteria
 from tuneproof.results.details import Details, RubricCriterion, RunDetails
+from tuneproof.results.plots import PLOTS_DIRECTORY, write_plots
 from tuneproof.results.words import run_note
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.evidence.judging import Judge

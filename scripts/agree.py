@@ -11,7 +11,7 @@ import math
 
 from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
-from tuneproof.records.agreement import Agreement
+from tuneproof.records.documents.agreement import Agreement
 from tuneproof.records.files import iterate_rows, record_text
 from tuneproof.records.handovers import AGREEMENT, JUDGE, LABELLED, QUESTIONS, read_labels
 from tuneproof.records.rows import Question

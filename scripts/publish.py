@@ -20,6 +20,7 @@ from typing import Any
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import (
     ANSWERS,
     BENCHMARKS,
@@ -33,7 +34,6 @@ from tuneproof.records.handovers import (
     resolved_model,
 )
 from tuneproof.records.keys import content_key
-from tuneproof.records.resolved import ResolvedModel
 from tuneproof.results.details import read_details
 from tuneproof.results.publishing.card import card_text, revision_text, shown_id
 from tuneproof.results.publishing.evaluator import evaluator_card, evaluator_files

@@ -17,9 +17,9 @@ from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all, write_json
 from tuneproof.common.progress import Progress
+from tuneproof.records.documents.resolved import ResolvedAdapter
 from tuneproof.records.handovers import EVALUATOR, EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, REPORT_DIRECTORY, read_labels
 from tuneproof.records.keys import content_key
-from tuneproof.records.resolved import ResolvedAdapter
 from tuneproof.records.rows import Question
 from tuneproof.scoring.evaluator.contract import Base
 from tuneproof.scoring.evaluator.encoder.checkpoints import checkpoints_of

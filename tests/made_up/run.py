@@ -14,6 +14,7 @@ import yaml
 
 from tests.running import run_here
 from tuneproof.common.files import write_json, write_text
+from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import (
     ANSWERS,
@@ -27,7 +28,6 @@ from tuneproof.records.handovers import (
     benchmark_summary,
 )
 from tuneproof.records.keys import content_key
-from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.rows import (
     Answer,
     BenchmarkSummary,

@@ -15,8 +15,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tests.own_settings import own_params
-from tuneproof.records.admission import AdmissionResult, GoldenAnswer
-from tuneproof.records.resolved import ResolvedJudge
+from tuneproof.records.documents.admission import AdmissionResult, GoldenAnswer
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.rows import Comparison, Judgement
 from tuneproof.scoring.judging.admission.admitting import admission_result
 from tuneproof.scoring.judging.admission.asking import Change, changes_of, golden_pairs

@@ -133,7 +133,7 @@ def memory_bytes(kind: str) -> int:
 def job_for(chosen: argparse.Namespace) -> Any:
     """The stage's work: the model asked in the Alpaca format, sampled, answers of about the same length."""
     from tuneproof.generation.jobs import Job
-    from tuneproof.records.resolved import ResolvedModel
+    from tuneproof.records.documents.resolved import ResolvedModel
     from tuneproof.settings.execution import ModelExecution
     from tuneproof.settings.generation import Generate, Model
 

@@ -16,7 +16,7 @@ from tests.servers.openai import server as server_module
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.replies import completion
 from tests.servers.openai.server import OpenAIServer
-from tuneproof.records.admission import AdmissionResult
+from tuneproof.records.documents.admission import AdmissionResult
 
 ASKED = 60 + 30 + 30 + 30 + 60 + 2 * 60  # as they are, attacked, lengthened, shortened, again, pairs in both orders
 

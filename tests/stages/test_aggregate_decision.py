@@ -21,10 +21,10 @@ from tests.made_up.run import Shape, write_run
 from tests.running import SCRIPTS, run_here
 from tuneproof.common.errors import UserError
 from tuneproof.inputs.plan import resolve_plan
+from tuneproof.records.documents.resolved import ResolvedPlan
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import ANSWERS, CHECKS
 from tuneproof.records.handovers import PLAN as SEEN
-from tuneproof.records.resolved import ResolvedPlan
 from tuneproof.records.rows import Check, Judgement
 from tuneproof.results.report.terminal import plain_text
 from tuneproof.results.summary import summary_markdown

@@ -9,7 +9,7 @@ from tests.made_up.labels import label
 from tests.made_up.people import write_labels
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
-from tuneproof.records.agreement import Agreement, AnswerLabels
+from tuneproof.records.documents.agreement import Agreement, AnswerLabels
 from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import AGREEMENT, LABELLED, LABELS
 from tuneproof.settings.params import Params

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from tuneproof.common.errors import UserError
 from tuneproof.generation.conversations.messages import Conversation
-from tuneproof.records.resolved import ResolvedModel
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.rows import EngineDescription, Question, Result
 from tuneproof.settings.execution import ModelExecution
 from tuneproof.settings.generation import CompleteSampling, Generate, Model

@@ -4,7 +4,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path
 from tuneproof.inputs.models import find_weights, look_into
-from tuneproof.records.resolved import ResolvedEvaluator
+from tuneproof.records.documents.resolved import ResolvedEvaluator
 from tuneproof.records.rows import World
 from tuneproof.settings.evidence.evaluator import EMBEDDED_BASE
 from tuneproof.settings.params import Params

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tuneproof.common.errors import OutOfReachError, warn
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel, ResolvedQuestions
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel, ResolvedQuestions
 from tuneproof.sources.hub import repositories
 from tuneproof.sources.hub.pins import Kind, Pins
 

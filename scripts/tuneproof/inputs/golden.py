@@ -5,7 +5,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, one_line
 from tuneproof.common.places import local_path
-from tuneproof.records.admission import GoldenAnswer
+from tuneproof.records.documents.admission import GoldenAnswer
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import World
 from tuneproof.settings.evidence.admission import PEOPLE

@@ -9,9 +9,9 @@ from tuneproof.common.errors import UserError
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path, project_root
 from tuneproof.endpoint.access import endpoint_label
+from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedScorer
 from tuneproof.records.handovers import EVALUATORS_DIRECTORY
 from tuneproof.records.keys import content_key
-from tuneproof.records.resolved import ResolvedJudge, ResolvedScorer
 from tuneproof.records.rows import Record, World
 from tuneproof.settings.evidence.judging import Criterion, FrozenEvaluator
 from tuneproof.settings.params import Params

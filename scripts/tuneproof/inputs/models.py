@@ -9,9 +9,9 @@ from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path, project_root
 from tuneproof.endpoint.access import endpoint_label
 from tuneproof.inputs.found import Found, is_pinned, say_kept
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.keys import content_key
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.rows import World
 from tuneproof.settings.generation import Model
 from tuneproof.settings.params import Params

@@ -1,7 +1,7 @@
 """Which plan decides, and which others did so before it: a plan is worth what it was before the numbers were seen."""
 
+from tuneproof.records.documents.resolved import ResolvedPlan
 from tuneproof.records.handovers import METRICS_DIRECTORY, PLAN
-from tuneproof.records.resolved import ResolvedPlan
 from tuneproof.records.rows import World
 from tuneproof.settings.params import Params
 

@@ -14,10 +14,10 @@ from tuneproof.inputs.conversations import (
     found_in_words,
 )
 from tuneproof.inputs.found import Found, is_pinned, say_kept
+from tuneproof.records.documents.resolved import ResolvedQuestions
 from tuneproof.records.files import rows_text
 from tuneproof.records.handovers import QUESTION_SOURCE, QUESTIONS
 from tuneproof.records.keys import content_key, sha256_hex
-from tuneproof.records.resolved import ResolvedQuestions
 from tuneproof.records.rows import Question, World
 from tuneproof.settings.inputs import Questions
 from tuneproof.settings.params import Params

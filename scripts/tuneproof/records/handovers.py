@@ -9,10 +9,16 @@ from pathlib import Path
 from typing import Generic
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.admission import AdmissionResult, GoldenAnswer
-from tuneproof.records.agreement import Agreement, AnswerLabels
+from tuneproof.records.documents.admission import AdmissionResult, GoldenAnswer
+from tuneproof.records.documents.agreement import Agreement, AnswerLabels
+from tuneproof.records.documents.resolved import (
+    ResolvedEvaluator,
+    ResolvedJudge,
+    ResolvedModel,
+    ResolvedPlan,
+    ResolvedQuestions,
+)
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
-from tuneproof.records.resolved import ResolvedEvaluator, ResolvedJudge, ResolvedModel, ResolvedPlan, ResolvedQuestions
 from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Label, Question
 
 HERE = Path()

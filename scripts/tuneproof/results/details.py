@@ -10,11 +10,11 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from tuneproof.records.admission import BOTH_ORDERS, AdmissionResult, Orders
-from tuneproof.records.agreement import Agreement
+from tuneproof.records.documents.admission import BOTH_ORDERS, AdmissionResult, Orders
+from tuneproof.records.documents.agreement import Agreement
+from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
-from tuneproof.records.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.rows import Record, TaskSummary, World
 from tuneproof.settings.evidence.decision import Units
 from tuneproof.settings.params import Params

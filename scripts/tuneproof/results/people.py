@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tuneproof.records.agreement import AmongPeople, Figure, JudgeBesidePeople
+from tuneproof.records.documents.agreement import AmongPeople, Figure, JudgeBesidePeople
 from tuneproof.results.details import Details, PeopleScores, RunDetails
 from tuneproof.results.words import NOTHING, VERDICT_WORDS, decimals, interval_text, plain_name, share_text
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from tuneproof.records.admission import AdmissionResult, Figure, Orders
+from tuneproof.records.documents.admission import AdmissionResult, Figure, Orders
 from tuneproof.results.details import Details, RunDetails
 from tuneproof.results.words import plain_name
 

@@ -6,8 +6,8 @@ They are never mixed: questions, models and judge come from the same world, and 
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import resolved_model
-from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import World
 from tuneproof.settings.evidence.admission import Admission
 from tuneproof.settings.evidence.benchmarks import EMBEDDED_TASKS_FOLDER, Benchmarks

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tuneproof.common.places import local_path
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel, ResolvedScorer
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel, ResolvedScorer
 
 if TYPE_CHECKING:
     from tuneproof.sources.hub import downloads

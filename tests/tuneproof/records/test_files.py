@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.files import iterate_rows, read_record, read_rows, write_rows
-from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import Answer, Question
 
 ROWS = [

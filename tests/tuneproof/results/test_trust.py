@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from tests.made_up.aggregated_run import details
-from tuneproof.records.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, Orders
+from tuneproof.records.documents.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, Orders
 from tuneproof.results.details import Details
 from tuneproof.results.report.page import headline
 from tuneproof.results.trust import judge_sentence, needs_caution

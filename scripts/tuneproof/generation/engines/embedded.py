@@ -28,7 +28,7 @@ from tuneproof.settings.generation import CompleteSampling
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 
 if TYPE_CHECKING:
-    from tuneproof.generation.llama import Floats, Integers, Llama
+    from tuneproof.generation.engines.llama import Floats, Integers, Llama
 
 BATCH_SIZE = 64
 
@@ -74,7 +74,7 @@ def start(job: Job) -> Iterator[Ask]:
 
 def load_model(folder: Path) -> "Llama":
     """The model of a folder. Raises a UserError when it does not load."""
-    from tuneproof.generation.llama import Llama
+    from tuneproof.generation.engines.llama import Llama
 
     try:
         return Llama(folder)
@@ -127,7 +127,7 @@ def choose(logits: "Floats", drawn: "Floats", sampling: CompleteSampling) -> "In
     """Each row's next token: the likeliest, or the one at which the row's number in [0, 1) inverts the distribution."""
     import numpy as np
 
-    from tuneproof.generation.llama import softmax
+    from tuneproof.generation.engines.llama import softmax
 
     if sampling.temperature == 0:
         likeliest: Integers = logits.argmax(axis=-1)

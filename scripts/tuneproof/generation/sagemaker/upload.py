@@ -10,9 +10,9 @@ from tuneproof.common.places import SCRIPTS, local_path
 from tuneproof.generation.handing_over import FinishedRow, OpenRow
 from tuneproof.generation.jobs import Job, Request
 from tuneproof.generation.sagemaker.container import OPEN_ROWS_FILE
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import QUESTIONS, RESOLVED_DIRECTORY
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.rows import Question
 from tuneproof.settings.params import GenerationParams
 from tuneproof.settings.reading import PARAMS_FILE, settings_text

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, resolved_model
-from tuneproof.records.resolved import ResolvedModel
 from tuneproof.records.rows import TaskSummary
 from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import numpy as np
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.admission import Figure, Orders
+from tuneproof.records.documents.admission import Figure, Orders
 from tuneproof.records.handovers import COMPARISONS
 from tuneproof.results.analysis.sources import RERUN
 from tuneproof.results.analysis.usage import ReplyUsage

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tuneproof.common.errors import say
-from tuneproof.records.resolved import ResolvedModel
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.rows import BenchmarkSummary, TaskSummary
 from tuneproof.results.details import Details
 from tuneproof.settings.params import Params

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, run
-from tuneproof.results.analysis.plots import PLOTS_DIRECTORY
+from tuneproof.results.plots import PLOTS_DIRECTORY
 from tuneproof.results.words import NOTHING, SHIP_WORDS, VERDICT_WORDS, aligned, plain_name, share_text
 from tuneproof.settings.reading import PARAMS_FILE, parse_settings
 

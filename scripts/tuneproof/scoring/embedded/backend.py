@@ -4,9 +4,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import in_parts
-from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.records.rows import Comparison, Judgement, Reply
 from tuneproof.scoring.embedded.evaluators import Scores, score_all
 from tuneproof.scoring.evaluator.contract import Texts

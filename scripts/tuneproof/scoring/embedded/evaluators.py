@@ -6,7 +6,7 @@ from itertools import product
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.resolved import ResolvedJudge
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.scoring.evaluator.contract import Scored, Texts
 from tuneproof.scoring.evaluator.decisions import DECIMALS
 from tuneproof.scoring.evaluator.loading import Evaluator, load

@@ -1,6 +1,6 @@
 """Opens the judge of this machine that validate found."""
 
-from tuneproof.records.resolved import ResolvedJudge
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.scoring.embedded.backend import LocalJudge
 from tuneproof.scoring.embedded.evaluators import open_evaluators
 from tuneproof.scoring.embedded.judge import load_judge

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.records.agreement import (
+from tuneproof.records.documents.agreement import (
     AmongPeople,
     CriterionAgreement,
     Figure,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tuneproof.records.agreement import Agreement, CriterionAgreement, OrderAgreement, Source
+from tuneproof.records.documents.agreement import Agreement, CriterionAgreement, OrderAgreement, Source
 from tuneproof.records.rows import Label, World
 from tuneproof.scoring.people.agreeing import Rated, criterion_agreement, order_agreement, pair_agreement
 from tuneproof.scoring.people.gathering import Gathered, random_labels, read_orders

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from tuneproof.records.agreement import AnswerLabels, RandomLabels
+from tuneproof.records.documents.agreement import AnswerLabels, RandomLabels
 from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS
 from tuneproof.records.rows import Label, Question
 from tuneproof.scoring.people.agreeing import Rated

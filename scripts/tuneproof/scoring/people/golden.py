@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.admission import GoldenAnswer
+from tuneproof.records.documents.admission import GoldenAnswer
 from tuneproof.records.handovers import LABELS
 from tuneproof.records.rows import Label
 from tuneproof.scoring.people.matching import Questions, labelled_answers, ratable

@@ -15,9 +15,9 @@ from tests.conftest import ROOT, Project
 from tuneproof.common.files import write_json
 from tuneproof.generation.conversations.turns import first_requests
 from tuneproof.generation.jobs import Engine, Job, Request
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.keys import sha256_hex
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.rows import Answer, Question, Result
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, settings_text

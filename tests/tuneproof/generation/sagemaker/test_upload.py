@@ -8,8 +8,8 @@ from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import transformers, vllm
 from tuneproof.generation.jobs import Job, Request
 from tuneproof.generation.sagemaker.upload import container_id, in_container, local_folders, project_files
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.files import rows_text
-from tuneproof.records.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.rows import Question
 from tuneproof.settings.params import GenerationParams
 from tuneproof.settings.reading import load_params, load_sections

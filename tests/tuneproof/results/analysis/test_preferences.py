@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.resolved import ResolvedJudge, ResolvedQuestions
+from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedQuestions
 from tuneproof.results.analysis.preferences import (
     FEWEST_FOR_REGRESSION,
     read_preferences,

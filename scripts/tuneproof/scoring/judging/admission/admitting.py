@@ -4,9 +4,16 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tuneproof.records.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, GoldenAnswer, Orders
+from tuneproof.records.documents.admission import (
+    BOTH_ORDERS,
+    AdmissionResult,
+    CriterionAdmission,
+    Figure,
+    GoldenAnswer,
+    Orders,
+)
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.keys import content_key
-from tuneproof.records.resolved import ResolvedJudge
 from tuneproof.scoring.judging.admission.showing import (
     Shown,
     attacks_shown,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Literal
 
-from tuneproof.records.admission import GoldenAnswer
+from tuneproof.records.documents.admission import GoldenAnswer
 from tuneproof.records.handovers import ADMISSION_ANSWERS
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import Answer

@@ -7,7 +7,7 @@ again for nothing, and no second record of it can disagree. `data/admission/` ha
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from tuneproof.records.admission import GoldenAnswer
+from tuneproof.records.documents.admission import GoldenAnswer
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Judgement
 from tuneproof.scoring.judging.admission.asking import again_stage, answers_stage, asks_pairs, pairs_stage

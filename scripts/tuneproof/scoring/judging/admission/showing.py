@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.records.admission import (
+from tuneproof.records.documents.admission import (
     Attacks,
     CriterionAdmission,
     Figure,

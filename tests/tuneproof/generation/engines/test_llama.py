@@ -9,7 +9,7 @@ import torch
 import transformers
 
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS
-from tuneproof.generation.llama import Llama
+from tuneproof.generation.engines.llama import Llama
 
 PROMPTS = [[0, 17, 300, 45], [0, *range(100, 160)], [0, 5, 6, 7, 8, 9, 10, 11, 999]]
 
