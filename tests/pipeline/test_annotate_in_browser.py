@@ -178,7 +178,7 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, tmp_path: Pa
     labels = labels_of(run, "anna")
     assert [label.scores for label in labels] == [{"accuracy": one, "style": one} for one in (2, 3, 1, 1)]
     assert labels[0].note == "2 of 3, as I see it"
-    assert all(label.seconds > 0 for label in labels)
+    assert sum(label.seconds for label in labels) > 0  # to a tenth, so that a quick key alone may have none
 
 
 def test_steps_are_reached_by_tab_and_enter_too(browser: Browser, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from tests.own_settings import shipped
 from tests.pipeline.pipeline import RECORDED, Clone, copy_files, run
 
 NO_HUB = {"HF_HUB_OFFLINE": "1"}
-RESULTS = {"dvc.lock", "metrics/", "report/"}  # the README names them
+RESULTS = {"dvc.lock", "metrics/", "report/plots/", "report/summary.md"}  # the README names them
 # Some of each kind: settings, stages within the test's process, the real DVC, results, engines.
 REPRESENTATIVE = (
     "tests/house/test_dvc_yaml.py",

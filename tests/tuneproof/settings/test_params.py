@@ -40,7 +40,7 @@ BAD_SETTINGS = [
     ("judge.temperature", 3, "judge.temperature: input should be less than or equal to 2"),
     ("judge.temperature", float("nan"), "judge.temperature: input should be"),
     ("judge.min_coverage", 95, "judge.min_coverage: input should be less than or equal to 1"),
-    ("judge.backend", "opneai", "judge.backend: input should be 'openai' or 'embedded'"),
+    ("judge.backend", "opneai", "judge.backend: input should be 'openai', 'evaluator' or 'embedded'"),
     ("judge.backend", "embedded", "judge.backend: the embedded judge knows only the embedded demonstration world"),
     ("judge.api_key", "sk-planted-secret", "there is no setting 'api_key'"),
     ("judge.base_url", "http://user:planted-secret@host/v1", "credentials or a query"),
