@@ -2,7 +2,7 @@
 
 import random
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -15,7 +15,13 @@ TASKS = {"gsm8k": {"gsm8k": 120}, "mmlu": {"mmlu_anatomy": 60, "mmlu_virology": 
 METRICS = {"gsm8k": "exact_match,strict-match", "mmlu": "acc"}
 
 
-def write_benchmarks(root: Path, right: dict[str, float], text: str = "It is 42.", margin: float = 0.1) -> None:
+def write_benchmarks(
+    root: Path,
+    right: dict[str, float],
+    text: str = "It is 42.",
+    margin: float = 0.1,
+    mmlu_weights: Literal["items", "tasks"] = "items",
+) -> None:
     """Writes rows for models that get this share of items right, all of them more of the same easy items."""
     params: dict[str, Any] = yaml.safe_load((root / "params.yaml").read_text())
     params |= {"benchmark": {"tasks": {name: {} for name in TASKS}}, "decision": {"must_not_drop": {"gsm8k": margin}}}
@@ -23,7 +29,7 @@ def write_benchmarks(root: Path, right: dict[str, float], text: str = "It is 42.
     for model, share in right.items():
         rows = [row for name in TASKS for row in rows_of(name, share, text)]
         write_rows(root / BENCHMARKS.path(model), rows)
-        said = {name: summary(name, [row for row in rows if row.criterion == name]) for name in TASKS}
+        said = {name: summary(name, [row for row in rows if row.criterion == name], mmlu_weights) for name in TASKS}
         record = BenchmarkSummary(harness="lm_eval 0.4.13", tasks=said)
         write_text(root / benchmark_summary(model).path, record_text(record))
 
@@ -41,10 +47,13 @@ def rows_of(name: str, share: float, text: str) -> list[Benchmark]:
     return rows
 
 
-def summary(name: str, rows: list[Benchmark]) -> TaskSummary:
+def summary(name: str, rows: list[Benchmark], mmlu_weights: Literal["items", "tasks"]) -> TaskSummary:
     """What the harness would say of them."""
-    scores = [row.scores[METRICS[name]] or 0 for row in rows]
+    by_task = {task: [row.scores[METRICS[name]] or 0 for row in rows if row.task == task] for task in TASKS[name]}
+    weights = mmlu_weights if len(by_task) > 1 else "items"
+    parts = list(by_task.values()) if weights == "tasks" else [[score for one in by_task.values() for score in one]]
+    mean = sum(sum(scores) / len(scores) for scores in parts) / len(parts)
     return TaskSummary(
-        task=name, metric=METRICS[name], mean=sum(scores) / len(scores), standard_error=0.04, items=len(rows),
-        weights="items", versions=dict.fromkeys(TASKS[name], "1.0"), num_fewshot=dict.fromkeys(TASKS[name], 5),
+        task=name, metric=METRICS[name], mean=mean, standard_error=0.04, items=len(rows), weights=weights,
+        versions=dict.fromkeys(TASKS[name], "1.0"), num_fewshot=dict.fromkeys(TASKS[name], 5),
     )  # fmt: skip
