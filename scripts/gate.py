@@ -1,7 +1,8 @@
-"""Stops a regression: compares this run's scores with another revision's, question by question.
+"""Stops a regression: compares this run's scores with another revision's, question by question and item by item.
 
-Reads   params.yaml, data/details/, data/questions.jsonl, data/answers/, data/judgements/, data/checks/ (where
-        there are any), and the same files of another Git revision or DVC experiment (from DVC's cache or remote)
+Reads   params.yaml, data/details/, data/questions.jsonl, data/answers/, data/judgements/, data/checks/ and
+        data/benchmarks/ (where there are any), and the same files of another Git revision or DVC experiment (from
+        DVC's cache or remote)
 Writes  nothing; prints the comparison, with --markdown for a pull request
 Exit    0: no regression; 1: regression; 2: cannot tell, or not comparable
 Run     python scripts/gate.py --against <revision or experiment> [--model <model>] [--markdown]
@@ -66,7 +67,7 @@ def gate(against: str, chosen: Sequence[str] | None, markdown: bool) -> Outcome:
         there = [model for model in models if revision.has(ANSWERS.path(model))]
         if not there:
             raise UserError(revision.where, f"it has no answers of {', '.join(models)}", "name one that has some")
-        checked = [path for model in there for path in source_files(model) if revision.has(path)]
+        checked = [path for model in there for path in source_files(model, params) if revision.has(path)]
         revision.fetch([*(path for model in there for path in model_files(model)), *checked], other)
         new = [model for model in models if model not in there]
         with naming(revision, other):

@@ -55,16 +55,21 @@ def commit_as_it_is(project: Path, message: str) -> str:
     return command(project, "git", "rev-parse", "HEAD").strip()
 
 
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DVC project with one finished, committed run."""
-    project = tmp_path_factory.mktemp("gate") / "project"
+def start_project(project: Path) -> None:
+    """A DVC project with a finished run that is not aggregated yet."""
     write_run(project, SHAPE)
     (project / "dvc.yaml").write_text(yaml.safe_dump({"stages": {"all": STAGE}}))
     command(project, "git", "init", "--quiet", "--initial-branch", "main")
     command(project, "git", "config", "user.email", "someone@localhost")
     command(project, "git", "config", "user.name", "someone")
     command(project, *DVC, "init", "--quiet")
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DVC project with one finished, committed run."""
+    project = tmp_path_factory.mktemp("gate") / "project"
+    start_project(project)
     commit_run(project, "the first run")
     return project
 

@@ -78,9 +78,9 @@ class Document(Generic[AnyRecord]):
     kind: type[AnyRecord]
     written_by: str = "validate.py"
 
-    def read(self) -> AnyRecord:
+    def read(self, root: Path = HERE) -> AnyRecord:
         """What it holds."""
-        return read_record(self.path, self.kind, made_by=self.written_by)
+        return read_record(root / self.path, self.kind, made_by=self.written_by)
 
 
 QUESTIONS = RowFile(Path("data/questions.jsonl"), Question, written_by="validate.py")

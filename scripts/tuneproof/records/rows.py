@@ -251,12 +251,15 @@ class TaskSummary(Row):
 class BenchmarkSummary(Row):
     """One model's benchmarks by criterion; `left_out` says why there are none where the embedded world has some.
 
-    `documents` holds by criterion what lm-eval itself writes into its results file, as far as no machine differs in it.
+    `chat_template` and `seed` are the settings by which all tasks were asked. `documents` holds by criterion what
+    lm-eval itself writes into its results file, as far as no machine differs in it.
     """
 
     harness: str
     tasks: dict[str, TaskSummary]
     left_out: str | None = None
+    chat_template: bool = Field(default=False, exclude_if=lambda applied: not applied)
+    seed: int | None = Field(default=None, exclude_if=lambda seed: seed is None)
     documents: dict[str, dict[str, Any]] = Field(default={}, exclude_if=lambda documents: not documents)
 
 

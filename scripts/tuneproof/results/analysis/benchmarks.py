@@ -31,13 +31,15 @@ class Measured:
     @property
     def weights(self) -> dict[str, Array]:
         """What each item counts, for groups of tasks; 1 on average."""
-        found = {}
-        for name, items in self.items.items():
-            tasks = [task for task, _ in items]
-            if len(set(tasks)) > 1:
-                alike = self.said[name].weights == "items"
-                found[name] = np.ones(len(tasks)) if alike else equal_task_weights(tasks)
-        return found
+        found = {name: item_weights([task for task, _ in items], self.said[name]) for name, items in self.items.items()}
+        return {name: weights for name, weights in found.items() if weights is not None}
+
+
+def item_weights(tasks: Sequence[str], said: TaskSummary) -> Array | None:
+    """What each item counts, by its task, in a group's mean; None where all are of one task."""
+    if len(set(tasks)) < 2:
+        return None
+    return np.ones(len(tasks)) if said.weights == "items" else equal_task_weights(tasks)
 
 
 def asked(params: Params) -> Params:

@@ -1,14 +1,18 @@
-"""The gate's decision: two runs of the same models, paired by question, and whether one scores worse."""
+"""The gate's decision: two runs of the same models, paired by question or item, and whether one scores worse."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from tuneproof.results.details import RunDetails
+from tuneproof.results.analysis.decisions import side_by_side
+from tuneproof.results.details import Criterion, RunDetails
 from tuneproof.results.gate.changes import Change
+from tuneproof.results.gate.items import SameItems
 from tuneproof.results.gate.sides import Pairing, Side, compared_criteria
 from tuneproof.settings.params import Gate
 from tuneproof.statistics.differences import Difference, paired_differences, simultaneous_differences
+from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.intervals import Scale
 
 Outcome = Literal["no regression", "regression", "cannot tell"]
 
@@ -20,7 +24,7 @@ class Decision:
     """One model on one criterion.
 
     `difference` is None where nothing was scored in both, and where nothing changed: then there is nothing to infer.
-    `lost` questions had a score in the other run and have none in this one.
+    `lost` questions or items had a score in the other run and have none in this one.
     """
 
     model: str
@@ -35,6 +39,7 @@ class Decision:
 class Findings:
     """Everything that the gate found. `new` models were asked for and are only here, `gone` ones are only there.
 
+    `unpaired` questions, and by benchmark `unpaired_items`, are not the same in both runs.
     `shipping` is what the plan says of the models here, whatever they were in the other run, `before`.
     """
 
@@ -45,6 +50,7 @@ class Findings:
     gate: Gate
     questions: int
     unpaired: int
+    unpaired_items: dict[str, int]
     new: list[str]
     gone: list[str]
     decisions: list[Decision]
@@ -64,41 +70,89 @@ def combined(outcomes: Iterable[Outcome]) -> Outcome:
     return "cannot tell" if "cannot tell" in seen else "no regression"
 
 
-def compare(here: Side, there: Side, pairing: Pairing, run: RunDetails, gate: Gate) -> list[Decision]:
+@dataclass(frozen=True)
+class Pairs:
+    """One model on one criterion: its scores in the two runs by question or item, and those that are in both.
+
+    `weights` has what each of them counts, where that is not 1; `changed` says whether any score or text is another.
+    """
+
+    units: list[str]
+    now: Mapping[str, float]
+    before: Mapping[str, float]
+    changed: bool
+    weights: Array | None = None
+
+    @property
+    def differences(self) -> Array:
+        """This run less the other."""
+        values = paired_differences(self.now, self.before, self.units)
+        return values if self.weights is None else values * self.weights
+
+    @property
+    def lost(self) -> int:
+        """How many had a score before and have none now."""
+        return sum(unit in self.before and unit not in self.now for unit in self.units)
+
+
+def compare(
+    here: Side, there: Side, pairing: Pairing, items: Mapping[str, SameItems], run: RunDetails, gate: Gate
+) -> list[Decision]:
     """Decides on every model and criterion, with intervals that hold together over all that changed."""
-    keys = [(model, criterion) for model in here.scores for criterion in compared_criteria(run)]
-    now = {key: here.scores[key[0]].get(key[1], {}) for key in keys}
-    before = {key: there.scores[key[0]].get(key[1], {}) for key in keys}
-    changed = {key for key in keys if has_changed(key[0], now[key], before[key], here, there, pairing)}
+    pairs = {
+        (model, name): item_pairs(model, name, here, there, items[name])
+        if name in items
+        else question_pairs(model, name, here, there, pairing)
+        for model in here.scores
+        for name in compared_criteria(run)
+    }
+    changed = {key: one.differences for key, one in pairs.items() if one.changed}
     differences = simultaneous_differences(
-        {key: paired_differences(now[key], before[key], pairing.questions) for key in keys if key in changed},
+        side_by_side(run, changed),
         run.alpha * ALPHA_SHARE,
-        {key: run.criteria[key[1]].ends for key in keys},
+        {key: scale_of(run.criteria[key[1]], items.get(key[1])) for key in pairs},
     )
     return [
         Decision(
             model=key[0],
             criterion=key[1],
             difference=differences.get(key),
-            changed=key in changed,
-            lost=sum(question in before[key] and question not in now[key] for question in pairing.questions),
+            changed=one.changed,
+            lost=one.lost,
             outcome=decide(differences.get(key), run.min_questions, gate.of(key[1]))
-            if key in changed
+            if one.changed
             else "no regression",
         )
-        for key in keys
+        for key, one in pairs.items()
     ]
 
 
-def has_changed(
-    model: str, now: dict[str, float], before: dict[str, float], here: Side, there: Side, pairing: Pairing
-) -> bool:
-    """Whether any answer to a common question, or any of its scores, is another than before."""
-    return any(
+def question_pairs(model: str, criterion: str, here: Side, there: Side, pairing: Pairing) -> Pairs:
+    """One model on one criterion of the run's questions."""
+    now, before = (side.scores[model].get(criterion, {}) for side in (here, there))
+    changed = any(
         here.answers[model].get(question) != there.answers[model].get(question)
         or now.get(question) != before.get(question)
         for question in pairing.questions
     )
+    return Pairs(pairing.questions, now, before, changed)
+
+
+def item_pairs(model: str, criterion: str, here: Side, there: Side, same: SameItems) -> Pairs:
+    """One model on one benchmark. Where nothing can be paired nothing can be said, so that counts as changed."""
+    sides = [side.benchmarks[criterion].get(model) for side in (here, there)]
+    now, before = (one.scores if one else {} for one in sides)
+    responses = [{item: row.response for item, row in one.rows.items()} if one else {} for one in sides]
+    changed = not same.items or any(
+        responses[0][item] != responses[1][item] or now.get(item) != before.get(item) for item in same.items
+    )
+    return Pairs(same.items, now, before, changed, same.weights)
+
+
+def scale_of(criterion: Criterion, same: SameItems | None) -> Scale:
+    """Two ends as far apart as a difference can be, with what an item counts at most."""
+    reach = same.reach if same else 1.0
+    return criterion.low, criterion.low + reach * (criterion.high - criterion.low)
 
 
 def decide(difference: Difference | None, min_questions: int, max_drop: float) -> Outcome:

@@ -5,15 +5,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, JUDGEMENTS
-from tuneproof.results.analysis.sources import HANDOVERS
-from tuneproof.results.details import read_details
+from tuneproof.records.handovers import ANSWERS, BENCHMARKS, DETAILS_DIRECTORY, JUDGEMENTS, benchmark_summary
+from tuneproof.results.analysis.sources import HANDOVERS, role_of
+from tuneproof.results.details import BENCHMARK, read_details
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
-from tuneproof.results.gate.sides import Side, pair, refuse_incomparable
+from tuneproof.results.gate.items import refuse_asked_otherwise, same_items
+from tuneproof.results.gate.sides import Side, compared_benchmarks, pair, refuse_incomparable
 from tuneproof.results.revisions import Revision
 from tuneproof.results.words import ship_sentence
-from tuneproof.settings.params import Gate
+from tuneproof.settings.params import Gate, Params
 
 ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"
 
@@ -35,9 +36,11 @@ def model_files(model: str) -> list[Path]:
     return [ANSWERS.path(model), JUDGEMENTS.path(model), DETAILS_DIRECTORY / f"{model}.json"]
 
 
-def source_files(model: str) -> list[Path]:
-    """The rows of the sources beside the judge, which a run may have or not."""
-    return [handover.path(model) for handover in HANDOVERS.values()]
+def source_files(model: str, params: Params) -> list[Path]:
+    """The rows of the sources beside the judge, which a run may have or not; benchmarks where one of them decides."""
+    decides = any(role_of(params.decision, BENCHMARK, name) != "shown" for name in params.benchmark.tasks)
+    benchmarks = [BENCHMARKS.path(model), benchmark_summary(model).path] if decides else []
+    return [*(handover.path(model) for handover in HANDOVERS.values()), *benchmarks]
 
 
 def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against: str, gate: Gate) -> Findings:
@@ -45,12 +48,15 @@ def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against
     details = [read_details(DETAILS_DIRECTORY / f"{model}.json") for model in (*models, *new)]
     now, before = details[0].run, read_details(other / DETAILS_DIRECTORY / f"{models[0]}.json").run
     refuse_incomparable(now, before)
-    here, there = Side.read(Path(), models), Side.read(other, models)
+    benchmarks = compared_benchmarks(now)
+    here, there = Side.read(Path(), models, benchmarks), Side.read(other, models, benchmarks)
+    refuse_asked_otherwise(here.benchmarks, there.benchmarks)
     pairing = pair(here, there)
+    items = {name: same_items(here.benchmarks[name], there.benchmarks[name]) for name in benchmarks}
     if len(pairing.questions) < now.min_questions:
         found = f"only {len(pairing.questions)} questions are the same in both runs ({pairing.unpaired} are not)"
         raise UserError(f"revision {against[:60]}", found, f"decision.min_questions asks for {now.min_questions}")
-    decisions = compare(here, there, pairing, now, gate)
+    decisions = compare(here, there, pairing, items, now, gate)
     return Findings(
         against=against,
         run=now,
@@ -59,6 +65,7 @@ def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against
         gate=gate,
         questions=len(pairing.questions),
         unpaired=pairing.unpaired,
+        unpaired_items={name: one.unpaired for name, one in items.items()},
         new=list(new),
         gone=[model for model in before.models if model not in now.models],
         decisions=decisions,

@@ -9,7 +9,8 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Check, Judgement, Question
 from tuneproof.results.analysis.sources import HANDOVERS
-from tuneproof.results.details import BENCHMARK, RunDetails
+from tuneproof.results.details import RunDetails
+from tuneproof.results.gate.items import Asked, read_items
 from tuneproof.statistics.differences import question_means
 
 Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
@@ -17,14 +18,15 @@ Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
 
 @dataclass(frozen=True)
 class Side:
-    """One run: its questions by id, and every model's scores and answers."""
+    """One run: its questions by id, and every model's scores and answers; benchmarks that decide, by criterion."""
 
     questions: dict[str, Question]
     scores: dict[str, Scores]
     answers: dict[str, dict[str, list[str]]]  # model -> question id -> its samples
+    benchmarks: dict[str, dict[str, Asked]]  # criterion -> model
 
     @classmethod
-    def read(cls, root: Path, models: Sequence[str]) -> "Side":
+    def read(cls, root: Path, models: Sequence[str], benchmarks: Sequence[str]) -> "Side":
         """Reads a run from a project's folder, or from a folder with copies of its files."""
         questions = QUESTIONS.iterate(root)
         scores: dict[str, Scores] = {}
@@ -37,7 +39,8 @@ class Side:
             texts = answers.setdefault(model, {})
             for row in ANSWERS.iterate(model, root):
                 texts.setdefault(row.id, []).append(row.answer)
-        return cls({question.id: question for question in questions}, scores, answers)
+        items = read_items(root, models, benchmarks)
+        return cls({question.id: question for question in questions}, scores, answers, items)
 
 
 @dataclass(frozen=True)
@@ -102,11 +105,13 @@ def scale_changes(now: RunDetails, before: RunDetails) -> list[str]:
 
 
 def compared_criteria(run: RunDetails) -> list[str]:
-    """The criteria that the gate holds a run to: those that decide, and the judge's.
+    """The criteria that the gate holds a run to: those that decide, and the judge's. A win rate has another rival."""
+    return [name for name in run.deciding if run.criteria[name].source != "compare"]
 
-    A win rate has another rival, and a benchmark's items are no questions of the run.
-    """
-    return [name for name in run.deciding if run.criteria[name].source not in ("compare", BENCHMARK)]
+
+def compared_benchmarks(run: RunDetails) -> list[str]:
+    """Those of the criteria that are scored by item."""
+    return [name for name in compared_criteria(run) if run.criteria[name].by_item]
 
 
 def pair(here: Side, there: Side) -> Pairing:

@@ -1,6 +1,6 @@
 """The gate's findings as text: plain for a terminal or log, Markdown for a pull request."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.decision import ALPHA_SHARE, Decision, Findings
@@ -31,8 +31,8 @@ def gate_text(findings: Findings, markdown: bool) -> str:
     changes = [change_row(change) for change in findings.changes]
     opening = f"Gate: {OPENINGS[findings.outcome]}, against {plain_name(findings.against)}."
     plan = [*findings.shipping, plan_note(findings)]
-    lost = lost_notes(findings.decisions)
-    notes = [how_to_read(findings), *plan, *models_notes(findings), *lost, run_note(findings.run)]
+    lost = lost_notes(findings)
+    notes = [how_to_read(findings), items_note(findings), *plan, *models_notes(findings), *lost, run_note(findings.run)]
     notes = [note for note in notes if note]
     if markdown:
         opening, notes = f"**{markdown_text(opening)}**", [f"- {markdown_text(note)}" for note in notes]
@@ -70,6 +70,16 @@ def how_to_read(findings: Findings) -> str:
     )
 
 
+def items_note(findings: Findings) -> str:
+    """How benchmarks were paired, where there are any that decide."""
+    if not findings.unpaired_items:
+        return ""
+    others = [f"{count} items of {plain_name(name)}" for name, count in findings.unpaired_items.items() if count]
+    left_out = f" ({', '.join(others)} are new, gone or changed)" if others else ""
+    names = ", ".join(plain_name(name) for name in findings.unpaired_items)
+    return f"Of {names} the items are paired, which are no questions of the run{left_out}."
+
+
 def plan_note(findings: Findings) -> str:
     """Whether the two runs decide by the same plan, where one of them has any."""
     now, before = findings.run.plan, findings.before.plan
@@ -90,12 +100,12 @@ def models_notes(findings: Findings) -> list[str]:
     ]
 
 
-def lost_notes(decisions: Sequence[Decision]) -> list[str]:
+def lost_notes(findings: Findings) -> list[str]:
     """A warning for scores that the other run has and this one lacks: what is not scored cannot drop."""
     return [
-        f"Warning: {decision.lost} questions had a score for {plain_name(decision.criterion)} there and have none here "
-        f"({plain_name(decision.model)})."
-        for decision in decisions
+        f"Warning: {decision.lost} {'items' if decision.criterion in findings.unpaired_items else 'questions'} had a "
+        f"score for {plain_name(decision.criterion)} there and have none here ({plain_name(decision.model)})."
+        for decision in findings.decisions
         if decision.lost
     ]
 

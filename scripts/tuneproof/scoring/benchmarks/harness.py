@@ -59,7 +59,11 @@ def evaluate(tasks: Sequence[Asked], model: RecordedModel, settings: Benchmarks)
         summaries[asked.name] = summary_of(asked, result, found)
         documents[asked.name] = own_document(result)
         rows += found
-    return Evaluated(rows, BenchmarkSummary(harness=harness_name(), tasks=summaries, documents=documents))
+    said = BenchmarkSummary(
+        harness=harness_name(), tasks=summaries, documents=documents,
+        chat_template=settings.chat_template, seed=settings.seed,
+    )  # fmt: skip
+    return Evaluated(rows, said)
 
 
 def results_of(asked: Asked, model: RecordedModel, settings: Benchmarks) -> Mapping[str, Any]:

@@ -79,7 +79,7 @@ def evaluate(settings: Benchmarks, child: Child, ledger: Ledger, where: str) -> 
             ledger.put(key, "benchmark", {"response": as_recorded(found)})
         rows += found.rows
         summaries |= found.summary.tasks
-    return Evaluated(rows, BenchmarkSummary(harness=name, tasks=summaries))
+    return Evaluated(rows, BenchmarkSummary(harness=name, tasks=summaries, chat_template=settings.chat_template))
 
 
 def harness_name(python: Path) -> str:
