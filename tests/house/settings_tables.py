@@ -1,7 +1,7 @@
 """Writes docs/settings.md from what params.yaml says of its settings, so that no table is kept by hand.
 
 It also gives params.yaml the form that DVC writes, which every experiment would give it otherwise. Long texts want a
-block (`>-`) with lines of at most 78 characters; DVC wraps what is longer.
+block (`>-`) with lines of at most 78 characters, for DVC wraps what is longer.
 
 Reads   params.yaml, dvc.yaml
 Writes  params.yaml, docs/settings.md
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 
 ROOT = Path(__file__).parents[2]
 PAGE = "docs/settings.md"
@@ -129,8 +129,7 @@ def markdown(text: str) -> str:
 
 def main() -> None:
     """Writes both from the files as they are in the working tree."""
-    with modify_yaml(str(ROOT / "params.yaml")):
-        pass
+    apply_overrides(ROOT / "params.yaml", [])
     params, stages = (ROOT / "params.yaml").read_text(encoding="utf-8"), (ROOT / "dvc.yaml").read_text(encoding="utf-8")
     (ROOT / PAGE).write_text(settings_page(params, yaml.safe_load(stages)["stages"]), encoding="utf-8")
 

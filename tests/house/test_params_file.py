@@ -3,31 +3,27 @@
 from pathlib import Path
 
 import pytest
-from dvc.utils.serialize import modify_yaml
+from dvc.utils.hydra import apply_overrides
 
 from tests.own_settings import shipped
 from tuneproof.settings.reading import load_params
 
 
 @pytest.mark.parametrize(
-    ("section", "setting", "value"),
-    [(None, "dummy", True), ("judge", "samples", 3), ("decision", "alpha", 0.1), ("publish", "workspace", "you")],
+    "override", ["dummy=true", "judge.samples=3", "decision.alpha=0.1", "publish.workspace=you", "gate.max_drop=0.2"]
 )
-def test_a_setting_that_dvc_changes_changes_one_line(
-    tmp_path: Path, section: str | None, setting: str, value: object
-) -> None:
+def test_a_setting_of_an_experiment_changes_one_line(tmp_path: Path, override: str) -> None:
     path = tmp_path / "params.yaml"
-    text = shipped("params.yaml")
-    path.write_text(text)
-    with modify_yaml(str(path)) as params:
-        (params[section] if section else params)[setting] = value
-    before, after = text.splitlines(), path.read_text().splitlines()
-    assert len(before) == len(after), (
-        "run `python -m tests.house.settings_tables`, and put long texts into a block (>-)"
-    )
+    path.write_text(shipped("params.yaml"))
+    before = path.read_text().splitlines()
+    apply_overrides(path, [override])
+    after = path.read_text().splitlines()
+    remedy = "run `python -m tests.house.settings_tables`, and put long texts into a block (>-)"
+    assert len(before) == len(after), remedy
     changed = [old.strip() for old, new in zip(before, after, strict=True) if old != new]
-    assert len(changed) == 1
-    assert changed[0].startswith(f"{setting}:")
+    assert len(changed) == 1, remedy
+    name = override.partition("=")[0].rpartition(".")[2]
+    assert changed[0].startswith(f"{name}:")
 
 
 def test_what_an_empty_value_means_is_null(tmp_path: Path) -> None:

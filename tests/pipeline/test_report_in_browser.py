@@ -241,11 +241,9 @@ def test_everything_can_be_done_with_the_keyboard(report: Opened) -> None:
     page = report.page
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to the answers")).to_be_focused()
-    everything = page.locator("#count").inner_text()
     page.get_by_label("Search questions and answers").focus()
-    page.keyboard.type("token")
-    expect(page.locator("#count")).not_to_have_text(everything)
-    assert counted(page) < 120
+    page.keyboard.type(browser_data(page)["questions"][7]["id"])
+    expect(page.locator("#count")).to_contain_text("1 of 120 questions")
     for _ in range(8):
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Clear")).to_be_focused()
