@@ -34,6 +34,7 @@ from tuneproof.scoring.benchmarks import lighteval
 from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel
 from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
 from tuneproof.scoring.benchmarks.likelihoods import VERSION, Reference, reference_likelihood
+from tuneproof.scoring.benchmarks.messages import Messages
 from tuneproof.scoring.benchmarks.tasks import load_tasks
 from tuneproof.settings.evidence.benchmarks import REFERENCE_LIKELIHOOD, Benchmarks
 from tuneproof.settings.params import Params
@@ -87,9 +88,6 @@ def check_place(job: Job, params: Params) -> None:
     if job.resolved.engine == "recorded":
         found = "its answers were recorded elsewhere, so a benchmark has nothing to ask"
         raise UserError(where, found, "give it an engine, or set benchmark.tasks: {}")
-    if job.resolved.engine == "endpoint":
-        found = "its endpoint is asked in chat messages, and gives no log-probabilities of a prompt"
-        raise UserError(where, found, "run its weights with engine vllm or transformers, or set benchmark.tasks: {}")
     if params.execution.generate.run_on == "sagemaker" and job.resolved.engine in ("vllm", "transformers"):
         found = "benchmarks do not run as a job on SageMaker yet"
         remedy = "set execution.generate.run_on: local on a machine with a GPU, or benchmark.tasks: {}"
@@ -104,7 +102,10 @@ def benchmark(job: Job, settings: Benchmarks) -> Evaluated:
     versions = {name: str(part.VERSION) for asked in tasks for name, part in asked.parts.items()}
     own = [name for name in settings.tasks if settings.is_reference_likelihood(name)]
     where = f"benchmark {job.resolved.model}"
-    with Ledger() as ledger, recorded_model(job, versions | OWN_VERSIONS, ledger, where) as model:
+    compared = own + [asked.name for asked in tasks if asked.compares_likelihoods]
+    if in_messages(job):
+        check_messages(job, compared, settings)
+    with Ledger() as ledger, recorded_model(job, versions | OWN_VERSIONS, bool(compared), ledger, where) as model:
         found = evaluate(tasks, model, settings)
         for name in own:
             limit = settings.tasks[name].limit or settings.limit
@@ -116,10 +117,7 @@ def benchmark(job: Job, settings: Benchmarks) -> Evaluated:
 
 def references(job: Job) -> list[Reference]:
     """The questions that have a reference answer, with their prompts as the model is asked, and both as tokens."""
-    if job.resolved.engine == "endpoint":
-        found = f"{REFERENCE_LIKELIHOOD} needs the model's tokens, and an endpoint shows none"
-        raise UserError(f"model {job.resolved.model}", found, "leave it out of benchmark.tasks")
-    tokenizer = job_tokenizer(job, tokenizer_folder(job.resolved))
+    tokenizer = load_tokenizer(job)
     asked = [
         question
         for question in QUESTIONS.read()  # a conversation's reference answers more than its first turn
@@ -159,16 +157,34 @@ def with_lighteval(job: Job, settings: Benchmarks) -> Evaluated:
         return lighteval.evaluate(settings, child, ledger, where)
 
 
-def recorded_model(job: Job, versions: dict[str, str], ledger: Ledger, where: str) -> RecordedModel:
+def in_messages(job: Job) -> bool:
+    """Whether a model is asked in chat messages: a served one of which nothing says how it cuts texts into tokens."""
+    return job.resolved.engine == "endpoint" and job.resolved.tokenizer is None
+
+
+def check_messages(job: Job, compared: list[str], settings: Benchmarks) -> None:
+    """Raises a UserError for tasks that cannot be asked in chat messages, before anything is paid for."""
+    where, tokenizer = f"model {job.resolved.model}", f"models.{job.resolved.model}.tokenizer"
+    if compared:
+        found = f"{', '.join(compared)} compares likelihoods, and a chat gives no log-probabilities of a prompt"
+        raise UserError(where, found, f"name {tokenizer} where its server has completions, or leave the task out")
+    if not settings.chat_template:
+        found = "its endpoint is asked in chat messages, and benchmark.chat_template is false"
+        raise UserError(where, found, f"set it to true, or name {tokenizer} where its server has completions")
+
+
+def recorded_model(
+    job: Job, versions: dict[str, str], compares_likelihoods: bool, ledger: Ledger, where: str
+) -> RecordedModel:
     """The model as the harness sees it; its weights are loaded when a request is not known yet."""
     arguments = {"strftime_now": TEMPLATE_DATE.strftime, **job.model.chat_template_kwargs}
-    template = ChatTemplate(lambda: load_tokenizer(job), arguments, where)
-    return RecordedModel(identity(job), versions, lambda: start(job), ledger, template, where)
+    template = Messages(where) if in_messages(job) else ChatTemplate(lambda: load_tokenizer(job), arguments, where)
+    return RecordedModel(identity(job), versions, lambda: start(job, compares_likelihoods), ledger, template, where)
 
 
 def load_tokenizer(job: Job) -> Any:
-    """The tokenizer of a model's folder."""
-    return job_tokenizer(job, tokenizer_folder(job.resolved))
+    """The tokenizer of a model's folder, or of the one that stands for a served model."""
+    return job_tokenizer(job, tokenizer_folder(job.resolved.tokenizer or job.resolved))
 
 
 def identity(job: Job) -> dict[str, Any]:
@@ -176,7 +192,7 @@ def identity(job: Job) -> dict[str, Any]:
     settings = job.settings
     computes = {
         "vllm": settings.vllm.model_dump(),
-        "endpoint": {"extra_body": job.model.extra_body},
+        "endpoint": {"extra_body": job.model.extra_body, **cutting(job)},
     }.get(job.resolved.engine, settings.transformers.model_dump())
     return {
         "harness": harness_name(),
@@ -188,10 +204,18 @@ def identity(job: Job) -> dict[str, Any]:
     }
 
 
-def start(job: Job) -> AbstractContextManager[Answer]:
+def cutting(job: Job) -> dict[str, Any]:
+    """What determines a served model's prompts: its tokenizer, or what its server's chat template is given."""
+    if job.resolved.tokenizer:
+        return {"tokenizer": job.resolved.tokenizer.content}
+    return {"asked_in": "messages", "chat_template_kwargs": job.model.chat_template_kwargs}
+
+
+def start(job: Job, compares_likelihoods: bool) -> AbstractContextManager[Answer]:
     """What answers the harness's requests: the model's own engine, as generate sets it up."""
-    starts = {"vllm": start_vllm}
-    return starts.get(job.resolved.engine, start_transformers)(job)
+    if job.resolved.engine == "endpoint":
+        return start_endpoint(job, compares_likelihoods)
+    return start_vllm(job) if job.resolved.engine == "vllm" else start_transformers(job)
 
 
 @contextmanager
@@ -215,12 +239,29 @@ def start_vllm(job: Job) -> Iterator[Answer]:
     """VLLM in this process with the model's adapter; nothing of it is left behind, however this ends."""
     from tuneproof.generation.engines.vllm import start_engine
     from tuneproof.generation.likelihoods import VllmModel
-    from tuneproof.scoring.benchmarks.tokens import answer_with
+    from tuneproof.scoring.benchmarks.tokens import Runs, answer_with
 
     tokenizer = load_tokenizer(job)
     with start_engine(job) as engine:
         model = VllmModel(engine, tokenizer)
-        yield answer_with(model, tokenizer, model.run, model.at_once)
+        yield answer_with(model, tokenizer, Runs(model.run, model.at_once))
+
+
+@contextmanager
+def start_endpoint(job: Job, compares_likelihoods: bool) -> Iterator[Answer]:
+    """A model behind an endpoint, in tokens where its tokenizer is known; what it cannot is told before it is asked."""
+    from tuneproof.generation.likelihoods import check_likelihoods, served, served_context_tokens
+    from tuneproof.scoring.benchmarks import messages, tokens
+
+    if in_messages(job):
+        with served(job, "chat/completions") as model:
+            yield messages.answer_with(model, tokens.Runs(model.run, model.at_once, model.client.stop))
+        return
+    tokenizer = load_tokenizer(job)
+    if compares_likelihoods:
+        check_likelihoods(job, tokenizer)
+    with served(job, "completions", served_context_tokens(job, tokenizer)) as model:
+        yield tokens.answer_with(model, tokenizer, tokens.Runs(model.run, model.at_once, model.client.stop))
 
 
 def write(model: str, found: Evaluated) -> None:

@@ -17,6 +17,7 @@ import pytest
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_generation
 from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python
+from tests.pipeline.vllm_server import vllm_server
 from tests.stages.test_benchmark import BASE, SFT, rows_of, summary
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tuneproof.common.processes import marks_of_processes
@@ -140,3 +141,15 @@ def test_vllm_scores_every_item_as_transformers_does(project: Project) -> None:
     assert "180 requests were answered, 0 were in the ledger" in said
     project.run_ok("benchmark.py", "transformers")
     same_items(rows_of(project, "vllm"), rows_of(project, "transformers"))
+
+
+@pytest.mark.exhaustive
+def test_a_served_model_scores_every_item_as_transformers_does(project: Project, tmp_path: Path) -> None:
+    options = ("--max-model-len", "512", "--generation-config", "vllm")
+    with vllm_server(ROOT / SFT, *options, folder=tmp_path) as (address, name):
+        served = {"id": name, "base_url": address, "served_as": "ours", "engine": "endpoint", "tokenizer": SFT}
+        prepared(project, 500, 200, served=served, sft={"id": SFT, "prompt": "alpaca", "engine": "transformers"})
+        said = project.run_ok("benchmark.py", "served")
+    assert "2200 requests were answered, 0 were in the ledger" in said
+    project.run_ok("benchmark.py", "sft")
+    same_items(rows_of(project, "served"), rows_of(project, "sft"))

@@ -21,7 +21,7 @@ from tuneproof.endpoint.protocol import (
     wants_newer_name,
     with_newer_name,
 )
-from tuneproof.endpoint.transport import Answer, Fault, Transport
+from tuneproof.endpoint.transport import Answer, Fault, Resource, Transport
 
 PATIENCE_SECONDS = 900.0
 ATTEMPTS_TO_CONNECT = 4  # where nothing listens and nothing was answered yet: most likely a wrong address
@@ -53,7 +53,7 @@ class Statistics:
 
 
 class Client:
-    """An endpoint to send chat completions to; an async context manager, used within one event loop.
+    """An endpoint to send chat completions to, or completions; an async context manager, used within one event loop.
 
     At most `concurrency` requests are in flight at once, each for at most `timeout_seconds`. Rate limits are followed
     and are no failed attempts; server errors, broken connections and time-outs are tried `transport_attempts` times,
@@ -76,12 +76,13 @@ class Client:
         patience_seconds: float = PATIENCE_SECONDS,
         first_backoff_seconds: float = FIRST_BACKOFF_SECONDS,
         api_version: str | None = None,
+        resource: Resource = "chat/completions",
     ) -> None:
         self.label, self.statistics = label, Statistics()
         self._key_variable = key_variable
         self._transport = Transport(
             base_url, api_key, label=label, key_variable=key_variable, concurrency=concurrency,
-            timeout_seconds=timeout_seconds, api_version=api_version,
+            timeout_seconds=timeout_seconds, api_version=api_version, resource=resource,
         )  # fmt: skip
         self._transport_attempts, self._first_backoff_seconds = transport_attempts, first_backoff_seconds
         self._patience_seconds = patience_seconds
@@ -101,7 +102,7 @@ class Client:
         await self._transport.__aexit__(kind, error, trace)
 
     async def complete(self, body: dict[str, Any]) -> Completion:
-        """Sends `body` to chat/completions until there is a reply, following the endpoint's limits.
+        """Sends `body` until there is a reply, following the endpoint's limits.
 
         A reply of which nothing could be read is one too, since it is billed; it says so in its `problem`.
 

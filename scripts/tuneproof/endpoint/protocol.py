@@ -26,11 +26,12 @@ WORDS_OF_AN_OVER_LONG_PROMPT = (
 
 @dataclass(frozen=True)
 class Completion:
-    """What one chat completion says. `finish_reason` is as `ending_of` gives it.
+    """What one completion says, of a chat or of a text. `finish_reason` is as `ending_of` gives it.
 
     Where nothing of it could be read, `problem` says why: it is billed all the same.
 
-    `logprobs` holds `{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}` per token, where it was given.
+    `logprobs` holds `{"token", "logprob", "top_logprobs": [{"token", "logprob"}]}` per token, where it was given; of a
+    text that was asked to be repeated (`echo`) the prompt's tokens come first, the very first without a logprob (None).
     """
 
     text: str | None
@@ -48,7 +49,7 @@ def estimated_tokens(body: Mapping[str, Any]) -> float:
     """Estimates what a request counts towards a limit of tokens: 4 characters a token, and the reply's room."""
     characters = sum(len(str(message.get("content", ""))) for message in body.get("messages", []))
     room = body.get(NEWER_MAX_TOKENS) or body.get("max_tokens") or 0
-    return 1 + characters / 4 + float(room)
+    return 1 + characters / 4 + len(body.get("prompt", ())) + float(room)  # a prompt is given as tokens
 
 
 def encoded(body: Mapping[str, Any]) -> bytes:
@@ -106,7 +107,7 @@ def read_completion(body: bytes) -> Completion | None:
 
 
 def completion_of(found: Any, text: str) -> Completion | None:
-    """Reads a chat completion as far as it can be: what came with status 200 is billed. Never fails.
+    """Reads a completion as far as it can be: what came with status 200 is billed. Never fails.
 
     None for what no model has made: a web page, or an error in a completion's place. `text` is what was found, as text.
     """
@@ -116,6 +117,8 @@ def completion_of(found: Any, text: str) -> Completion | None:
         return None
     choice = _fields(choices[0]) if isinstance(choices, list) and choices else {}
     message = _fields(choice.get("message"))
+    if not message and isinstance(choice.get("text"), str):  # of a text completion
+        message = {"content": choice["text"]}
     return Completion(
         text=_text(message.get("content")),
         refusal=_text(message.get("refusal")),
@@ -159,12 +162,28 @@ def _count(value: Any) -> int | None:
 def _logprobs(found: Any) -> list[dict[str, Any]] | None:
     """Reads what stands under `logprobs`; None for all that is odd, since the reply is good without it."""
     try:
+        if "tokens" in found:
+            return _of_text(found) or None
         return [
             {**_alternative(token), "top_logprobs": [_alternative(other) for other in token.get("top_logprobs") or []]}
             for token in found["content"]
         ] or None
     except (KeyError, IndexError, TypeError, ValueError, AttributeError, OverflowError):
         return None
+
+
+def _of_text(found: Any) -> list[dict[str, Any]]:
+    """Reads the logprobs of a text completion: lists side by side, with nulls for a token that nothing precedes."""
+    places = zip(found["tokens"], found["token_logprobs"], found["top_logprobs"], strict=True)
+    return [
+        {"token": _text(token), "logprob": None, "top_logprobs": []}
+        if logprob is None
+        else {
+            **_alternative({"token": token, "logprob": logprob}),
+            "top_logprobs": [_alternative({"token": name, "logprob": one}) for name, one in (top or {}).items()],
+        }
+        for token, logprob, top in places
+    ]
 
 
 def _alternative(token: Any) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 from urllib.parse import urlsplit
 
 from tuneproof.common.errors import UserError, one_line
@@ -15,6 +15,8 @@ from tuneproof.settings.base import API_VERSION
 
 if TYPE_CHECKING:
     from httpx2 import URL, AsyncClient, Response
+
+Resource = Literal["chat/completions", "completions"]  # of an endpoint, below its address
 
 LONGEST_BODY_BYTES = 32 * 2**20  # a reply of 8,000 tokens with 20 alternatives each has less
 PACKED = ("gzip", "x-gzip", "deflate")
@@ -45,7 +47,7 @@ class Fault(Exception):  # noqa: N818 - names what happened, not that it is an e
 
 
 class Transport:
-    """Connections to an endpoint's chat/completions; an async context manager, used within one event loop.
+    """Connections to one resource of an endpoint; an async context manager, used within one event loop.
 
     Raises a UserError for an address or a key that cannot be used, `label` being the endpoint's name in it.
     """
@@ -60,8 +62,9 @@ class Transport:
         concurrency: int,
         timeout_seconds: float,
         api_version: str | None = None,
+        resource: Resource = "chat/completions",
     ) -> None:
-        self._label = label
+        self._label, self._resource = label, resource
         self._base_url = endpoint_address(base_url) or OPENAI_ADDRESS
         self._api_key = _checked_key(self._base_url, api_key, label, key_variable)
         self._query = {API_VERSION: api_version} if api_version else {}
@@ -77,7 +80,7 @@ class Transport:
         limits = httpx2.Limits(max_connections=self._concurrency, max_keepalive_connections=self._concurrency)
         timeout = httpx2.Timeout(None, connect=CONNECT_SECONDS)  # the whole request's time is kept in post
         try:
-            self._address = httpx2.URL(f"{self._base_url}/chat/completions", params=self._query or None)
+            self._address = httpx2.URL(f"{self._base_url}/{self._resource}", params=self._query or None)
             self._http = openai.DefaultAioHttpClient(limits=limits, timeout=timeout, follow_redirects=False)
             sdk = openai.AsyncOpenAI(base_url=self._base_url, api_key=self._api_key, http_client=self._http)
         except (httpx2.InvalidURL, ValueError, OSError) as error:

@@ -9,7 +9,7 @@ from tuneproof.common.files import file_sha256
 from tuneproof.common.places import local_path, project_root
 from tuneproof.endpoint.access import endpoint_label
 from tuneproof.inputs.found import Found, is_pinned, say_kept
-from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel, ResolvedTokenizer
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.keys import content_key
 from tuneproof.records.rows import World
@@ -22,7 +22,7 @@ from tuneproof.sources.hub.headers import weight_headers
 from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.weights.adapters import check_adapter, check_adapter_fits, differences, strange_modules
 from tuneproof.sources.weights.checks import check_model, check_weights, local_headers
-from tuneproof.sources.weights.files import identify_local_folder
+from tuneproof.sources.weights.files import content_hash, identify_local_folder, is_small
 from tuneproof.sources.weights.safetensors import Header
 from tuneproof.sources.weights.shards import check_shards
 
@@ -53,6 +53,7 @@ def resolve_model(key: str, params: Params, requested: str, world: World, pins: 
     }  # fmt: skip
     try:
         found, adapter = find_model(key, model, engine, pins)
+        tokenizer = find_tokenizer(key, model.tokenizer, pins) if model.tokenizer else None
     except OutOfReachError as error:
         kept = kept_model(model, asked, pins)
         if kept is None:
@@ -61,7 +62,7 @@ def resolve_model(key: str, params: Params, requested: str, world: World, pins: 
         return kept
     return ResolvedModel(
         **asked, id=found.id, sha=found.sha, content=found.content, fallback_reason=found.fallback_reason,
-        adapter=adapter,
+        adapter=adapter, tokenizer=tokenizer,
     )  # fmt: skip
 
 
@@ -99,6 +100,22 @@ def endpoint_model(key: str, model: Model) -> Found:
         raise UserError(f"model {key}", found, "set `prompt: chat`, or run the model's weights with engine vllm")
     label = endpoint_label(model.base_url, model.served_as)
     return Found(model.id or "", None, content_key({"endpoint": label, "model": model.id}))
+
+
+def find_tokenizer(key: str, tokenizer: str, pins: Pins) -> ResolvedTokenizer:
+    """A served model's tokenizer: a folder here, or a model's repository on the Hub at its pin."""
+    where, folder = f"models.{key}.tokenizer", local_path(tokenizer)
+    if folder.exists() or tokenizer.startswith((".", "/", "~")):
+        names = sorted(path.name for path in folder.iterdir() if is_small(path.name)) if folder.is_dir() else []
+        found = Found(tokenizer, None, content_hash({name: file_sha256(folder / name) for name in names}))
+    else:
+        found = find_weights(where, tokenizer, "main", None, pins)
+        sha = str(found.sha)
+        small = download_small_files(Resolved("model", found.id, found.id, sha, sha, found.content))
+        names = [path.name for path in small.iterdir()]
+    if not any(name.startswith("tokenizer") for name in names):
+        raise UserError(where, f"there is no tokenizer in {tokenizer[:80]}", "name a model's folder, or its Hub id")
+    return ResolvedTokenizer(id=found.id, sha=found.sha, content=found.content)
 
 
 def recorded_file(where: str, path: str) -> Found:
@@ -142,8 +159,13 @@ def kept_model(model: Model, asked: dict[str, Any], pins: Pins) -> ResolvedModel
         kept = resolved_model(asked["model"])
     except UserError:
         return None
-    lora = kept.adapter
-    same = kept == kept.model_copy(update=asked) and (lora.id if lora else None) == model.adapter
+    lora, tokenizer = kept.adapter, kept.tokenizer
+    named = (lora.id if lora else None, tokenizer.id if tokenizer else None)
+    same = kept == kept.model_copy(update=asked) and named == (model.adapter, model.tokenizer)
+    if tokenizer:
+        served = endpoint_model(asked["model"], model)
+        pinned = is_pinned("model", tokenizer, model.tokenizer, "main", None, pins)
+        return kept if same and pinned and (kept.id, kept.content) == (served.id, served.content) else None
     pinned = is_pinned("model", kept, model.id, model.revision, model.fallback, pins)
     if lora:
         pinned = pinned and is_pinned("model", lora, model.adapter, model.adapter_revision, None, pins)

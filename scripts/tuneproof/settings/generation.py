@@ -4,7 +4,17 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from tuneproof.settings.base import Address, ApiVersion, NotNegative, Positive, Settings, Share, Texts, check_extra
+from tuneproof.settings.base import (
+    Address,
+    ApiVersion,
+    NotNegative,
+    Positive,
+    Settings,
+    Share,
+    Text,
+    Texts,
+    check_extra,
+)
 
 ENGINE_ARGS_WITH_A_SETTING = {  # vLLM argument -> the setting to use instead; null: it is not yours to set
     "model": "models.<key>.id", "tokenizer": None, "revision": "models.<key>.revision", "tokenizer_revision": None,
@@ -27,7 +37,7 @@ EngineName = Literal["vllm", "transformers", "endpoint", "recorded", "embedded"]
 PromptFormat = Literal["alpaca", "chat"]
 WITH_WEIGHTS = ("vllm", "transformers")
 ENGINES_OF = {  # a model's setting -> the engines that read it
-    "path": ("recorded",), "base_url": ("endpoint",), "served_as": ("endpoint",),
+    "path": ("recorded",), "tokenizer": ("endpoint",), "base_url": ("endpoint",), "served_as": ("endpoint",),
     "api_version": ("endpoint",), "extra_body": ("endpoint",), "chat_template_kwargs": (*WITH_WEIGHTS, "endpoint"),
     "adapter": ("vllm",), "fallback": WITH_WEIGHTS, "revision": WITH_WEIGHTS, "system": (*WITH_WEIGHTS, "endpoint"),
     "prompt": (*WITH_WEIGHTS, "endpoint", "embedded"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
@@ -116,6 +126,7 @@ class Model(Settings):
     base_url: Address | None = None
     served_as: str | None = None
     api_version: ApiVersion | None = None
+    tokenizer: Text | None = None
     extra_body: dict[str, Any] = Field(default_factory=dict)
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     path: str | None = None

@@ -9,6 +9,7 @@ from typing import Any
 from tests.servers.openai.faults import canonical, share_of
 
 Scorer = Callable[[dict[str, Any]], str]
+Completer = Callable[[dict[str, Any]], dict[str, Any]]  # from a body with a prompt to its text, logprobs, finish_reason
 
 WITHOUT_SCHEMA = {  # what is returned when the request states no schema
     "type": "object",
@@ -73,6 +74,18 @@ def completion(body: dict[str, Any], said: dict[str, Any], usage: dict[str, int]
         "created": 0,
         "model": f"{body.get('model')}-local",
         "choices": [{"index": 0, "message": message, "finish_reason": said["finish_reason"], "logprobs": logprobs}],
+        "usage": usage,
+    }
+
+
+def text_completion(body: dict[str, Any], choice: dict[str, Any], usage: dict[str, int]) -> dict[str, Any]:
+    """Builds the body of a text completion."""
+    return {
+        "id": f"cmpl-{canonical(body)}",
+        "object": "text_completion",
+        "created": 0,
+        "model": f"{body.get('model')}-local",
+        "choices": [{"index": 0, "logprobs": None, **choice}],
         "usage": usage,
     }
 

@@ -17,7 +17,16 @@ from aiohttp import web
 
 from tests.servers.openai.faults import BODY_FAULTS, TRANSPORT_FAULTS, Faults, canonical, share_of, wait_stated
 from tests.servers.openai.limits import Limits
-from tests.servers.openai.replies import Scorer, completion, default_scorer, odd_body, spoiled, usage_of
+from tests.servers.openai.replies import (
+    Completer,
+    Scorer,
+    completion,
+    default_scorer,
+    odd_body,
+    spoiled,
+    text_completion,
+    usage_of,
+)
 
 ERROR_CODES = {400: "invalid_request", 401: "invalid_api_key", 403: "forbidden", 404: "model_not_found"}
 
@@ -47,9 +56,11 @@ class OpenAIServer:
         faults: Faults | None = None,
         limits: Limits | None = None,
         scorer: Scorer = default_scorer,
+        completer: Completer | None = None,
         port: int = 0,
     ) -> None:
         self.faults, self.limits, self.scorer = faults or Faults(), limits or Limits(), scorer
+        self.completer = completer  # answers text completions; without one there are none, as behind a chat service
         self.counts = Counts()
         self._latency, self._spread, self._port = latency_seconds, latency_spread_seconds, port
         self._first_at: float | None = None
@@ -102,6 +113,8 @@ class OpenAIServer:
         application.router.add_get("/v1/models", self._models)
         application.router.add_get("/counts", self._show_counts)
         application.router.add_post("/v1/chat/completions", self._chat)
+        if self.completer:
+            application.router.add_post("/v1/completions", self._chat)
         return application
 
     async def _models(self, request: web.Request) -> web.Response:
@@ -130,7 +143,8 @@ class OpenAIServer:
         now = asyncio.get_running_loop().time()
         self._first_at = now if self._first_at is None else self._first_at
         fault = self.faults.pick(name, self.counts.requests[name])
-        content = self.scorer(body)
+        text = self.completer(body) if self.completer and "prompt" in body else None
+        content = text["text"] if text else self.scorer(body)
         usage = usage_of(body, content)
         if refused := self._refused(fault, body, usage, now):
             return refused
@@ -142,7 +156,7 @@ class OpenAIServer:
         self.counts.paid[name] += 1
         self.counts.good[name] += fault is None
         headers = self.limits.headers(asyncio.get_running_loop().time())
-        answer = completion(body, said, usage)
+        answer = text_completion(body, text, usage) if text else completion(body, said, usage)
         if fault in BODY_FAULTS:
             return web.Response(body=odd_body(fault, answer), content_type="application/json", headers=headers)
         return web.json_response(answer, headers=headers)

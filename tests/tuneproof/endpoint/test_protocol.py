@@ -205,3 +205,43 @@ def test_only_the_name_of_max_tokens_becomes_newer() -> None:
     assert with_newer_name(body) == {"model": "m", "max_completion_tokens": 7, "seed": 1}
     assert body["max_tokens"] == 7
     assert with_newer_name({"model": "m"}) == {"model": "m"}
+
+
+REPEATED = {
+    "tokens": ["<s>", " So", " it"], "token_logprobs": [None, -0.5, -2.0],
+    "top_logprobs": [None, {" So": -0.5}, {" it": -2.0, " is": -0.25}], "text_offset": [0, 3, 6],
+}  # fmt: skip
+
+
+def text_completion(**changes: Any) -> Completion:
+    choice = {"text": "<s> So it", "finish_reason": "length", "logprobs": REPEATED | changes}
+    found = read_completion(json.dumps({"object": "text_completion", "choices": [choice]}).encode())
+    assert found is not None
+    return found
+
+
+def test_a_text_completion_has_its_text_and_a_log_probability_of_every_token_but_the_first() -> None:
+    found = text_completion()
+    assert (found.text, found.finish_reason, found.problem) == ("<s> So it", "length", None)
+    assert found.logprobs is not None
+    assert [one["logprob"] for one in found.logprobs] == [None, -0.5, -2.0]
+    assert found.logprobs[2]["top_logprobs"] == [
+        {"token": " it", "logprob": -2.0},
+        {"token": " is", "logprob": -0.25},
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"tokens": ["<s>", " So"]}, {"token_logprobs": None}, {"token_logprobs": [None, "x", -1.0]},
+        {"token_logprobs": [None, 0.5, -1.0]}, {"top_logprobs": [None, [], 3]}, {"tokens": [1, 2, 3]},
+    ],
+)  # fmt: skip
+def test_odd_log_probabilities_of_a_text_are_none_and_its_text_is_kept(changes: dict[str, Any]) -> None:
+    found = text_completion(**changes)
+    assert (found.text, found.logprobs) == ("<s> So it", None)
+
+
+def test_a_prompt_of_tokens_counts_towards_a_limit() -> None:
+    assert estimated_tokens({"prompt": [1] * 40, "max_tokens": 1}) == 42

@@ -277,3 +277,30 @@ def test_foreign_code_is_allowed_nowhere() -> None:
                     if isinstance(key, ast.Constant) and key.value == "trust_remote_code":
                         assert ast.literal_eval(value) in (False, None), path  # None: refused in params.yaml
     assert loads >= 2
+
+
+SERVED = {"engine": "endpoint", "id": "small", "base_url": "http://localhost:9/v1", "tokenizer": "team/base"}
+
+
+def test_a_served_models_tokenizer_is_pinned_and_comes_without_weights(
+    server: HubServer, in_project: Project, tmp_path: Path
+) -> None:
+    in_project.set(models={"baseline": SERVED})
+    document = json.loads(next(text for path, text in validated().items() if path.name == "baseline.json"))
+    pin = json.loads((in_project.root / "data" / "pins.json").read_text())["models"]["team/base@main"]
+    assert document["tokenizer"] == {"id": "team/base"} | pin
+    assert document["sha"] is None and document["id"] == "small"
+    assert not list((tmp_path / "home").rglob("*.safetensors"))
+
+
+def test_a_served_models_tokenizer_stays_known_without_the_hub(
+    server: HubServer, in_project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_project.set(models={"baseline": SERVED})
+    files = validated()
+    shutil.rmtree(tmp_path / "home")
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert resolve_again() == files
+    in_project.set(models={"baseline": SERVED | {"id": "another"}})
+    with pytest.raises(OutOfReachError):
+        resolve_again()

@@ -13,6 +13,7 @@ from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.endings import FOR_GOOD, unknown_ending
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt, named_setting
+from tuneproof.endpoint.transport import Resource
 from tuneproof.generation.conversations.messages import Conversation, without_thoughts
 from tuneproof.generation.conversations.thoughts import ONLY_THOUGHT
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, answer_key, at_temperature, of_turn, row_seed
@@ -58,30 +59,39 @@ def requests(job: Job, conversation: Conversation, fixed: Mapping[str, Any]) -> 
 @contextmanager
 def start(job: Job) -> Iterator[Ask]:
     """Gives what asks the endpoint, `concurrency` requests at a time. Raises a UserError when its key is missing."""
-    address, variable = endpoint_address(job.model.base_url), key_variable(job)
-    label = endpoint_label(job.model.base_url, job.model.served_as)
-    key = secret(variable) if variable else None
-    if variable and not key:
-        found = f"there is no {variable} for {label}"
-        raise UserError(f"model {job.resolved.model}", found, f"set {variable} in the environment or in .env")
+    require_key(job)
 
     def ask(requests: Iterable[Request], save: Save) -> None:
         asyncio.run(ask_all(requests, save))
 
     async def ask_all(requests: Iterable[Request], save: Save) -> None:
-        execution = job.execution.endpoint
-        async with Client(
-            address,
-            key,
-            label=label,
-            key_variable=variable,
-            api_version=job.model.api_version,
-            concurrency=execution.concurrency,
-            timeout_seconds=execution.timeout_seconds,
-        ) as client:
+        async with client_of(job) as client:
             await Questioner(job, client).ask_all(requests, save)
 
     yield ask
+
+
+def client_of(job: Job, resource: Resource = "chat/completions") -> Client:
+    """A client of the job's endpoint, to be entered in the event loop that it is used in."""
+    variable, execution = key_variable(job), job.execution.endpoint
+    return Client(
+        endpoint_address(job.model.base_url),
+        secret(variable) if variable else None,
+        label=endpoint_label(job.model.base_url, job.model.served_as),
+        key_variable=variable,
+        api_version=job.model.api_version,
+        concurrency=execution.concurrency,
+        timeout_seconds=execution.timeout_seconds,
+        resource=resource,
+    )
+
+
+def require_key(job: Job) -> None:
+    """Raises a UserError when the endpoint's key is missing."""
+    variable = key_variable(job)
+    if variable and not secret(variable):
+        found = f"there is no {variable} for {endpoint_label(job.model.base_url, job.model.served_as)}"
+        raise UserError(f"model {job.resolved.model}", found, f"set {variable} in the environment or in .env")
 
 
 def key_variable(job: Job) -> str | None:
@@ -89,6 +99,20 @@ def key_variable(job: Job) -> str | None:
     if job.execution.key_variable or not is_openai(endpoint_address(job.model.base_url)):
         return job.execution.key_variable
     return OPENAI_KEY_VARIABLE
+
+
+async def finished(client: Client, body: dict[str, Any]) -> Completion:
+    """A reply that can be read and ended in a known way; asked for again a few times where it did not.
+
+    Raises a TransportFailure where none did: half an answer is none, and the next run may get a whole one.
+    """
+    for _ in range(ATTEMPTS_TO_FINISH):
+        completion = await client.complete(body)
+        problem = completion.problem or unknown_ending(completion.finish_reason)
+        if problem is None:
+            return completion
+    found = f"{ATTEMPTS_TO_FINISH} answers may not be whole, the last because {problem}"
+    raise TransportFailure(f"{client.label}: {found}")
 
 
 class Questioner:
@@ -124,7 +148,7 @@ class Questioner:
         """One answer, or an error for a prompt that the endpoint will never take."""
         sent_min_p = self.sends_min_p
         try:
-            return self.read(await self.finished(request))
+            return self.read(await finished(self.client, self.body(request)))
         except RequestRejected as rejection:
             if is_about_one_prompt(rejection.message, rejection.code):
                 description = self.description(self.job.resolved.id)
@@ -137,19 +161,6 @@ class Questioner:
                 raise UserError(self.client.label, f"it rejects the request: {rejection.message}", remedy) from None
         self.leave_out_min_p()
         return await self.answer(request)
-
-    async def finished(self, request: Request) -> Completion:
-        """A reply that can be read and ended in a known way; asked for again a few times where it did not.
-
-        Raises a TransportFailure where none did: half an answer is none, and the next run may get a whole one.
-        """
-        for _ in range(ATTEMPTS_TO_FINISH):
-            completion = await self.client.complete(self.body(request))
-            problem = completion.problem or unknown_ending(completion.finish_reason)
-            if problem is None:
-                return completion
-        found = f"{ATTEMPTS_TO_FINISH} answers may not be whole, the last because {problem}"
-        raise TransportFailure(f"{self.client.label}: {found}")
 
     def leave_out_min_p(self) -> None:
         """Sends min_p no more, and tells of it where it is set."""

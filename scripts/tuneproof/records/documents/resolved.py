@@ -13,8 +13,15 @@ class ResolvedAdapter(Record):
     content: str
 
 
+class ResolvedTokenizer(ResolvedAdapter):
+    """The tokenizer of a served model as found."""
+
+
 class ResolvedModel(Record):
-    """What validate made of one model: which weights, in which world, asked in which format."""
+    """What validate made of one model: which weights, in which world, asked in which format.
+
+    `tokenizer` is a served model's, where the settings name one.
+    """
 
     model: str
     run: World
@@ -28,6 +35,7 @@ class ResolvedModel(Record):
     content: str
     fallback_reason: str | None = None
     adapter: ResolvedAdapter | None = None
+    tokenizer: ResolvedTokenizer | None = Field(default=None, exclude_if=lambda found: found is None)
 
 
 class ResolvedScorer(Record):

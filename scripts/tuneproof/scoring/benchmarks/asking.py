@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from tuneproof.common.errors import UserError, say
 from tuneproof.common.progress import Progress
@@ -37,6 +37,13 @@ class Request:
 
 Save = Callable[[Request, Response], Future[None]]  # done when the response is on disk
 Answer = Callable[[Sequence[Request], Save], None]  # requests of one kind, in any order; all are saved when it returns
+
+
+class Template(Protocol):
+    """What writes conversations as the text of a request."""
+
+    def apply(self, history: list[dict[str, str]], add_generation_prompt: bool) -> str:
+        """A conversation as text."""
 
 
 class ChatTemplate:
@@ -75,7 +82,7 @@ class RecordedModel:
     versions: Mapping[str, str]
     start: Callable[[], AbstractContextManager[Answer]]
     ledger: Ledger
-    template: ChatTemplate
+    template: Template
     where: str
     asked: int = 0
     known: int = 0

@@ -42,6 +42,11 @@ class Asked:
     turned: bool = False
 
     @property
+    def compares_likelihoods(self) -> bool:
+        """Whether any request is about how likely a text is, and not only about what is generated."""
+        return any(part.OUTPUT_TYPE != "generate_until" for part in self.parts.values())
+
+    @property
     def measure(self) -> str:
         """The metric as rows and settings name it, with a minus before a negative."""
         return f"{MINUS if self.turned else ''}{measure(self.metric, self.filter)}"

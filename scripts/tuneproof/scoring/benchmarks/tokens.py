@@ -4,15 +4,17 @@ The rules are those of lm-eval's class for transformers, so that every engine is
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from tuneproof.common.errors import UserError
 from tuneproof.common.windows import work_through
+from tuneproof.endpoint.errors import TransportFailure
 from tuneproof.scoring.benchmarks.asking import Answer, LogLikelihood, Request, Response, Save
 
 DEFAULT_TOKENS = 256  # of a response, where a task does not say
+LONGER = "have the model take more (generate.vllm.max_model_len), or leave the task out"
 
 
 @dataclass(frozen=True)
@@ -38,17 +40,41 @@ class TokenModel(Protocol):
         """The text that follows."""
 
 
-def answer_with(model: TokenModel, tokenizer: Any, run: Callable[[Awaitable[None]], None], at_once: int) -> Answer:
-    """What answers through a model that is running already; each response is saved as it comes.
+@dataclass(frozen=True)
+class Runs:
+    """How coroutines run in a model's event loop, so many at once; `stop_waiting` ends what is not under way yet."""
 
-    `run` runs a coroutine in the model's event loop.
+    run: Callable[[Coroutine[Any, Any, None]], None]
+    at_once: int
+    stop_waiting: Callable[[], None] = lambda: None
+
+
+def answer_with(model: TokenModel, tokenizer: Any, runs: Runs) -> Answer:
+    """What answers through a model that is running already; each response is saved as it comes."""
+    return answering(lambda request: response_to(request, model, tokenizer), runs)
+
+
+def answering(response_to: Callable[[Request], Awaitable[Response]], runs: Runs) -> Answer:
+    """What answers with one coroutine a request.
+
+    One that an endpoint leaves unanswered is no reason to stop the others; a UserError tells of all such at the end.
     """
 
     def answer(requests: Sequence[Request], save: Save) -> None:
-        async def respond(request: Request) -> None:
-            await asyncio.wrap_future(save(request, await response_to(request, model, tokenizer)))
+        failures: list[str] = []
 
-        run(work_through(requests, respond, at_once))
+        async def respond(request: Request) -> None:
+            try:
+                response = await response_to(request)
+            except TransportFailure as failure:
+                failures.append(str(failure))
+            else:
+                await asyncio.wrap_future(save(request, response))
+
+        runs.run(work_through(requests, respond, runs.at_once, stop_waiting=runs.stop_waiting))
+        if failures:
+            found = f"{len(failures)} of {len(requests)} requests got no response, the last because {failures[-1]}"
+            raise UserError("benchmark", found, "run again: what arrived is kept")
 
     return answer
 
@@ -71,29 +97,37 @@ async def continuation(context: Sequence[int], tokens: Sequence[int], model: Tok
     room = model.context_tokens - 1  # an engine makes one token more
     if len(tokens) >= room:
         found = f"a continuation has {len(tokens)} tokens, and the model takes {model.context_tokens}"
-        raise UserError("benchmark", found, "raise generate.vllm.max_model_len, or leave the task out")
+        raise UserError("benchmark", found, LONGER)
     kept = [*context, *tokens][-room:]
     return await model.log_likelihood(kept, len(kept) - len(tokens))
 
 
 async def generated(request: Request, model: TokenModel, tokenizer: Any) -> str:
     """The text that follows a context, without the task's own ending."""
-    from lm_eval.models.utils import normalize_gen_kwargs, postprocess_generated_text
-
-    context, settings = request.arguments
-    settings = normalize_gen_kwargs(settings, DEFAULT_TOKENS)
-    stop = [text for text in settings.pop("until", []) if text]
-    max_tokens, temperature = settings.pop("max_gen_toks"), settings.pop("temperature", 0.0)
-    settings.pop("do_sample", None)
-    room = model.context_tokens - max_tokens
+    wanted = wanted_of(request)
+    room = model.context_tokens - wanted.max_tokens
     if room < 1:
-        found = (
-            f"a task wants {max_tokens} tokens, and the model takes {model.context_tokens}, prompt and answer together"
-        )
-        raise UserError("benchmark", found, "raise generate.vllm.max_model_len, or leave the task out")
-    wanted = Wanted(max_tokens, tuple(stop), float(temperature), int(request.key[:7], 16), settings)
-    text = await model.generate(encoded(tokenizer, context)[-room:], wanted)
-    return str(postprocess_generated_text(text, stop, None))
+        found = f"a task wants {wanted.max_tokens} tokens, and the model takes {model.context_tokens}, its prompt too"
+        raise UserError("benchmark", found, LONGER)
+    return as_scored(await model.generate(encoded(tokenizer, request.arguments[0])[-room:], wanted), wanted)
+
+
+def wanted_of(request: Request) -> Wanted:
+    """What a request to generate asks for, the harness's own defaults where it is silent."""
+    from lm_eval.models.utils import normalize_gen_kwargs
+
+    settings = normalize_gen_kwargs(request.arguments[1], DEFAULT_TOKENS)
+    stop = tuple(text for text in settings.pop("until", []) if text)
+    max_tokens, temperature = settings.pop("max_gen_toks"), float(settings.pop("temperature", 0.0))
+    settings.pop("do_sample", None)
+    return Wanted(max_tokens, stop, temperature, int(request.key[:7], 16), settings)
+
+
+def as_scored(text: str, wanted: Wanted) -> str:
+    """A generated text up to where the task ends it."""
+    from lm_eval.models.utils import postprocess_generated_text
+
+    return str(postprocess_generated_text(text, list(wanted.stop), None))
 
 
 def encoded(tokenizer: Any, text: str) -> list[int]:
