@@ -92,7 +92,7 @@ def test_asking_a_script_for_help_loads_no_heavy_library(name: str) -> None:
         f"    runpy.run_path('scripts/{name}.py', run_name='__main__')\n"
         "except SystemExit:\n"
         "    pass\n"
-        f"print('loaded', [module for module in {HEAVY} if module in sys.modules])"
+        f"print('loaded', [module for module in {HEAVY} if sys.modules.get(module)])"
     )
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, 'scripts')\n{code}"],
@@ -109,8 +109,8 @@ def test_no_module_imports_a_script_or_loads_a_heavy_library_at_the_top() -> Non
     code = (
         "import importlib, sys; sys.path.insert(0, 'scripts')\n"
         f"for name in {names}: importlib.import_module(name)\n"
-        f"print('loaded', [module for module in {HEAVY} if module in sys.modules])\n"
-        f"print('scripts', [module for module in {list(STAGES)} if module in sys.modules])"
+        f"print('loaded', [module for module in {HEAVY} if sys.modules.get(module)])\n"
+        f"print('scripts', [module for module in {list(STAGES)} if sys.modules.get(module)])"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert "loaded []" in done.stdout, done.stdout

@@ -50,7 +50,7 @@ def judged(*models: str) -> set[str]:
 
 
 def per_model(*models: str) -> set[str]:
-    return judged(*models) | {f"{stage}@{model}" for stage in ("generate", "check") for model in models}
+    return judged(*models) | {f"{stage}@{model}" for stage in ("generate", "check", "benchmark") for model in models}
 
 
 AFTER = {"admit", "agree", "aggregate", "report"}  # admit looks for labels of the answers; judge goes by what it found
