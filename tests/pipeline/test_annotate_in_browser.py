@@ -91,6 +91,7 @@ def expected_scores(directory: Path) -> dict[str, dict[str, int]]:
     return found
 
 
+@pytest.mark.exhaustive
 def test_two_hundred_ratings_with_five_kills_of_the_server_lose_none(browser: Browser, tmp_path: Path) -> None:
     run = write_rated_run(tmp_path, Shape(questions=40, unusable=0), sample=RATINGS // 2, chosen=0)
     generator, expected = random.Random(11), expected_scores(run)

@@ -68,6 +68,7 @@ def test_a_real_local_judge_scores_every_answer(project: Project, judge: tuple[s
     assert all(reply["prompt_tokens"] > 100 for row in rows for reply in row["replies"])
 
 
+@pytest.mark.exhaustive
 def test_a_real_local_judge_compares_and_gives_logprobs(project: Project, judge: tuple[str, str]) -> None:
     url, model = judge
     answers = {"sft": ["It is a number.", "I am not sure."], "baseline": ["Why?", "A letter."]}

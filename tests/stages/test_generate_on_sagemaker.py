@@ -135,6 +135,7 @@ def test_a_type_without_quota_is_left_out(tmp_path: Path, aws: LocalAWS) -> None
     assert aws.jobs.descriptions()[0]["ProcessingResources"]["ClusterConfig"]["InstanceType"] == "ml.g6.2xlarge"
 
 
+@pytest.mark.exhaustive
 def test_a_failing_job_gives_its_own_reason(tmp_path: Path, aws: LocalAWS) -> None:
     workspace = sagemaker_workspace(tmp_path / "workspace", hf_token_secret="a-secret-that-is-not-there")
     line = workspace.error_line("generate.py", "sft", **aws.environment())
@@ -143,6 +144,7 @@ def test_a_failing_job_gives_its_own_reason(tmp_path: Path, aws: LocalAWS) -> No
     assert line.count("error:") == 1
 
 
+@pytest.mark.exhaustive
 def test_a_job_that_brings_nothing_is_not_started_again(tmp_path: Path, aws: LocalAWS) -> None:
     workspace = sagemaker_workspace(tmp_path / "workspace")
     aws.service.python, python = "/bin/true", aws.service.python

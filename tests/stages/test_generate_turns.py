@@ -159,6 +159,7 @@ def test_recorded_answers_without_a_turn_are_missed_before_anything_is_taken(wor
     assert recorded_rows(workspace) == 0
 
 
+@pytest.mark.exhaustive
 def test_a_job_on_sagemaker_answers_every_turn_and_goes_on_where_a_turn_is_missing(workspace: Workspace) -> None:
     workspace.run_ok("generate.py", "sft")
     expected = workspace.files()["data/answers/sft.jsonl"]

@@ -33,7 +33,7 @@ QUESTIONS = [f"{number}: {json.loads(line)['instruction']}" for number, line in 
 SAMPLINGS = [
     ({"temperature": 0.8, "top_p": 0.95, "min_p": 0.05, "max_tokens": 128, "samples": 2}, 0),
     ({"temperature": 0.0, "max_tokens": 60}, 0),
-    ({"temperature": 1.3, "top_p": 1.0, "min_p": 0.0, "max_tokens": 40}, 1),
+    pytest.param({"temperature": 1.3, "top_p": 1.0, "min_p": 0.0, "max_tokens": 40}, 1, marks=pytest.mark.exhaustive),
 ]
 
 

@@ -125,6 +125,7 @@ def test_an_over_long_prompt_is_an_error_row_with_its_length_and_the_others_are_
     assert [result.finish_reason != "error" for result in results.values()] == [True] * 3
 
 
+@pytest.mark.exhaustive
 def test_an_answer_that_the_context_cuts_is_cut_where_it_is_cut_alone(workspace: Workspace) -> None:
     workspace.change(sampling={"max_tokens": 200})
     questions = workspace.ask([f"{number} " + "x " * (150 + 13 * number) for number in range(4)])
