@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -40,17 +40,23 @@ class Opened:
         return not self.said and not self.requested and self.page.evaluate("window.ran === undefined")
 
 
+def watched_page(context: BrowserContext, allowed: tuple[str, ...] = ()) -> Opened:
+    """A new page with a listener on everything; requests to addresses that begin as the allowed ones are not noted."""
+    watched = Opened(context.new_page())
+    watched.page.on("console", lambda message: watched.said.append(message.text))
+    watched.page.on("pageerror", lambda error: watched.said.append(str(error)))
+    watched.page.on("dialog", lambda dialog: watched.said.append(dialog.message))
+    context.on("request", lambda one: None if one.url.startswith(allowed) else watched.requested.append(one.url))
+    return watched
+
+
 @contextmanager
 def opened(browser: Browser, path: Path, fragment: str = "", width: int = 1440, **context: Any) -> Iterator[Opened]:
     """Opens a file in a new context, with a listener on everything."""
     address = path.resolve().as_uri()
     with browser.new_context(viewport={"width": width, "height": 900}, **context) as own:
-        watched = Opened(own.new_page())
-        watched.page.on("console", lambda message: watched.said.append(message.text))
-        watched.page.on("pageerror", lambda error: watched.said.append(str(error)))
-        watched.page.on("dialog", lambda dialog: watched.said.append(dialog.message))
+        watched = watched_page(own)
         own.on("page", lambda _: watched.said.append("another page opened"))
-        own.on("request", lambda request: watched.requested.append(request.url))
         watched.page.goto(address + fragment)
         watched.requested.remove(address)
         yield watched

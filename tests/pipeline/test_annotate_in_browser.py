@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Opened, chromium
+from tests.browser import Opened, chromium, watched_page
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.rating import labels_of, served, write_rated_run
 from tests.made_up.run import Shape
@@ -46,13 +46,7 @@ def opened_page(browser: Browser, address: str, width: int = 1440, **context: An
     origin = address.partition("?")[0]
     with browser.new_context(viewport={"width": width, "height": 844}, **context) as own:
         own.set_default_timeout(1000 * PATIENCE_SECONDS)
-        watched = Opened(own.new_page())
-        watched.page.on("console", lambda message: watched.said.append(message.text))
-        watched.page.on("pageerror", lambda error: watched.said.append(str(error)))
-        watched.page.on("dialog", lambda dialog: watched.said.append(dialog.message))
-        own.on(
-            "request", lambda one: None if one.url.startswith((origin, "data:")) else watched.requested.append(one.url)
-        )
+        watched = watched_page(own, (origin, "data:"))
         watched.page.goto(address)
         watched.page.wait_for_selector("#item:not([hidden]), #done:not([hidden])")
         yield watched

@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Opened, chromium
+from tests.browser import Opened, chromium, watched_page
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.serving import ACCURACY, ITEM, STYLE, TOKEN, Served, served
 from tests.waiting import PATIENCE_SECONDS
@@ -35,13 +35,7 @@ def opened_page(
     origin = f"http://127.0.0.1:{service.port}"
     with browser.new_context(viewport={"width": width, "height": 844}, **context) as own:
         own.set_default_timeout(1000 * PATIENCE_SECONDS)
-        watched = Opened(own.new_page())
-        watched.page.on("console", lambda message: watched.said.append(message.text))
-        watched.page.on("pageerror", lambda error: watched.said.append(str(error)))
-        watched.page.on("dialog", lambda dialog: watched.said.append(dialog.message))
-        own.on(
-            "request", lambda one: None if one.url.startswith((origin, "data:")) else watched.requested.append(one.url)
-        )
+        watched = watched_page(own, (origin, "data:"))
         watched.page.goto(origin + path)
         yield watched
 
