@@ -32,9 +32,10 @@ from tuneproof.results.analysis.assembling import all_details
 from tuneproof.results.analysis.benchmarks import asked, reaches, read_benchmarks
 from tuneproof.results.analysis.scores import read_scores
 from tuneproof.results.analysis.sources import plan_details, run_criteria
-from tuneproof.results.details import Details, RubricCriterion, RunDetails
+from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RubricCriterion, RunDetails
 from tuneproof.results.plots import PLOTS_DIRECTORY, write_plots
-from tuneproof.results.words import run_note
+from tuneproof.results.words.notes import run_note
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.evidence.judging import Judge
 from tuneproof.settings.params import Params

@@ -25,7 +25,8 @@ from tuneproof.common.files import write_text
 from tuneproof.endpoint.listening import listen, require_packages
 from tuneproof.records.handovers import DETAILS_DIRECTORY, EVALUATORS_DIRECTORY, JUDGE, QUESTIONS, raters, read_labels
 from tuneproof.records.rows import RATER_NAME, Question
-from tuneproof.results.details import CriterionDetails, Details, WinRateDetails, read_details
+from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.model import Details, WinRateDetails, read_details
 from tuneproof.scoring.evaluator.contract import MANIFEST
 from tuneproof.scoring.evaluator.loading import load
 from tuneproof.scoring.people.asking.doubts import Doubts, Scorer, doubts_of_evaluators

@@ -22,7 +22,7 @@ from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json, write_text
 from tuneproof.records.handovers import REPORT_DIRECTORY, benchmark_summary
-from tuneproof.results.details import Details, read_all_details
+from tuneproof.results.details.model import Details, read_all_details
 from tuneproof.results.publishing.card import git_revision
 from tuneproof.results.publishing.leaderboards import evaluation_results, file_name, results_document
 from tuneproof.results.publishing.model_index import model_index, push_model_index

@@ -21,7 +21,7 @@ from tuneproof.results.gate.decision import Outcome
 from tuneproof.results.gate.findings import compare_runs, model_files, naming, source_files
 from tuneproof.results.gate.text import gate_text
 from tuneproof.results.revisions import Revision
-from tuneproof.results.words import markdown_text
+from tuneproof.results.words.tables import markdown_text
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 

@@ -34,7 +34,7 @@ from tuneproof.records.handovers import (
     resolved_model,
 )
 from tuneproof.records.keys import content_key
-from tuneproof.results.details import read_details
+from tuneproof.results.details.model import read_details
 from tuneproof.results.publishing.card import card_text, revision_text, shown_id
 from tuneproof.results.publishing.evaluator import evaluator_card, evaluator_files
 from tuneproof.results.publishing.repositories import Card, publish_files, repository_name

@@ -11,7 +11,7 @@ import argparse
 from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
-from tuneproof.results.details import read_all_details
+from tuneproof.results.details.model import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.page import left_out, render
 from tuneproof.results.summary import summary_markdown

@@ -12,7 +12,7 @@ from tests.running import run_here
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details.model import Details, read_details
 
 SHAPE = Shape(questions=60)
 

@@ -86,7 +86,7 @@ def test_a_revision_of_another_version_can_be_compared_after_todays_pipeline_ran
         clone.dvc("commit", "--force", "--quiet")
         clone.commit("An older version's run")
         clone.git("tag", "older")
-        with (clone.root / "scripts/tuneproof/results/details.py").open("a") as script_of_today:
+        with (clone.root / "scripts/tuneproof/results/details/model.py").open("a") as script_of_today:
             script_of_today.write("# Another version.\n")
         params = clone.params()
         params["models"]["orpo"] = {"engine": "recorded", "path": "orpo.jsonl"}

@@ -28,7 +28,7 @@ from tuneproof.records.handovers import PLAN as SEEN
 from tuneproof.records.rows import Check, Judgement
 from tuneproof.results.report.terminal import plain_text
 from tuneproof.results.summary import summary_markdown
-from tuneproof.results.words import ship_sentence
+from tuneproof.results.words.decisions import ship_sentence
 from tuneproof.settings.reading import load_params
 
 PLAN = {"alpha": 0.05, "improves": ["accuracy", "style"], "min_questions": 30}

@@ -17,7 +17,7 @@ from tests.servers.openai.faults import Faults
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.common.windows import workers_for
-from tuneproof.results.details import WinRateDetails, read_details
+from tuneproof.results.details.model import WinRateDetails, read_details
 
 QUESTIONS = 40
 Preferred = Callable[[str, str], int]  # of the first and the second answer: 1, 2 (a tie) or 3

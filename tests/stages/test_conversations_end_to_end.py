@@ -14,7 +14,7 @@ from tests.made_up.judging import rows_of, write_rows
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.records.rows import Answer, Check, Judgement, Question
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details.model import Details, read_details
 from tuneproof.results.publishing.rows import parquet_files, result_rows
 
 QUESTIONS, TURNS, MODELS = 12, 2, ("sft", "baseline")

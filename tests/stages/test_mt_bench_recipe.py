@@ -10,7 +10,7 @@ from tests.made_up.judging import rows_of, write_rows
 from tests.own_settings import own_settings
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
-from tuneproof.results.details import read_details
+from tuneproof.results.details.model import read_details
 from tuneproof.settings.params import Params
 
 RECIPE: dict[str, Any] = yaml.safe_load((ROOT / "recipes" / "mt_bench.yaml").read_text())

@@ -10,9 +10,10 @@ from tests.made_up.aggregated_run import change_params, details
 from tests.made_up.people import Opinion, as_the_judge, write_labels
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
-from tuneproof.results.details import Details
-from tuneproof.results.people import disagreement_sentence, people_sentence
-from tuneproof.results.words import model_sentence, ship_sentence
+from tuneproof.results.details.model import Details
+from tuneproof.results.words.decisions import ship_sentence
+from tuneproof.results.words.people import disagreement_sentence, people_sentence
+from tuneproof.results.words.verdicts import model_sentence
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 

@@ -17,9 +17,9 @@ from tests.made_up.finished_run import SHA, FinishedRun
 from tests.made_up.publishing import TOKEN, card, commits, datasets_on
 from tests.servers.hub.server import HubServer
 from tuneproof.records.rows import Answer, Check, Judgement, Question
-from tuneproof.results.details import read_details
+from tuneproof.results.details.model import read_details
 from tuneproof.results.publishing import rows as published_rows
-from tuneproof.results.words import model_sentence
+from tuneproof.results.words.verdicts import model_sentence
 
 PROJECT = Path(__file__).parents[2]
 # The client hands httpx2 an upload in a form that httpx2 wants to be rid of.

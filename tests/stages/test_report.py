@@ -10,10 +10,10 @@ import yaml
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tests.running import run_here
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details.model import Details, read_details
 from tuneproof.results.report import page
 from tuneproof.results.report.browser import Browser
-from tuneproof.results.words import run_note
+from tuneproof.results.words.notes import run_note
 from tuneproof.settings.generation import Sampling
 
 

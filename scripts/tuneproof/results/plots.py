@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import REPORT_DIRECTORY
-from tuneproof.results.details import Details
+from tuneproof.results.details.model import Details
 
 PLOTS_DIRECTORY = REPORT_DIRECTORY / "plots"
 Row = dict[str, str | int | float | None]

@@ -2,22 +2,13 @@
 
 from collections.abc import Sequence
 
-from tuneproof.results.details import Details
-from tuneproof.results.people import agreement_note, agreement_table, first_sentences, people_sentences
-from tuneproof.results.trust import judge_sentence
-from tuneproof.results.words import (
-    benchmark_note,
-    collapse_sentence,
-    family_note,
-    markdown_table,
-    markdown_text,
-    model_sentence,
-    panel_sentence,
-    plan_sentence,
-    run_note,
-    ship_sentence,
-    table,
-)
+from tuneproof.results.details.model import Details
+from tuneproof.results.words.decisions import collapse_sentence, plan_sentence, ship_sentence
+from tuneproof.results.words.notes import benchmark_note, family_note, panel_sentence, run_note
+from tuneproof.results.words.people import agreement_note, agreement_table, first_sentences, people_sentences
+from tuneproof.results.words.tables import markdown_table, markdown_text, table
+from tuneproof.results.words.trust import judge_sentence
+from tuneproof.results.words.verdicts import model_sentence
 
 
 def summary_markdown(models: Sequence[Details]) -> str:

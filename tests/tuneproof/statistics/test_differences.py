@@ -8,7 +8,7 @@ from scipy import stats
 from statsmodels.stats.power import TTestPower
 
 from tests.measurements.decisions import SCORES, family_rates, paired_worlds
-from tuneproof.results.words import shown_decimals
+from tuneproof.results.words.figures import shown_decimals
 from tuneproof.statistics import differences as statistics
 from tuneproof.statistics.differences import (
     Verdict,

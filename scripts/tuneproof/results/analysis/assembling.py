@@ -28,15 +28,10 @@ from tuneproof.results.analysis.people import (
 from tuneproof.results.analysis.preferences import orders_of_run, read_preferences, win_rate_details
 from tuneproof.results.analysis.scores import ModelScores
 from tuneproof.results.analysis.usage import judge_cost
-from tuneproof.results.details import (
-    AnswerLengths,
-    CriterionDetails,
-    DecisionDetails,
-    Details,
-    RunDetails,
-    Usage,
-    WinRateDetails,
-)
+from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.decisions import DecisionDetails
+from tuneproof.results.details.model import AnswerLengths, Details, Usage, WinRateDetails
+from tuneproof.results.details.run import RunDetails
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.execution import Price
 from tuneproof.settings.params import Params

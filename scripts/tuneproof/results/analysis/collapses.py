@@ -7,7 +7,8 @@ from itertools import permutations, product
 import numpy as np
 
 from tuneproof.results.analysis.scores import ModelScores
-from tuneproof.results.details import Collapses, Criterion
+from tuneproof.results.details.criteria import Collapses
+from tuneproof.results.details.run import Criterion
 from tuneproof.statistics.collapses import collapsed
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import mean_interval

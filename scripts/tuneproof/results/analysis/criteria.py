@@ -7,17 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from tuneproof.results.analysis.scores import ModelScores, Places
-from tuneproof.results.details import (
-    Collapses,
-    Criterion,
-    CriterionDetails,
-    LengthBin,
-    MissingScores,
-    RubricCriterion,
-    RunDetails,
-    Slice,
-    SliceScore,
-)
+from tuneproof.results.details.criteria import Collapses, CriterionDetails, LengthBin, MissingScores
+from tuneproof.results.details.run import Criterion, RubricCriterion, RunDetails
+from tuneproof.results.details.slices import Slice, SliceScore
 from tuneproof.statistics.agreement.scores import rank_correlation
 from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds
 from tuneproof.statistics.distributions import Array

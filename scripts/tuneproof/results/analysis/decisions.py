@@ -8,7 +8,8 @@ import numpy as np
 
 from tuneproof.results.analysis.collapses import SHARE, Falls
 from tuneproof.results.analysis.people import InPeopleUnits, is_rated
-from tuneproof.results.details import DecisionDetails, GuardDetails, RunDetails
+from tuneproof.results.details.decisions import DecisionDetails, GuardDetails
+from tuneproof.results.details.run import RunDetails
 from tuneproof.settings.evidence.decision import COLLAPSES
 from tuneproof.statistics.corrected import Corrected, corrected_guard, simultaneous_corrected
 from tuneproof.statistics.differences import Difference, simultaneous_differences

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.records.rows import Judgement, Reply
-from tuneproof.results.details import JudgeScores, PanelDetails
+from tuneproof.results.details.model import JudgeScores, PanelDetails
 from tuneproof.statistics.agreement.raters import weighted_kappa
 from tuneproof.statistics.distributions import Array
 

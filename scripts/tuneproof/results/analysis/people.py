@@ -9,14 +9,10 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import LABELLED
 from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.analysis.sources import RERUN
-from tuneproof.results.details import (
-    CriterionDetails,
-    JudgeAlone,
-    PeopleScores,
-    PeopleVerdict,
-    RunDetails,
-    WinRateDetails,
-)
+from tuneproof.results.details.criteria import CriterionDetails, JudgeAlone, PeopleScores
+from tuneproof.results.details.decisions import PeopleVerdict
+from tuneproof.results.details.model import WinRateDetails
+from tuneproof.results.details.run import RunDetails
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.statistics.corrected import (
     FEWEST_LABELS,

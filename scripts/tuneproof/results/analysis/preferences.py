@@ -11,7 +11,8 @@ from tuneproof.records.documents.admission import Figure, Orders
 from tuneproof.records.handovers import COMPARISONS
 from tuneproof.results.analysis.sources import RERUN
 from tuneproof.results.analysis.usage import ReplyUsage
-from tuneproof.results.details import RunDetails, WinRateDetails
+from tuneproof.results.details.model import WinRateDetails
+from tuneproof.results.details.run import RunDetails
 from tuneproof.statistics import admission
 from tuneproof.statistics.agreement.pairs import consistency_by_chance
 from tuneproof.statistics.intervals import Interval

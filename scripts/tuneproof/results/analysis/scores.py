@@ -18,7 +18,8 @@ from tuneproof.records.rows import Answer, Judgement
 from tuneproof.results.analysis.panel import PanelScores
 from tuneproof.results.analysis.sources import HANDOVERS, RERUN, SourceRows, check_scale
 from tuneproof.results.analysis.usage import ReplyUsage
-from tuneproof.results.details import PanelDetails, RunDetails
+from tuneproof.results.details.model import PanelDetails
+from tuneproof.results.details.run import RunDetails
 from tuneproof.statistics.distributions import Array
 
 STEP_TOLERANCE = 1e-5  # a rubric's steps are written with six digits

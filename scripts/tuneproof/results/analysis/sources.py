@@ -15,7 +15,7 @@ import numpy as np
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import CHECKS, Handover
 from tuneproof.records.rows import Answer, Check
-from tuneproof.results.details import Criterion, PlanDetails, Role
+from tuneproof.results.details.run import Criterion, PlanDetails, Role
 from tuneproof.settings.evidence.decision import Decision
 from tuneproof.settings.params import Params
 from tuneproof.statistics.distributions import Array

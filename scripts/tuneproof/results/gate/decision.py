@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from tuneproof.results.analysis.decisions import side_by_side
-from tuneproof.results.details import Criterion, RunDetails
+from tuneproof.results.details.run import Criterion, RunDetails
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.items import SameItems
 from tuneproof.results.gate.sides import Pairing, Side, compared_criteria

@@ -7,13 +7,14 @@ from pathlib import Path
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, BENCHMARKS, DETAILS_DIRECTORY, JUDGEMENTS, benchmark_summary
 from tuneproof.results.analysis.sources import HANDOVERS, role_of
-from tuneproof.results.details import BENCHMARK, read_details
+from tuneproof.results.details.model import read_details
+from tuneproof.results.details.run import BENCHMARK
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
 from tuneproof.results.gate.items import refuse_asked_otherwise, same_items
 from tuneproof.results.gate.sides import Side, compared_benchmarks, pair, refuse_incomparable
 from tuneproof.results.revisions import Revision
-from tuneproof.results.words import ship_sentence
+from tuneproof.results.words.decisions import ship_sentence
 from tuneproof.settings.params import Gate, Params
 
 ANOTHER_VERSION = "another version wrote it: run today's pipeline on that revision (docs/decision.md says how)"

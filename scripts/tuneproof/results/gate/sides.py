@@ -9,7 +9,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Check, Judgement, Question
 from tuneproof.results.analysis.sources import HANDOVERS
-from tuneproof.results.details import RunDetails
+from tuneproof.results.details.run import RunDetails
 from tuneproof.results.gate.items import Asked, read_items
 from tuneproof.statistics.differences import question_means
 

@@ -4,16 +4,10 @@ from collections.abc import Mapping
 
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.decision import ALPHA_SHARE, Decision, Findings
-from tuneproof.results.words import (
-    NOTHING,
-    aligned,
-    interval_text,
-    markdown_table,
-    markdown_text,
-    plain_name,
-    plan_sentence,
-    run_note,
-)
+from tuneproof.results.words.decisions import plan_sentence
+from tuneproof.results.words.figures import NOTHING, interval_text, plain_name
+from tuneproof.results.words.notes import run_note
+from tuneproof.results.words.tables import aligned, markdown_table, markdown_text
 
 SHOWN_CHARACTERS = 60  # of a question
 OPENINGS = {

@@ -8,7 +8,7 @@ import yaml
 
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import project_root
-from tuneproof.results.details import Details
+from tuneproof.results.details.model import Details
 from tuneproof.results.publishing.rows import (
     BENCHMARK_COLUMNS,
     BENCHMARKS,
@@ -16,20 +16,12 @@ from tuneproof.results.publishing.rows import (
     COLUMNS_OF_CONVERSATIONS,
     SPLIT,
 )
-from tuneproof.results.trust import judge_sentence
-from tuneproof.results.words import (
-    collapse_sentence,
-    family_note,
-    gain_text,
-    markdown_row,
-    markdown_text,
-    mean_text,
-    model_sentence,
-    plan_sentence,
-    row_verdict,
-    share_text,
-    ship_sentence,
-)
+from tuneproof.results.words.decisions import collapse_sentence, plan_sentence, ship_sentence
+from tuneproof.results.words.figures import gain_text, mean_text, share_text
+from tuneproof.results.words.notes import family_note
+from tuneproof.results.words.tables import markdown_row, markdown_text
+from tuneproof.results.words.trust import judge_sentence
+from tuneproof.results.words.verdicts import model_sentence, row_verdict
 from tuneproof.settings.params import Params
 
 GIT_TIMEOUT_SECONDS = 30

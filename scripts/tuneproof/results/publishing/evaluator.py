@@ -6,7 +6,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError
 from tuneproof.common.files import file_sha256
-from tuneproof.results.words import markdown_row, markdown_text
+from tuneproof.results.words.tables import markdown_row, markdown_text
 
 MANIFEST = "evaluator.json"
 USE = """```python

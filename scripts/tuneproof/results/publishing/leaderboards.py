@@ -11,7 +11,7 @@ from typing import Any
 from tuneproof.common.errors import say
 from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.rows import BenchmarkSummary, TaskSummary
-from tuneproof.results.details import Details
+from tuneproof.results.details.model import Details
 from tuneproof.settings.params import Params
 from tuneproof.sources.hub.pins import Pins
 

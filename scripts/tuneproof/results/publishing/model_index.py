@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from tuneproof.common.errors import UserError, say
-from tuneproof.results.details import Details
+from tuneproof.results.details.model import Details
 from tuneproof.results.publishing.repositories import CARD
-from tuneproof.results.words import share_text
+from tuneproof.results.words.figures import share_text
 from tuneproof.settings.params import Params
 from tuneproof.sources.hub.writing import asked, writing
 

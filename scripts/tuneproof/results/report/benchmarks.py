@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tuneproof.records.handovers import BENCHMARKS
 from tuneproof.records.rows import Benchmark
-from tuneproof.results.details import Details
-from tuneproof.results.words import gain_text, mean_text, row_verdict
+from tuneproof.results.details.model import Details
+from tuneproof.results.words.figures import gain_text, mean_text
+from tuneproof.results.words.verdicts import row_verdict
 
 MOST_ITEMS = 10  # of one task that a model lost; all of them stand in data/benchmarks
 MOST_ITEMS_IN_ALL = 120

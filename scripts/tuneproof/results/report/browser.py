@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS, Handover
 from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply
-from tuneproof.results.details import Details
+from tuneproof.results.details.model import Details
 
 DATA_BYTES = 13_000_000  # the page has a cap of 15 MB; the rest is style, script and charts
 BYTES_PER_ANSWER = 1_600  # with less room for an answer and its analyses, questions are left out: 2,000 x 4 still fit

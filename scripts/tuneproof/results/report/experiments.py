@@ -15,7 +15,10 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, run
 from tuneproof.results.plots import PLOTS_DIRECTORY
-from tuneproof.results.words import NOTHING, SHIP_WORDS, VERDICT_WORDS, aligned, plain_name, share_text
+from tuneproof.results.words.decisions import SHIP_WORDS
+from tuneproof.results.words.figures import NOTHING, plain_name, share_text
+from tuneproof.results.words.tables import aligned
+from tuneproof.results.words.verdicts import VERDICT_WORDS
 from tuneproof.settings.reading import PARAMS_FILE, parse_settings
 
 MOST_CHANGES = 3  # that are named of one experiment

@@ -12,11 +12,11 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tuneproof.records.handovers import ANSWERS
-from tuneproof.results import people, trust, words
-from tuneproof.results.details import Details
+from tuneproof.results.details.model import Details
 from tuneproof.results.report.benchmarks import lost_items, task_rows
 from tuneproof.results.report.browser import Browser, visible
 from tuneproof.results.report.sources import source_table, sources_disagree
+from tuneproof.results.words import decisions, figures, notes, people, tables, trust, verdicts
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -74,11 +74,14 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         script=Markup(script),  # noqa: S704 (a file of the project)
         style_hash=content_security_hash(style),
         script_hash=content_security_hash(script),
-        words=words,
+        decisions=decisions,
+        figures=figures,
+        notes=notes,
         people=people,
+        verdicts=verdicts,
         judge_sentence=trust.judge_sentence(models),
         judge_needs_caution=trust.needs_caution(models),
-        undeciding=words.undeciding(models[0].run),
+        undeciding=tables.undeciding(models[0].run),
         sources=source_table(models),
         disagreeing=sources_disagree(models),
         benchmark_rows=task_rows(models),
@@ -99,7 +102,7 @@ def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> s
     names = ("temperature", "top_p", "min_p")
     parts = [f"{name} {'not sent' if name in not_sent else getattr(sampling, name)}" for name in names]
     by_tag = {tag for engine in engines for tag in engine.get("temperature_by_tag") or ()}
-    parts += [f"temperature by {words.plain_name(tag)}" for tag in sorted(by_tag)]
+    parts += [f"temperature by {figures.plain_name(tag)}" for tag in sorted(by_tag)]
     parts.append("max_tokens not sent" if sampling.max_tokens is None else f"at most {sampling.max_tokens:,} tokens")
     parts.append("seed not sent" if sampling.seed is None else f"seed {sampling.seed}")
     return ", ".join(parts)
@@ -125,7 +128,7 @@ def quoted(text: str) -> str:
 
 def minus(numbers: str) -> str:
     """Numbers with real minus signs, and a dash where there is none."""
-    return NOT_KNOWN if numbers == words.NOTHING else numbers.replace("-", "\N{MINUS SIGN}")
+    return NOT_KNOWN if numbers == figures.NOTHING else numbers.replace("-", "\N{MINUS SIGN}")
 
 
 def content_security_hash(text: str) -> str:

@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from tuneproof.results.details import Details
-from tuneproof.results.words import NOTHING, VERDICT_WORDS, plain_name
+from tuneproof.results.details.model import Details
+from tuneproof.results.words.figures import NOTHING, plain_name
+from tuneproof.results.words.verdicts import VERDICT_WORDS
 
 SOURCE_WORDS = {"judge": "the judge", "compare": "pairs", "check": "programs", "benchmark": "benchmarks"}
 

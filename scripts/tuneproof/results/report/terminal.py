@@ -12,23 +12,14 @@ from pathlib import Path
 
 from tuneproof.common.errors import run
 from tuneproof.records.handovers import DETAILS_DIRECTORY
-from tuneproof.results.details import Details, read_all_details, read_details
-from tuneproof.results.people import first_sentences, people_sentences
+from tuneproof.results.details.model import Details, read_all_details, read_details
 from tuneproof.results.revisions import Revision
-from tuneproof.results.trust import judge_sentence
-from tuneproof.results.words import (
-    VERDICT_WORDS,
-    aligned,
-    benchmark_note,
-    collapse_sentence,
-    family_note,
-    model_sentence,
-    plan_sentence,
-    run_note,
-    ship_sentence,
-    table,
-    undeciding_note,
-)
+from tuneproof.results.words.decisions import collapse_sentence, plan_sentence, ship_sentence
+from tuneproof.results.words.notes import benchmark_note, family_note, run_note
+from tuneproof.results.words.people import first_sentences, people_sentences
+from tuneproof.results.words.tables import aligned, table, undeciding_note
+from tuneproof.results.words.trust import judge_sentence
+from tuneproof.results.words.verdicts import VERDICT_WORDS, model_sentence
 from tuneproof.settings.reading import PARAMS_FILE, load_params
 
 STYLES = {VERDICT_WORDS["better"]: "bold green", VERDICT_WORDS["worse"]: "bold red"}

@@ -9,7 +9,7 @@ from tests.made_up.benchmark_rows import write_benchmarks
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.records.handovers import BENCHMARKS, DETAILS_DIRECTORY
-from tuneproof.results.details import Details, read_details
+from tuneproof.results.details.model import Details, read_details
 
 SHARES = {"sft": 0.55, "dpo": 0.35, "baseline": 0.5}
 

@@ -11,7 +11,7 @@ from tuneproof.results.analysis.criteria import (
     length_bins,
     missing_scores,
 )
-from tuneproof.results.details import Criterion, RubricCriterion
+from tuneproof.results.details.run import Criterion, RubricCriterion
 from tuneproof.statistics.agreement.scores import rank_correlation, ranks
 
 RUBRIC = RubricCriterion(question="Is it good?", scale={"1": "no", "2": "partly", "3": "yes"})

@@ -18,7 +18,8 @@ from tuneproof.results.analysis.preferences import (
     win_rate_details,
 )
 from tuneproof.results.analysis.usage import ReplyUsage
-from tuneproof.results.details import Criterion, RubricCriterion, RunDetails, WinRateDetails
+from tuneproof.results.details.model import WinRateDetails
+from tuneproof.results.details.run import Criterion, RubricCriterion, RunDetails
 from tuneproof.statistics.win_rates import Row, both_orders, question_preferences, win_rate_interval
 
 NAN = float("nan")

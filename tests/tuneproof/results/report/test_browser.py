@@ -11,7 +11,7 @@ from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.records.files import read_rows
 from tuneproof.records.rows import Question
-from tuneproof.results.details import Details, read_all_details
+from tuneproof.results.details.model import Details, read_all_details
 from tuneproof.results.report.browser import Browser, answer_browser, script_json, shortened, visible
 from tuneproof.settings.reading import load_params
 

@@ -13,7 +13,7 @@ from tests.made_up.benchmark_tasks import write_choice, write_task
 from tests.made_up.finished_run import FinishedRun
 from tests.stages.test_benchmark import SFT, plain_harness, rows_of, summary, with_models
 from tuneproof.records.rows import Benchmark, BenchmarkSummary
-from tuneproof.results.details import read_details
+from tuneproof.results.details.model import read_details
 from tuneproof.scoring.benchmarks import likelihoods
 
 MINUS = "-bits_per_byte"

@@ -4,8 +4,9 @@ import re
 from collections.abc import Sequence
 
 from tuneproof.records.documents.admission import AdmissionResult, Figure, Orders
-from tuneproof.results.details import Details, RunDetails
-from tuneproof.results.words import plain_name
+from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import plain_name
 
 BAR = re.compile(r"(?:admission|judge)\.\w+ [\w.]*\w")
 

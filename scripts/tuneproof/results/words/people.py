@@ -3,8 +3,11 @@
 from collections.abc import Sequence
 
 from tuneproof.records.documents.agreement import AmongPeople, Figure, JudgeBesidePeople
-from tuneproof.results.details import Details, PeopleScores, RunDetails
-from tuneproof.results.words import NOTHING, VERDICT_WORDS, decimals, interval_text, plain_name, share_text
+from tuneproof.results.details.criteria import PeopleScores
+from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import NOTHING, decimals, interval_text, plain_name, share_text
+from tuneproof.results.words.verdicts import VERDICT_WORDS
 
 BY_JUDGE = {
     "better": "better than {baseline}",

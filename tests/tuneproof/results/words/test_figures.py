@@ -4,8 +4,11 @@ from typing import Any
 
 import pytest
 
-from tuneproof.results.details import CriterionDetails, WinRateDetails
-from tuneproof.results.words import aligned, criterion_clause, gain_text, markdown_row, share_text, win_rate_text
+from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.model import WinRateDetails
+from tuneproof.results.words.figures import gain_text, share_text, win_rate_text
+from tuneproof.results.words.tables import aligned, markdown_row
+from tuneproof.results.words.verdicts import criterion_clause
 
 
 def criterion(**values: Any) -> CriterionDetails:

@@ -1,0 +1,117 @@
+"""What all models of a run share: its criteria, its plan, its judge."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from tuneproof.records.documents.admission import BOTH_ORDERS, AdmissionResult, Orders
+from tuneproof.records.documents.agreement import Agreement
+from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedQuestions
+from tuneproof.records.rows import Record, World
+from tuneproof.settings.evidence.decision import Units
+
+BENCHMARK = "benchmark"  # the source whose units are items of its own
+FEWEST_PAIRS = 60  # of a run, from which its orders can speak against the judge
+Role = Literal["improves", "guard", "shown"]  # what is claimed, what must not drop, and what decides nothing
+
+
+class Criterion(Record):
+    """A criterion from any source: who gives its scores, their limits and distance, and what they decide."""
+
+    source: str
+    low: float
+    high: float
+    step: float
+    role: Role
+    reach: float = Field(default=1.0, exclude_if=lambda reach: reach == 1.0)  # what an item counts at most, in a group
+
+    @property
+    def by_item(self) -> bool:
+        """Whether a benchmark's items are what is scored, and not the answers to the run's questions."""
+        return self.source == BENCHMARK
+
+    @property
+    def of_differences(self) -> tuple[float, float]:
+        """Two ends as far apart as a weighted difference can be."""
+        return self.low, self.low + self.reach * (self.high - self.low)
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest possible score."""
+        return self.low, self.high
+
+
+class PlanDetails(Record):
+    """The section decision by which the models ship. `earlier` plans decided on the same questions before it."""
+
+    key: str
+    improves: list[str]
+    in_order: bool
+    must_not_drop: dict[str, float]
+    earlier: tuple[str, ...] = ()
+
+
+class RubricCriterion(Record):
+    """A criterion as it was judged. The steps of `scale` ascend; their keys are numbers written as text."""
+
+    question: str
+    scale: dict[str, str]
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The lowest and the highest possible score."""
+        steps = [float(step) for step in self.scale]
+        return min(steps), max(steps)
+
+
+class RunDetails(Record):
+    """What all models of a run share; the same in each model's file."""
+
+    run: World
+    baseline: str
+    models: list[str]
+    questions: int
+    alpha: float
+    min_questions: int
+    rubric: dict[str, RubricCriterion]
+    criteria: dict[str, Criterion]  # of all sources, those of the rubric among them
+    plan: PlanDetails | None = None
+    judge: ResolvedJudge
+    judge_settings: dict[str, Any]  # those of params.yaml that determine a score
+    source: ResolvedQuestions
+    in_units_of: Units = Field(default="judge", exclude_if=lambda units: units == "judge")
+    fewest_labels: int | None = Field(default=None, exclude_if=lambda fewest: fewest is None)  # for people's units
+    agreement: Agreement | None = Field(default=None, exclude_if=lambda agreement: agreement is None)
+
+    @property
+    def fewest(self) -> int:
+        """How many questions a verdict needs: scored in both, or labelled in both where people's units decide."""
+        return self.min_questions if self.fewest_labels is None else self.fewest_labels
+
+    admission: AdmissionResult = AdmissionResult()
+    orders: Orders | None = None  # of all models' comparisons together
+
+    @property
+    def at_chance(self) -> list[str]:
+        """What the judge is not shown to do better than chance; where it was not asked, by this run's own pairs."""
+        if self.admission.orders or self.orders is None:
+            return self.admission.at_chance
+        known = self.orders.above_chance is not None and self.orders.pairs >= FEWEST_PAIRS
+        by_run = [BOTH_ORDERS] if known and not self.orders.better_than_chance else []
+        return [*self.admission.at_chance, *by_run]
+
+    @property
+    def rests_on_the_judge(self) -> bool:
+        """Whether anything that the plan names has its scores from the judge, and people's labels do not correct it."""
+        deciding = [one for one in self.criteria.values() if one.role != "shown"]
+        return self.in_units_of == "judge" and any(one.source in ("judge", "compare") for one in deciding)
+
+    @property
+    def claimed(self) -> list[str]:
+        """The criteria of the claim, in their order."""
+        return [name for name, one in self.criteria.items() if one.role == "improves"]
+
+    @property
+    def deciding(self) -> list[str]:
+        """The criteria that decide something, and the judge's."""
+        return [name for name, one in self.criteria.items() if one.role != "shown" or one.source == "judge"]

@@ -1,0 +1,25 @@
+"""One model on some of the questions: exploratory, so nothing here is corrected for looking at many."""
+
+from tuneproof.records.rows import Record
+
+
+class SliceScore(Record):
+    """One criterion within a slice: exploratory, so its intervals are not corrected for looking at many."""
+
+    mean: float
+    low: float
+    high: float
+    scored: int
+    gain: float | None = None
+    gain_low: float | None = None
+    gain_high: float | None = None
+    paired: int | None = None
+
+
+class Slice(Record):
+    """The questions whose tag has this value. Tags with many values keep the most frequent ones."""
+
+    tag: str
+    value: str
+    questions: int
+    criteria: dict[str, SliceScore]  # without the criteria that have no score here

@@ -1,0 +1,57 @@
+"""Numbers and names as they are written, so that no rounding contradicts a verdict."""
+
+import math
+
+from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.model import WinRateDetails
+
+NOTHING = "-"
+LONGEST_NAME = 40
+
+
+def mean_text(criterion: CriterionDetails) -> str:
+    """A mean with its interval: `2.27 [2.10, 2.44]`."""
+    return interval_text(criterion.mean, criterion.low, criterion.high)
+
+
+def gain_text(criterion: CriterionDetails) -> str:
+    """A gain with its interval: `+0.21 [+0.05, +0.37]`."""
+    return interval_text(criterion.gain, criterion.gain_low, criterion.gain_high, signed=True)
+
+
+def interval_text(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
+    """A number with its limits. A gain's limits get as many decimals as they need not to be shown as 0."""
+    if value is None or low is None or high is None:
+        return NOTHING
+    decimals = shown_decimals(low, high) if signed else 2
+    sign = "+" if signed else ""
+    return f"{value:{sign}.{decimals}f} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
+
+
+def win_rate_text(rate: WinRateDetails) -> str:
+    """A win rate with its interval: `56% [48%, 64%]`."""
+    if rate.win_rate is None or rate.low is None or rate.high is None:
+        return NOTHING
+    digits = shown_decimals(rate.low - 0.5, rate.high - 0.5) - 2  # of per cent, so that no limit is rounded to one half
+    return f"{rate.win_rate:.{digits}%} [{rate.low:.{digits}%}, {rate.high:.{digits}%}]"
+
+
+def share_text(share: float) -> str:
+    """A share in per cent; only what is complete reads 100%."""
+    return "100%" if share == 1 else f"{min(share, 0.999):.1%}"
+
+
+def decimals(value: float | None) -> str:
+    """A number to two decimals."""
+    return NOTHING if value is None else f"{value:.2f}"
+
+
+def plain_name(name: str) -> str:
+    """A name as one short line: files of another revision may hold names that params.yaml would refuse."""
+    return "".join(character if character.isprintable() else "?" for character in name[:LONGEST_NAME])
+
+
+def shown_decimals(low: float, high: float, at_least: int = 2) -> int:
+    """Returns how many decimals the limits need: none is then shown as 0 that is not, so none contradicts a verdict."""
+    nonzero = [abs(limit) for limit in (low, high) if limit != 0]
+    return max([at_least, *(math.ceil(-math.log10(2 * limit)) for limit in nonzero)])

@@ -1,0 +1,86 @@
+"""What belongs to a whole run, in words: what kind it is, how to read its intervals, its panel, its benchmarks."""
+
+from collections.abc import Sequence
+
+from tuneproof.results.details.model import Details, PanelDetails
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import decimals, plain_name, share_text
+
+RUN_NOTES = {
+    "real": "",
+    "dummy": "Rehearsal: only the first questions were asked, so this shows that the pipeline runs and nothing more.",
+    "embedded": (
+        "Demonstration: small models and a small judge on demonstration questions; "
+        "this shows the pipeline, not any model's ability."
+    ),
+}
+
+
+def run_note(run: RunDetails) -> str:
+    """What a reader must know of a rehearsal or demonstration first; empty for a real run."""
+    return RUN_NOTES[run.run]
+
+
+def panel_sentence(details: Details) -> str:
+    """What each judge of a panel gave one model, and how far they agree; empty for a single judge."""
+    if not details.panel:
+        return ""
+    clauses = "; ".join(panel_clause(name, one) for name, one in details.panel.items())
+    return f"The judges on {plain_name(details.model)}: {clauses}."
+
+
+def panel_clause(name: str, panel: PanelDetails) -> str:
+    """The judges' means on one criterion, and their agreement where two of them scored the same answers."""
+    means = ", ".join(f"{plain_name(judge)} {decimals(one.mean)}" for judge, one in panel.judges.items())
+    found = f"{plain_name(name)} {means}"
+    if panel.spread is None or panel.exact_agreement is None:
+        return found
+    return (
+        f"{found} (mean spread {panel.spread:.2f}, the same score on {share_text(panel.exact_agreement)}, "
+        f"weighted kappa {decimals(panel.weighted_kappa)})"
+    )
+
+
+def family_note(run: RunDetails) -> str:
+    """How to read the intervals."""
+    confidence = f"{100 * (1 - run.alpha):.4g}%"
+    if run.in_units_of == "people":
+        return (
+            "In people's units where there are labels enough, by random labels and the judge's scores (PPI++). "
+            f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
+            f"A gain is the mean difference to {plain_name(run.baseline)}."
+        )
+    return (
+        f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
+        f"A gain is the mean paired difference to {plain_name(run.baseline)} "
+        "over the questions scored in both, so it is not always the difference of the means."
+    )
+
+
+def family_clause(run: RunDetails, confidence: str) -> str:
+    """How the intervals of gains hold."""
+    claimed = [plain_name(name) for name in run.claimed]
+    rest = "" if len(claimed) == len(run.criteria) else "; the others hold by themselves and decide nothing"
+    if run.plan and run.plan.in_order:
+        share = f"{100 * (1 - run.alpha / max(len(run.models) - 1, 1)):.4g}%"
+        return f"those of gains in {', '.join(claimed)} at {share} each, tested in this order as long as each improves"
+    named = "all models and criteria" if not rest else f"all models in {' and '.join(claimed)}"
+    return f"those of gains hold together at {confidence}, for {named}{rest}"
+
+
+def benchmark_note(models: Sequence[Details]) -> str:
+    """One line on the benchmarks: in which each model gained or lost; empty where there are none."""
+    asked = models[0].benchmarks
+    if not asked:
+        return ""
+    parts = []
+    for details in models:
+        gains = {name: (details.criteria[name].gain_low, details.criteria[name].gain_high) for name in asked}
+        better = [name for name, (low, _) in gains.items() if low is not None and low > 0]
+        worse = [name for name, (_, high) in gains.items() if high is not None and high < 0]
+        said = [f"{word} in {', '.join(names)}" for word, names in (("better", better), ("worse", worse)) if names]
+        if not details.is_baseline:
+            parts.append(f"{plain_name(details.model)} {' and '.join(said) or 'not shown to differ'}")
+    items = sum(one.items for one in asked.values())
+    tasks = "1 task" if len(asked) == 1 else f"{len(asked)} tasks"
+    return f"Benchmarks ({tasks}, {items:,} items, each interval alone): {'; '.join(parts)}."

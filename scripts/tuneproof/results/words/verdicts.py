@@ -1,0 +1,106 @@
+"""The verdict on a model, and on each criterion, in words."""
+
+from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import gain_text, mean_text, plain_name
+
+UNDECIDED = "undecided"  # the one word for what the questions do not tell apart, or what was not tested
+DECIDES_NOTHING = "decides nothing"  # a criterion outside the plan, whatever its interval says
+VERDICT_WORDS = {
+    "better": "better",
+    "worse": "worse",
+    "mixed": "better on some criteria, worse on others",
+    "undecided": UNDECIDED,
+    "too few": "too few questions to decide",
+    "not tested": UNDECIDED,
+}
+GUARD_WORDS = {
+    "held": "guard holds",
+    "dropped": "guard broken",
+    "open": "guard is open",
+    "too few": "too few questions to decide",
+}
+
+
+def model_sentence(details: Details) -> str:
+    """The verdict on one model in one sentence (two where missing scores could change it)."""
+    run, subject, baseline = details.run, plain_name(details.model), plain_name(details.run.baseline)
+    if details.verdict is None:
+        means = ", ".join(f"{plain_name(name)} {mean_text(details.criteria[name])}" for name in run.deciding)
+        return f"{subject} is the baseline: {means}."
+    if details.verdict == "too few":
+        return (
+            f"{subject}: too few questions to decide whether it is better than {baseline} "
+            f"({paired_questions(details)} {counted(run)} in both, {run.fewest} needed)."
+        )
+    opening = {
+        "better": f"{subject} is better than {baseline}",
+        "worse": f"{subject} is worse than {baseline}",
+        "mixed": f"{subject} is better than {baseline} in one respect and worse in another",
+        "undecided": f"{subject} is {UNDECIDED}, not shown to differ from {baseline}",
+    }[details.verdict]
+    facts = "; ".join(criterion_clause(name, details.criteria[name]) for name in run.claimed)
+    return f"{opening}: {facts}.{missing_clause(details)}"
+
+
+def counted(run: RunDetails) -> str:
+    """What a question must be to count: scored, or labelled where people's units decide."""
+    return "labelled" if run.in_units_of == "people" else "scored"
+
+
+def paired_questions(details: Details) -> int:
+    """How many questions count in both models on every criterion of the claim, at most."""
+    return min((details.criteria[name].paired or 0 for name in details.run.claimed), default=0)
+
+
+def criterion_clause(name: str, criterion: CriterionDetails) -> str:
+    """What was found on one criterion, and what could have been where nothing was."""
+    found = f"{plain_name(name)} {gain_text(criterion)}"
+    if criterion.verdict == "not tested":
+        return f"{found}, {UNDECIDED} (not tested, for one before it did not improve)"
+    if criterion.verdict != "undecided":
+        return f"{found}, {criterion.verdict}"
+    detectable = criterion.smallest_detectable
+    if detectable is None:
+        return f"{found}, undecided"
+    return (
+        f"{found}, undecided (with {criterion.paired} questions a difference under {detectable:.2f} often goes unseen)"
+    )
+
+
+def missing_clause(details: Details) -> str:
+    """A warning, with a leading space, where the missing scores could turn a verdict; empty otherwise."""
+    named = [
+        plain_name(name)
+        for name in details.run.claimed
+        if (missing := details.criteria[name].missing) and missing.could_change_verdict
+    ]
+    if not named:
+        return ""
+    return f" The missing scores could change the verdict on {' and '.join(named)}."
+
+
+def row_verdict(details: Details, criterion: str) -> str:
+    """The verdict on one criterion, what its guard says where it is only a guard, or that it decides nothing."""
+    one = details.criteria[criterion]
+    if one.verdict == "not tested" and details.run.criteria[criterion].role == "shown":
+        return DECIDES_NOTHING
+    return guard_verdict(details, criterion) or criterion_verdict(one)
+
+
+def guard_verdict(details: Details, criterion: str) -> str:
+    """What the guard says of a criterion that is only a guard; empty for any other."""
+    guards = details.decision.guards if details.decision else {}
+    only_guard = criterion in guards and details.run.criteria[criterion].role == "guard"
+    return GUARD_WORDS[guards[criterion].outcome] if only_guard else ""
+
+
+def criterion_verdict(criterion: CriterionDetails) -> str:
+    """The verdict on one criterion in words; `baseline` for the baseline's own."""
+    return VERDICT_WORDS[criterion.verdict] if criterion.verdict else "baseline"
+
+
+def short_verdict(verdict: str | None) -> str | None:
+    """A verdict in one or two words, for a card."""
+    return UNDECIDED if verdict == "not tested" else verdict
