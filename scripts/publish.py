@@ -41,7 +41,7 @@ from tuneproof.results.publishing.repositories import Card, publish_files, repos
 from tuneproof.results.publishing.rows import benchmark_files, benchmark_rows, parquet_files, result_rows
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
-from tuneproof.settings.worlds import world_note
+from tuneproof.settings.worlds import say_note, world_note
 from tuneproof.sources.hub.calls import usable_token
 from tuneproof.sources.hub.writing import TOKEN_REMEDY, check_writer
 
@@ -72,9 +72,9 @@ def main() -> None:
 
 
 def say_what_kind_of_run(params: Params) -> None:
-    """The last line of a run of the embedded world."""
+    """The last line of a run that is not the real one."""
     if JUDGE.path.is_file() and (note := world_note(params, JUDGE.read().run)):
-        say(f"publish: {note}")
+        say_note("publish", note, params)
 
 
 def reason_not_to(params: Params) -> str | None:

@@ -16,7 +16,7 @@ from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.page import left_out, render
 from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.reading import load_params
-from tuneproof.settings.worlds import world_note, world_params
+from tuneproof.settings.worlds import say_note, world_note, world_params
 
 PAGE_FILE = REPORT_DIRECTORY / "index.html"
 SUMMARY_FILE = REPORT_DIRECTORY / "summary.md"
@@ -37,7 +37,7 @@ def main() -> None:
     if left_out(browser):
         say(f"report: {left_out(browser)}")
     if note := world_note(params, models[0].run.run):
-        say(f"report: {note}")
+        say_note("report", note, params)
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -49,7 +49,7 @@ from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import World
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, require_tracked_sections
-from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, REHEARSAL_NOTE, world_params
+from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, REHEARSAL_NOTE, say_note, world_params
 from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
@@ -70,7 +70,7 @@ def main() -> None:
     params = load_params()
     require_tracked_sections()
     if params.dummy or params.embedded:
-        say(f"validate: {REHEARSAL_NOTE if params.dummy else EMBEDDED_NOTE}")
+        say_note("validate", REHEARSAL_NOTE if params.dummy else EMBEDDED_NOTE, params)
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")
     pins = Pins.load(update=arguments.update)
     world, files = resolve_a_world(params, pins)

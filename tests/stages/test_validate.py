@@ -106,6 +106,16 @@ def test_an_embedded_run_begins_and_ends_with_how_to_leave_it(project: Project) 
         assert "set `embedded: false` in params.yaml" in line
 
 
+def test_a_rehearsal_warns_in_its_first_and_last_line_that_it_is_one(local: Project) -> None:
+    write_questions(local, [{"instruction": f"What is {number}?", "output": "A number."} for number in range(25)])
+    local.set(dummy=True)
+    first = local.run_ok("validate.py").splitlines()[0]
+    last = local.run_ok("publish.py").splitlines()[-1]
+    for line in (first, last):
+        assert line.startswith("warning: ") and "this is a rehearsal on the first 10 questions" in line
+        assert "for the real run set `dummy: false`" in line
+
+
 def test_a_real_run_never_falls_back_to_the_embedded_world(project: Project) -> None:
     line = project.error_line("validate.py", HF_ENDPOINT="http://127.0.0.1:9")
     assert "cannot be reached" in line

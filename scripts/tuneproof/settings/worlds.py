@@ -5,7 +5,7 @@ They are never mixed: questions, models and judge come from the same world, and 
 
 from pathlib import Path
 
-from tuneproof.common.errors import UserError
+from tuneproof.common.errors import UserError, say, warn
 from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.rows import World
@@ -127,6 +127,11 @@ def embedded_judge(judge: Judge) -> Judge:
 def world_params(params: AnyParams, world: World) -> AnyParams:
     """The settings that hold in the world that validate chose."""
     return embedded_params(params) if world == "embedded" else params
+
+
+def say_note(stage: str, note: str, params: Params) -> None:
+    """A stage says of a run what it is: a rehearsal as a warning, for it may stand in params.yaml by oversight."""
+    (warn if params.dummy else say)(f"{stage}: {note}")
 
 
 def world_note(params: Params, world: World) -> str | None:
