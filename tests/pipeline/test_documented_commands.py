@@ -16,6 +16,7 @@ pytestmark = pytest.mark.exhaustive
 
 ENOUGH_QUESTIONS = 31  # decision.min_questions is 30
 CANNOT_TELL = 2
+WIDEST_TABLE = 300  # characters; DVC's whole table has more than 8,000
 
 
 def block_after(page: str, heading: str, language: str) -> str:
@@ -47,11 +48,30 @@ def test_the_readmes_rehearsal_leaves_the_workspace_as_it_is_and_is_listed(tmp_p
         paid = judge.counts.requests.total()
         assert clone.dvc("repro")
         assert judge.counts.requests.total() == paid > 0
-    assert "this is a rehearsal on the first 10 questions" in done.stdout + done.stderr
+    said = done.stdout + done.stderr
+    assert "this is a rehearsal on the first 10 questions" in said
+    assert "No file hash info" not in said, "what DVC says of files that it has not seen"
     assert "too few questions to decide" in done.stdout
     assert clone.params() == edited
     listed = shell("make experiments", clone.root).stdout
     assert re.search(r"^rehearsal +dummy=true +accuracy ", listed, re.MULTILINE)
+    line = block_after("docs/decision.md", "Experiments", "console").removeprefix("$ ").strip()
+    header, _, *rows = shell(f"{line} --md", clone.root).stdout.strip().splitlines()
+    assert "gain.accuracy" in header and "verdict" in header and "dummy" in header
+    assert "rehearsal" in rows[-1]
+    assert len(header) < WIDEST_TABLE
+
+
+def test_a_rehearsal_that_was_committed_says_so_first_and_last(tmp_path: Path) -> None:
+    with OpenAIServer() as judge:
+        clone = Clone.of_this_repository(tmp_path / "clone")
+        clone.use_recorded_models(judge.base_url, questions=ENOUGH_QUESTIONS)
+        clone.write_params(clone.params() | {"dummy": True})
+        clone.commit("Our models, and a rehearsal by oversight")
+        for said in (clone.dvc("repro"), clone.dvc("repro")):  # the second one finds nothing to do
+            of_stages = [line for line in said.splitlines() if re.match(r"(warning: )?(validate|publish)", line)]
+            for line in (of_stages[0], of_stages[-1]):
+                assert re.match("warning: (validate|publish): this is a rehearsal on the first 10 questions", line)
 
 
 def test_the_gate_in_ci_pulls_what_it_compares(tmp_path: Path) -> None:
