@@ -1,8 +1,9 @@
 """Scores every row of a table with trained evaluators.
 
-Reads   the folders of the evaluators; a .csv, .jsonl or .parquet file with the columns output, input, ground_truth
+Reads   the evaluators (folders, or by Hub id, at the commit in data/pins.json where one is pinned);
+        a .csv, .jsonl or .parquet file with the columns output, input, ground_truth
 Writes  the same rows as .csv or .jsonl, with <criterion>_probability, _score and _label of each evaluator
-Run     python scripts/score.py --evaluator FOLDER [--evaluator FOLDER ...] FILE [--output FILE]
+Run     python scripts/score.py --evaluator FOLDER_OR_ID [--evaluator ...] FILE [--output FILE]
 """
 
 import argparse
@@ -46,8 +47,8 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("file", help="a .csv, .jsonl or .parquet file")
-    evaluator_help = "a trained evaluator's folder; may be repeated"
-    parser.add_argument("--evaluator", action="append", required=True, metavar="FOLDER", help=evaluator_help)
+    evaluator_help = "a trained evaluator's folder or Hub id (owner/name@revision); may be repeated"
+    parser.add_argument("--evaluator", action="append", required=True, metavar="FOLDER_OR_ID", help=evaluator_help)
     output_help = "a .csv or .jsonl file (default: FILE with .scored before its suffix; of a .parquet file .jsonl)"
     parser.add_argument("--output", metavar="FILE", help=output_help)
     column_help = "where the table calls a column otherwise, such as output=answer; may be repeated"

@@ -1,8 +1,9 @@
 """Serves trained evaluators over HTTP: a score for every answer in milliseconds, as a guardrail.
 
-Reads   the folders of the evaluators; the token in TUNEPROOF_SERVE_TOKEN, where there is one
+Reads   the evaluators (folders, or by Hub id, at the commit in data/pins.json where one is pinned);
+        the token in TUNEPROOF_SERVE_TOKEN, where there is one
 Writes  nothing
-Run     python scripts/serve.py --evaluator FOLDER [--evaluator FOLDER ...] [--threshold CRITERION=0.7 ...]
+Run     python scripts/serve.py --evaluator FOLDER_OR_ID [--evaluator ...] [--threshold CRITERION=0.7 ...]
 """
 
 import argparse
@@ -44,8 +45,8 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    evaluator_help = "a trained evaluator's folder; may be repeated"
-    parser.add_argument("--evaluator", action="append", required=True, metavar="FOLDER", help=evaluator_help)
+    evaluator_help = "a trained evaluator's folder or Hub id (owner/name@revision); may be repeated"
+    parser.add_argument("--evaluator", action="append", required=True, metavar="FOLDER_OR_ID", help=evaluator_help)
     threshold_help = "the probability from which on an answer passes; may be repeated"
     parser.add_argument(
         "--threshold", action="append", default=[], type=threshold, metavar="CRITERION=P", help=threshold_help

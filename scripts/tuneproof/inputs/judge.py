@@ -16,6 +16,7 @@ from tuneproof.records.rows import Record, World
 from tuneproof.settings.evidence.judging import Criterion, FrozenEvaluator
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import EMBEDDED_JUDGE_DIRECTORY
+from tuneproof.sources.folders import is_hub_id
 from tuneproof.sources.hub.evaluators import MANIFEST, resolve_hub_evaluator
 from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.weights.files import content_hash
@@ -60,13 +61,13 @@ def resolve_judge(params: Params, world: World, pins: Pins) -> ResolvedJudge:
 def find_evaluator(name: str, evaluator: FrozenEvaluator, criterion: Criterion, pins: Pins) -> ResolvedScorer:
     """A frozen evaluator: the local folder of that name where there is one, else the Hub's repository at its pin."""
     where = f"judge.evaluators.{name}"
-    folder = local_path(evaluator.id)
-    if folder.exists() or evaluator.id.startswith((".", "/", "~")) or evaluator.id.count("/") != 1:
-        refuse_own_output(where, folder)
-        found = ResolvedScorer(id=evaluator.id, sha=None, content=content_of(where, folder))
-    else:
+    if is_hub_id(evaluator.id):
         resolved, folder = resolve_hub_evaluator(evaluator.id, evaluator.revision, pins)
         found = ResolvedScorer(id=resolved.id, sha=resolved.sha, content=resolved.content)
+    else:
+        folder = local_path(evaluator.id)
+        refuse_own_output(where, folder)
+        found = ResolvedScorer(id=evaluator.id, sha=None, content=content_of(where, folder))
     check_card(f"{where} ({evaluator.id[:80]})", folder / MANIFEST, name, criterion)
     return found
 

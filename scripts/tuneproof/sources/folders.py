@@ -10,6 +10,11 @@ if TYPE_CHECKING:
     from tuneproof.sources.hub import downloads
 
 
+def is_hub_id(name: str) -> bool:
+    """Whether a name is a repository of the Hub: `owner/name`, where no such folder is here."""
+    return name.count("/") == 1 and not name.startswith((".", "/", "~")) and not local_path(name).exists()
+
+
 def tokenizer_folder(resolved: ResolvedModel | ResolvedAdapter) -> Path:
     """A folder with at least the tokenizer and the configurations."""
     if resolved.sha is None:

@@ -15,8 +15,10 @@ from tuneproof.records.rows import problem_in
 from tuneproof.scoring.evaluator.contract import COLUMNS, MANIFEST, Manifest, Model, Scored, Texts
 from tuneproof.scoring.evaluator.decisions import decide
 from tuneproof.scoring.evaluator.words.model import read_model
+from tuneproof.sources.folders import is_hub_id
+from tuneproof.sources.hub.evaluators import bring_evaluator
 
-REMEDY = "name the folder that `python scripts/train.py <criterion>` wrote"
+REMEDY = "name the folder that `python scripts/train.py <criterion>` wrote, or a Hub id"
 RESTORE = "train it anew, or restore the folder"
 BATCH_SIZE = 32
 
@@ -58,11 +60,12 @@ def texts_of(row: Mapping[str, Any], number: int) -> Texts:
 
 
 def load(path: str | Path, threads: int = 0) -> Evaluator:
-    """Loads an evaluator from its folder. An encoder computes with so many threads, 0 for one on each core.
+    """Loads an evaluator from its folder, or from the Hub: `owner/name`, or `owner/name@revision`.
 
-    Raises a UserError where it is missing, broken, or was changed by hand.
+    An encoder computes with so many threads, 0 for one on each core. Raises a UserError where it is missing, broken, or
+    was changed by hand.
     """
-    folder = Path(path)
+    folder = bring_evaluator(str(path)) if is_hub_id(str(path)) else Path(path)
     manifest, content = read_manifest(folder)
     check_files(folder, manifest)
     if manifest.model == "encoder":
