@@ -56,4 +56,5 @@ def summary(name: str, rows: list[Benchmark], mmlu_weights: Literal["items", "ta
     return TaskSummary(
         task=name, metric=METRICS[name], mean=mean, standard_error=0.04, items=len(rows), weights=weights,
         versions=dict.fromkeys(TASKS[name], "1.0"), num_fewshot=dict.fromkeys(TASKS[name], 5),
+        contents=dict.fromkeys(TASKS[name], "0" * 64),
     )  # fmt: skip

@@ -7,8 +7,11 @@ import pytest
 
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_generation, write_group
+from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
 from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
+from tuneproof.results.analysis.benchmarks import read_benchmarks
+from tuneproof.settings.reading import load_params
 
 SFT, BASE = (f"data/embedded/models/{name}" for name in ("sft", "base"))
 
@@ -97,6 +100,51 @@ def test_another_metric_and_an_unchanged_request_are_not_bought_again(project: P
     project.set(benchmark={"tasks": {"choice": {"path": "tasks/choice.yaml", "metric": "acc_norm"}}})
     assert "8 requests were answered, 16 were in the ledger" in project.run_ok("benchmark.py", "sft")
     assert summary(project)["choice"].metric == "acc_norm"
+
+
+def changed(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_a_changed_filter_metric_or_function_asks_nothing_and_scores_anew(project: Project) -> None:
+    write_generation(project.root, 12)
+    with_models(project, says={"path": "tasks/says.yaml"})
+    project.run_ok("benchmark.py", "sft")
+    yaml, function = project.root / "tasks" / "says.yaml", project.root / "tasks" / "says.py"
+    (project.root / SFT / "model.safetensors").rename(project.root / "away")  # nothing may need it
+
+    def again() -> tuple[list[dict[str, Any]], str]:
+        assert "0 requests were answered, 12 were in the ledger" in project.run_ok("benchmark.py", "sft")
+        return [row.scores for row in rows_of(project)], summary(project)["says"].contents["says"]
+
+    first, as_before = again()
+    assert {score["exact_match"] for score in first} == {0.0, 1.0}
+    changed(function, "float(doc", "1.0 - float(doc")
+    turned, with_function = again()
+    assert turned == [{"exact_match": 1 - score["exact_match"]} for score in first]
+    filters = "filter_list: [{name: none, filter: [{function: lowercase}, {function: take_first}]}]\nmetric_list:"
+    changed(yaml, "metric_list:", filters)
+    _, with_filter = again()
+    changed(yaml, "process_results: !function says.scores\n", "")
+    plain, with_metric = again()
+    assert plain == [{"exact_match": 0.0}] * 12
+    assert len({as_before, with_function, with_filter, with_metric}) == 4
+    changed(yaml, "### Response", "### Answer")
+    (project.root / "away").rename(project.root / SFT / "model.safetensors")
+    assert "12 requests were answered, 0 were in the ledger" in project.run_ok("benchmark.py", "sft")
+
+
+def test_models_that_two_states_of_a_task_scored_are_not_compared(project: Project) -> None:
+    write_generation(project.root, 4)
+    with_models(project, says={"path": "tasks/says.yaml"})
+    project.run_ok("benchmark.py", "baseline")
+    changed(project.root / "tasks" / "says.py", "float(doc", "1.0 - float(doc")
+    project.run_ok("benchmark.py", "sft")
+    with pytest.MonkeyPatch.context() as here, pytest.raises(UserError, match="says was another one when the baseline"):
+        here.chdir(project.root)
+        read_benchmarks(load_params())
 
 
 @pytest.mark.parametrize(("by_size", "weights"), [(True, "items"), (False, "tasks")])

@@ -34,7 +34,7 @@ def moved(hub: HubServer, folder: Path, name: str = "accuracy") -> str:
     repository = hub.hub.repositories["model", NAMES[name]]
     before = repository.commits[-1].sha
     trained(folder, SCALE, criterion=name)
-    repository.commit(files_of(folder), "Trained anew")
+    repository.commit({**files_of(folder)}, "Trained anew")
     return before
 
 

@@ -126,6 +126,7 @@ def test_a_group_changes_by_the_mean_of_its_tasks_means(project: Path) -> None:
     ("task", "run", "why"),
     [
         ({"versions": {"gsm8k": "2.0"}}, {}, "the task's version of gsm8k differs"),
+        ({"contents": {"gsm8k": "f" * 64}}, {}, "the task's content of gsm8k differs"),
         ({"num_fewshot": {"gsm8k": 0}}, {}, "the number of solved examples of gsm8k differs"),
         ({}, {"harness": "lm_eval 0.5"}, "the harness of gsm8k differs"),
         ({}, {"chat_template": True, "seed": 1}, "the seed of gsm8k differs; the setting chat_template of gsm8k diff"),
@@ -139,6 +140,13 @@ def test_what_was_asked_otherwise_is_not_comparable(
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith(f"error: not comparable: {why}")
     assert "run the stage benchmark at that revision" in done.stderr
+
+
+def test_runs_of_before_contents_were_recorded_still_compare(project: Path) -> None:
+    change_summaries(project, {"contents": {}})
+    commit_run(project, "an older run")
+    change_summaries(project, {"contents": {"gsm8k": "f" * 64}})
+    assert gate(project).returncode == 0
 
 
 def rewrite_rows(project: Path, keep: int, **changes: Any) -> None:

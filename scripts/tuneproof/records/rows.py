@@ -235,7 +235,8 @@ class TaskSummary(Row):
     """What the harness itself says of one model on one task or group: its mean and standard error, and how it asked.
 
     `weights` says what its mean weighs alike: the items, a group's tasks, or the items' bytes. `metric` names the
-    filter too, and begins with a minus where it is the negative of what the harness says.
+    filter too, and begins with a minus where it is the negative of what the harness says. `contents` are the hashes of
+    all that a task makes of items and responses, as wording, filters, metrics and functions; none in older files.
     """
 
     task: str
@@ -246,6 +247,7 @@ class TaskSummary(Row):
     weights: Literal["items", "tasks", "bytes"]
     versions: dict[str, str]  # by task of the harness
     num_fewshot: dict[str, int]
+    contents: dict[str, str] = Field(default={}, exclude_if=lambda contents: not contents)
 
 
 class BenchmarkSummary(Row):

@@ -56,15 +56,20 @@ def asked(params: Params) -> Params:
 
 
 def read_benchmarks(params: Params) -> dict[str, Measured]:
-    """Every model's benchmarks; none where no task is set. Raises a UserError where two models had other items."""
+    """Every model's benchmarks; none where no task is set.
+
+    Raises a UserError where two models had other items, or were scored by another state of a task.
+    """
     if not params.benchmark.tasks:
         return {}
     found = {model: read_one(model, params.benchmark) for model in params.models}
     baseline = found[params.baseline]
     for model, one in found.items():
+        where = str(BENCHMARKS.path(model))
         for name, items in one.items.items():
+            if one.said[name].contents != baseline.said[name].contents:
+                raise UserError(where, f"the task {name} was another one when the baseline was asked", AGAIN)
             if items != baseline.items[name]:
-                where = str(BENCHMARKS.path(model))
                 raise UserError(where, f"its items of {name} are not the baseline's, so they cannot be paired", AGAIN)
     return found
 

@@ -83,6 +83,7 @@ def differences(now: Asked, before: Asked) -> Iterator[str]:
         "the seed": (now.run.seed, before.run.seed),
         "the task": (now.said.task, before.said.task),
         "the task's version": (now.said.versions, before.said.versions),
+        "the task's content": (now.said.contents, before.said.contents or now.said.contents),
         "the metric": (now.said.metric, before.said.metric),
         "the number of solved examples": (now.said.num_fewshot, before.said.num_fewshot),
         "the mean": (now.said.weights, before.said.weights),

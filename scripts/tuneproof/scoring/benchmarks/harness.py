@@ -1,5 +1,6 @@
 """Has the harness put a model to its tasks, and believes of the result only what holds when it is counted again."""
 
+import inspect
 import json
 import logging
 import math
@@ -10,9 +11,12 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, one_line, warn
+from tuneproof.common.files import file_sha256
+from tuneproof.records.keys import content_key
 from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
 from tuneproof.scoring.benchmarks.asking import RecordedModel
 from tuneproof.scoring.benchmarks.likelihoods import BITS_PER_BYTE
@@ -56,8 +60,10 @@ def evaluate(tasks: Sequence[Asked], model: RecordedModel, settings: Benchmarks)
     for asked in tasks:
         result = results_of(asked, model, settings)
         found = list(rows_of(asked, result["samples"]))
-        summaries[asked.name] = summary_of(asked, result, found)
-        documents[asked.name] = own_document(result)
+        document = own_document(result)
+        contents = {name: content_of(part, document["configs"][name]) for name, part in asked.parts.items()}
+        summaries[asked.name] = summary_of(asked, result, found).model_copy(update={"contents": contents})
+        documents[asked.name] = document
         rows += found
     said = BenchmarkSummary(
         harness=harness_name(), tasks=summaries, documents=documents,
@@ -242,6 +248,26 @@ def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark
         found += "not known" if counted is None else f"{counted:g}"
         raise UserError(f"benchmark.tasks.{asked.name}", found, "name a metric that is a mean over items")
     return summary
+
+
+def content_of(part: Any, described: Mapping[str, Any]) -> str:
+    """The hash of all that a task makes of items and responses: what the harness tells of it, and its functions' files.
+
+    No request's key holds it, for what it changes in a request stands there; scores that differ in it do not compare.
+    """
+    files = {inspect.getsourcefile(one) for one in functions_in(vars(part.config))}
+    return content_key({"task": described, "functions": sorted(file_sha256(Path(file)) for file in files if file)})
+
+
+def functions_in(value: Any) -> Iterator[Callable[..., Any]]:
+    """The functions of Python within a task's configuration."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list | tuple):
+        for one in value:
+            yield from functions_in(one)
+    elif inspect.isfunction(value) or inspect.isclass(value):
+        yield value
 
 
 def own_document(result: Mapping[str, Any]) -> dict[str, Any]:
