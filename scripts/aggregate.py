@@ -30,6 +30,7 @@ from tuneproof.records.handovers import (
 )
 from tuneproof.results.analysis.assembling import all_details
 from tuneproof.results.analysis.benchmarks import asked, reaches, read_benchmarks
+from tuneproof.results.analysis.exploring.kinds import kinds
 from tuneproof.results.analysis.scores import read_scores
 from tuneproof.results.analysis.sources import plan_details, run_criteria
 from tuneproof.results.details.model import Details
@@ -52,11 +53,13 @@ def main() -> None:
     judge = JUDGE.read()
     params = asked(world_params(load_params(), judge.run))
     ids, tags = read_questions()
+    tagged = any(tags)
     benchmarks = read_benchmarks(params)
     shared = run_details(params, judge, len(ids), reaches(benchmarks))
+    shared = shared.model_copy(update={"kinds_from_words": not tagged})
     say(f"aggregate: {len(ids)} questions, {len(params.models)} models, {', '.join(shared.criteria)}")
     scores = {model: read_scores(model, ids, shared) for model in params.models}
-    models = all_details(params, shared, scores, ids, tags, benchmarks)
+    models = all_details(params, shared, scores, ids, tags if tagged else kinds_from_words(), benchmarks)
     for details in models:
         write_text(DETAILS_DIRECTORY / f"{details.model}.json", record_text(details))
         write_json(METRICS_DIRECTORY / f"{details.model}.json", metrics(details))
@@ -82,6 +85,11 @@ def read_questions() -> tuple[dict[str, int], list[dict[str, str]]]:
     if not ids:
         raise UserError(str(QUESTIONS.path), "it holds no question", "run `python scripts/validate.py`")
     return ids, tags
+
+
+def kinds_from_words() -> list[dict[str, str]]:
+    """Kinds of question made from their words, in order: what stands in for tags where there are none."""
+    return kinds([question.asked for question in QUESTIONS.iterate()])
 
 
 def run_details(params: Params, judge: ResolvedJudge, questions: int, reaches: Mapping[str, float]) -> RunDetails:

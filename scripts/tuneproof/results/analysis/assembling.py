@@ -14,8 +14,11 @@ from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, r
 from tuneproof.records.rows import TaskSummary
 from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
-from tuneproof.results.analysis.criteria import Scored, criterion_details, paired, slices, turn_slices
+from tuneproof.results.analysis.criteria import Scored, criterion_details, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
+from tuneproof.results.analysis.exploring.changes import changes, losses
+from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
+from tuneproof.results.analysis.exploring.slices import slices, turn_slices
 from tuneproof.results.analysis.people import (
     InPeopleUnits,
     both_verdicts,
@@ -71,8 +74,11 @@ def all_details(
     tested = claims(run, differences)
     preferences = {model: question_preferences(orders) for model, (orders, _) in compared.items()}
     people = in_people_units(run, scored, preferences, ids)
+    by_people = claims_by_people(run, differences, people)
+    run = run.model_copy(update={"sharing": sharing(run, by_people if run.in_units_of == "people" else tested)})
     analysis = Analysis(
         run=run,
+        ids=list(ids),
         tags=tags,
         scores=scores,
         scored=scored,
@@ -80,8 +86,9 @@ def all_details(
         tested=tested,
         compared=tested | shown(run, differences, tested),
         people=people,
-        by_people=claims_by_people(run, differences, people),
+        by_people=by_people,
         win_rates=win_rates,
+        pairs=pairs(run, scored),
         prices=params.execution.judge.prices,
         benchmarks={model: one.said for model, one in benchmarks.items()},
     )
@@ -93,6 +100,7 @@ class Analysis:
     """What is known of all models at once."""
 
     run: RunDetails
+    ids: Sequence[str]
     tags: Sequence[Mapping[str, str]]
     scores: Mapping[str, ModelScores]
     scored: dict[str, Scored]
@@ -102,6 +110,7 @@ class Analysis:
     people: InPeopleUnits
     by_people: dict[Key, Difference]  # the claim in people's units
     win_rates: dict[str, WinRateDetails | None]
+    pairs: Pairs
     prices: dict[str, Price]
     benchmarks: dict[str, dict[str, TaskSummary]]
 
@@ -143,6 +152,8 @@ class Analysis:
             usage=usage(scores, self.prices),
             people=both_verdicts(run, model, by_judge, by_people, self.people),
             panel=scores.panel,
+            losses=[] if is_baseline else losses(run, model, self.differences, self.scored, self.ids),
+            against=self.pairs.get(model, {}),
             benchmarks=self.benchmarks.get(model, {}),
         )
 
@@ -172,6 +183,8 @@ class Analysis:
         details = criterion_details(
             run, name, scores, scored, baseline, difference, tested or difference is None, fallen
         )
+        if key in self.differences:
+            details = details.model_copy(update={"changes": changes(self.differences[key])})
         return with_people(run, key, details, self.by_people.get(key), self.people)
 
     def falls(self, model: str, names: Sequence[str]) -> Falls | None:
@@ -180,6 +193,12 @@ class Analysis:
             return None
         baseline = self.scores[self.run.baseline]
         return falls(self.scores[model], baseline, self.run.criteria, names, self.run.questions)
+
+
+def sharing(run: RunDetails, tested: Mapping[Key, Difference]) -> int:
+    """How many comparisons share alpha: all that are claimed, or the models where each tests its criteria in order."""
+    in_order = run.plan is not None and run.plan.in_order
+    return max(len({model for model, _ in tested} if in_order else tested), 1)
 
 
 def resolved_in_this_world(model: str, run: RunDetails) -> ResolvedModel:

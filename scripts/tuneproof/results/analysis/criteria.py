@@ -1,25 +1,21 @@
 """From scores to details: means, gains with simultaneous intervals and verdicts, by criterion, length and slice."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from tuneproof.results.analysis.scores import ModelScores, Places
+from tuneproof.results.analysis.scores import ModelScores
 from tuneproof.results.details.criteria import Collapses, CriterionDetails, LengthBin, MissingScores
 from tuneproof.results.details.run import Criterion, RubricCriterion, RunDetails
-from tuneproof.results.details.slices import Slice, SliceScore
 from tuneproof.statistics.agreement.scores import rank_correlation
 from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.intervals import Interval, difference_interval, mean_interval
+from tuneproof.statistics.intervals import Interval, mean_interval
 from tuneproof.statistics.strata import stratified_interval
 
 MOST_LENGTH_BINS = 6
 QUESTIONS_PER_LENGTH_BIN = 12
-TURN = "turn"  # what slices by turn are called
-MOST_SLICES = 20  # values of one tag, the most frequent ones
 
 
 @dataclass(frozen=True)
@@ -171,50 +167,3 @@ def length_bins(characters: Array, scores: Array, alpha: float, measured: Criter
             )
         )
     return bins
-
-
-def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, baseline: Scored) -> list[Slice]:
-    """One model's scores by slice; `tags` are the questions', in order."""
-    found = []
-    for tag in sorted({name for one in tags for name in one}):
-        values = [one.get(tag) for one in tags]
-        counts = Counter(value for value in values if value is not None)
-        for value, count in sorted(counts.most_common(MOST_SLICES), key=lambda pair: (-pair[1], pair[0])):
-            places = np.array([place for place, other in enumerate(values) if other == value])
-            by_question = [name for name, one in run.criteria.items() if not one.by_item]
-            scores = {name: slice_score(run, name, places, scored, baseline) for name in by_question}
-            known = {name: score for name, score in scores.items() if score}
-            found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
-    return found
-
-
-def turn_slices(run: RunDetails, model: ModelScores, baseline: ModelScores) -> list[Slice]:
-    """One model's scores by turn, where answers of several turns are scored."""
-    if model.turns < 2 or run.judge_settings.get("per") == "conversation":
-        return []
-    found = []
-    for turn in range(model.turns):
-        scored, other = (Scored.of(one.only_turn(turn), run.questions) for one in (model, baseline))
-        places = np.flatnonzero(~np.isnan(scored.characters))
-        other = scored if model is baseline else other
-        scores = {name: slice_score(run, name, places, scored, other) for name in run.criteria if name in scored.scores}
-        known = {name: score for name, score in scores.items() if score}
-        found.append(Slice(tag=TURN, value=str(turn), questions=len(places), criteria=known))
-    return found
-
-
-def slice_score(run: RunDetails, criterion: str, places: Places, scored: Scored, baseline: Scored) -> SliceScore | None:
-    """One criterion over some of the questions; None where none of them has a score."""
-    scale = run.criteria[criterion].ends
-    model, other = scored.scores[criterion][places], baseline.scores[criterion][places]
-    known = model[~np.isnan(model)]
-    if known.size == 0:
-        return None
-    mean = mean_interval(known, run.alpha, scale)
-    score = SliceScore(mean=mean.mean, low=mean.low, high=mean.high, scored=len(known))
-    differences = (model - other)[~np.isnan(model - other)]
-    if scored is baseline or differences.size == 0:
-        return score
-    gain = difference_interval(differences, run.alpha, scale)
-    changes = {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high, "paired": len(differences)}
-    return score.model_copy(update=changes)

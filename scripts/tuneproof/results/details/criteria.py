@@ -34,6 +34,14 @@ class Collapses(Record):
     of_baseline: float | None
 
 
+class Changes(Record):
+    """How many questions scored in both improved, stayed the same and got worse against the baseline."""
+
+    improved: int
+    same: int
+    worse: int
+
+
 class LengthBin(Record):
     """Questions with answers of similar length: their mean length in characters and their mean score."""
 
@@ -120,5 +128,6 @@ class CriterionDetails(Record):
     questions_needed: int | None = None  # to show the observed gain as often
     missing: MissingScores | None = None  # only where scores are missing
     collapses: Collapses | None = None
+    changes: Changes | None = Field(default=None, exclude_if=lambda changes: changes is None)
     people: PeopleScores | None = Field(default=None, exclude_if=lambda scores: scores is None)
     judge_alone: JudgeAlone | None = Field(default=None, exclude_if=lambda scores: scores is None)

@@ -14,6 +14,7 @@ from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.rows import Record, TaskSummary
+from tuneproof.results.details.changes import Loss, PairGain
 from tuneproof.results.details.criteria import Collapses, CriterionDetails, CriterionVerdict, PeopleScores
 from tuneproof.results.details.decisions import DecisionDetails, OverallVerdict, PeopleVerdict
 from tuneproof.results.details.run import RunDetails
@@ -111,6 +112,8 @@ class Details(Record):
     usage: Usage
     people: PeopleVerdict | None = Field(default=None, exclude_if=lambda verdict: verdict is None)
     panel: dict[str, PanelDetails] | None = Field(default=None, exclude_if=lambda panel: panel is None)  # by criterion
+    losses: list[Loss] = Field(default=[], exclude_if=lambda losses: not losses)
+    against: dict[str, dict[str, PairGain]] = Field(default={}, exclude_if=lambda pairs: not pairs)  # other models
     benchmarks: dict[str, TaskSummary] = Field(default={}, exclude_if=lambda said: not said)  # what the harness says
 
     @property

@@ -82,6 +82,8 @@ class RunDetails(Record):
     in_units_of: Units = Field(default="judge", exclude_if=lambda units: units == "judge")
     fewest_labels: int | None = Field(default=None, exclude_if=lambda fewest: fewest is None)  # for people's units
     agreement: Agreement | None = Field(default=None, exclude_if=lambda agreement: agreement is None)
+    sharing: int = Field(default=1, exclude_if=lambda sharing: sharing == 1)  # comparisons that share alpha
+    kinds_from_words: bool = Field(default=False, exclude_if=lambda made: not made)  # no question has a tag
 
     @property
     def fewest(self) -> int:

@@ -41,7 +41,18 @@ def model_sentence(details: Details) -> str:
         "undecided": f"{subject} is {UNDECIDED}, not shown to differ from {baseline}",
     }[details.verdict]
     facts = "; ".join(criterion_clause(name, details.criteria[name]) for name in run.claimed)
-    return f"{opening}: {facts}.{missing_clause(details)}"
+    return f"{opening}{sharing_clause(run)}: {facts}.{missing_clause(details)}"
+
+
+def sharing_clause(run: RunDetails) -> str:
+    """How many comparisons share alpha, in brackets after a space: with each that joins, all intervals grow.
+
+    Empty where there is only one.
+    """
+    if run.sharing == 1:
+        return ""
+    sharing = "models" if run.plan and run.plan.in_order else "comparisons"
+    return f" ({run.sharing} {sharing} share the {100 * run.alpha:.4g}%)"
 
 
 def counted(run: RunDetails) -> str:

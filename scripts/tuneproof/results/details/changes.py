@@ -1,0 +1,31 @@
+"""Where one model gains and loses, by question and against the other models: to understand, not to decide."""
+
+from tuneproof.records.rows import Record
+from tuneproof.results.details.criteria import CriterionVerdict
+
+
+class Loss(Record):
+    """One of the questions on which a model lost most against the baseline.
+
+    `share` is the mean difference over the claim's criteria as a share of their scales, below 0.
+    """
+
+    question: str
+    share: float
+    baseline: dict[str, float]  # scores by criterion
+    model: dict[str, float]
+
+
+class PairGain(Record):
+    """One model less another one on one criterion, over the questions scored in both.
+
+    The claim's criteria of all pairs of models hold together at alpha, as a family of their own beside that of the
+    gains over the baseline; any other criterion holds by itself.
+    """
+
+    gain: float
+    low: float
+    high: float
+    level: float
+    paired: int
+    verdict: CriterionVerdict

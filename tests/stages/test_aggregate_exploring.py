@@ -1,0 +1,137 @@
+"""What aggregate says beside the decision: where a model loses, any two models, kinds of question."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.made_up.aggregated_run import aggregate, change_judgements, change_params, details
+from tests.made_up.run import Shape, write_run
+from tuneproof.records.files import read_rows
+from tuneproof.records.handovers import JUDGEMENTS
+from tuneproof.records.rows import Judgement
+from tuneproof.results.words.verdicts import model_sentence
+from tuneproof.statistics.differences import simultaneous_differences
+
+SHAPE = Shape(questions=60, models=("sft", "dpo", "orpo", "baseline"))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("run")
+    write_run(directory, SHAPE)
+    aggregate(directory)
+    return directory
+
+
+def scores(run: Path, model: str) -> dict[str, dict[str, float] | None]:
+    """Every question's scores."""
+    return {row.id: row.scores for row in read_rows(run / JUDGEMENTS.path(model), Judgement, made_by="")}
+
+
+def differences(run: Path, model: str, other: str, criterion: str) -> dict[str, float]:
+    """One model less another by question, over those scored in both."""
+    ours, theirs = scores(run, model), scores(run, other)
+    return {one: mine[criterion] - its[criterion] for one, mine in ours.items() if mine and (its := theirs[one])}
+
+
+def test_every_question_scored_in_both_improved_stayed_or_got_worse(run: Path) -> None:
+    for model in ("sft", "dpo", "orpo"):
+        for criterion in ("accuracy", "style"):
+            found = details(run, model).criteria[criterion]
+            by_question = differences(run, model, "baseline", criterion).values()
+            assert found.changes
+            assert found.changes.worse == sum(one < 0 for one in by_question)
+            assert found.changes.same == sum(one == 0 for one in by_question)
+            assert found.changes.improved == sum(one > 0 for one in by_question)
+            assert sum(found.changes.model_dump().values()) == found.paired
+    assert details(run, "baseline").criteria["style"].changes is None
+
+
+def test_the_five_worst_questions_are_those_that_lost_most_over_the_criteria(run: Path) -> None:
+    lost = {
+        one: (accuracy + differences(run, "sft", "baseline", "style")[one]) / 4
+        for one, accuracy in differences(run, "sft", "baseline", "accuracy").items()
+    }
+    found = details(run, "sft").losses
+    assert [one.share for one in found] == pytest.approx(sorted(lost.values())[:5])
+    for loss in found:
+        assert lost[loss.question] == pytest.approx(loss.share)
+        assert loss.model == scores(run, "sft")[loss.question]
+        assert loss.baseline == scores(run, "baseline")[loss.question]
+    assert details(run, "baseline").losses == []
+
+
+def test_a_model_that_never_loses_has_no_worst_question(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=40, unusable=0))
+    best = {"accuracy": 3.0, "style": 3.0}
+    change_judgements(tmp_path, "sft", lambda _, row: row.model_copy(update={"scores": best}))
+    aggregate(tmp_path)
+    assert details(tmp_path, "sft").losses == []
+    changes = details(tmp_path, "sft").criteria["style"].changes
+    assert changes and changes.worse == 0
+
+
+def test_any_two_models_are_paired_and_each_sees_the_other_mirrored(run: Path) -> None:
+    ours, theirs = details(run, "dpo").against["sft"], details(run, "sft").against["dpo"]
+    for criterion in ("accuracy", "style"):
+        by_question = list(differences(run, "dpo", "sft", criterion).values())
+        one, mirrored = ours[criterion], theirs[criterion]
+        assert one.gain == pytest.approx(sum(by_question) / len(by_question), rel=1e-5)
+        assert one.paired == len(by_question)
+        assert (mirrored.gain, mirrored.low, mirrored.high) == (-one.gain, -one.high, -one.low)
+    assert set(details(run, "dpo").against) == {"sft", "orpo"}
+    assert details(run, "baseline").against == {}
+
+
+def test_pairs_hold_together_as_a_family_of_their_own_and_widen_no_gain(run: Path) -> None:
+    rows = {}
+    for later, earlier in (("dpo", "sft"), ("orpo", "sft"), ("orpo", "dpo")):
+        for criterion in ("accuracy", "style"):
+            by_question = differences(run, later, earlier, criterion)
+            rows[later, earlier, criterion] = np.array([by_question.get(one, np.nan) for one in scores(run, later)])
+    family = simultaneous_differences(rows, 0.05, dict.fromkeys(rows, (1.0, 3.0)))
+    for (later, earlier, criterion), expected in family.items():
+        found = details(run, later).against[earlier][criterion]
+        assert found.level == pytest.approx(expected.level, rel=1e-5)
+        assert (found.low, found.high) == pytest.approx((expected.interval.low, expected.interval.high), rel=1e-5)
+        assert found.level != details(run, later).criteria[criterion].level
+
+
+def test_a_win_rate_in_the_plan_makes_no_pair_for_it_is_not_transitive(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=40))
+    change_params(tmp_path, lambda params: params.update(decision={"improves": ["win_rate"]}))
+    aggregate(tmp_path)
+    assert "win_rate" in details(tmp_path, "dpo").criteria
+    assert set(details(tmp_path, "dpo").against["sft"]) == {"accuracy", "style"}
+
+
+def test_the_verdicts_sentence_names_how_many_comparisons_share_alpha(run: Path, tmp_path: Path) -> None:
+    assert details(run, "sft").run.sharing == 6
+    assert "6 comparisons share the 5%" in model_sentence(details(run, "sft"))
+    write_run(tmp_path, Shape(questions=40, models=("sft", "baseline"), criteria={"accuracy": (1, 2, 3)}))
+    aggregate(tmp_path)
+    assert "share" not in model_sentence(details(tmp_path, "sft"))
+
+
+def test_in_order_it_is_the_models_that_share_alpha(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=40))
+    plan = {"improves": ["accuracy", "style"], "in_order": True}
+    change_params(tmp_path, lambda params: params.update(decision=plan))
+    aggregate(tmp_path)
+    assert details(tmp_path, "sft").run.sharing == 2
+    assert "2 models share the 5%" in model_sentence(details(tmp_path, "sft"))
+
+
+def test_questions_without_tags_are_told_apart_by_length_and_topic(run: Path, tmp_path: Path) -> None:
+    write_run(tmp_path, SHAPE)
+    path = tmp_path / "data/questions.jsonl"
+    rows = [json.loads(line) | {"tags": {}} for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    aggregate(tmp_path)
+    found = details(tmp_path, "sft")
+    assert found.run.kinds_from_words
+    assert {one.tag for one in found.slices} == {"length", "topic"}
+    assert sum(one.questions for one in found.slices if one.tag == "topic") == 60
+    assert not details(run, "sft").run.kinds_from_words
