@@ -1,7 +1,8 @@
 """Writes the report: one page that opens offline, with the verdicts, the charts and every answer side by side.
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/*.json, data/answers/*.jsonl, data/judgements/*.jsonl,
-        data/comparisons/*.jsonl, data/benchmarks/*.jsonl (where there are any), data/details/*.json
+        data/comparisons/*.jsonl, data/checks/*.jsonl, data/benchmarks/*.jsonl (where there are any),
+        data/labels/*.jsonl, data/details/*.json
 Writes  report/index.html, report/summary.md
 Run     python scripts/report.py
 """
@@ -13,6 +14,7 @@ from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results.details.model import read_all_details
 from tuneproof.results.report.browser import answer_browser
+from tuneproof.results.report.labels import read_page_labels
 from tuneproof.results.report.page import left_out, render
 from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.reading import load_params
@@ -27,10 +29,11 @@ def main() -> None:
     parse_arguments()
     params = load_params()
     models = read_all_details(params)
+    world = world_params(params, models[0].run.run)
     questions = QUESTIONS.read()
     say(f"report: {len(questions)} questions, {len(models)} models")
-    browser = answer_browser(models, questions)
-    page = render(models, world_params(params, models[0].run.run), browser)
+    browser = answer_browser(models, questions, read_page_labels(world))
+    page = render(models, world, browser)
     write_text(PAGE_FILE, page)
     write_text(SUMMARY_FILE, summary_markdown(models))
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")

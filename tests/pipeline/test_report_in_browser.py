@@ -58,6 +58,11 @@ def open_everything(page: Page) -> None:
         following.click()
 
 
+def more_filters(page: Page) -> None:
+    """Opens the filters that are asked for less often."""
+    page.get_by_text("More filters").click()
+
+
 def counted(page: Page) -> int:
     """How many questions the filters leave."""
     text = page.locator("#count").inner_text()
@@ -76,6 +81,7 @@ def test_hostile_texts_run_nothing_and_fetch_nothing(browser: Browser, hostile: 
 def test_hostile_texts_are_shown_as_they_are(browser: Browser, hostile: Path) -> None:
     with opened(browser, hostile) as watched:
         page = watched.page
+        page.get_by_label("Raw text").check()
         for question in browser_data(page)["questions"][:20]:
             page.goto(f"{hostile.as_uri()}#q={quote(question['id'])}")
             expect(page.locator("#questions > details[open]")).to_have_attribute("data-id", question["id"])
@@ -111,6 +117,7 @@ def test_a_pair_shows_the_preference_in_each_order(report: Opened) -> None:
 
 
 def test_the_filter_for_changed_winners_leaves_those_alone(report: Opened) -> None:
+    more_filters(report.page)
     report.page.get_by_label("Show", exact=True).select_option("orders")
 
     def changes(pairs: list[dict[str, Any]]) -> bool:
@@ -186,20 +193,23 @@ def test_search_finds_every_question_with_all_its_words(report: Opened) -> None:
 
 def test_filters_leave_what_they_say(report: Opened) -> None:
     page, questions = report.page, browser_data(report.page)["questions"]
+    more_filters(page)
     page.get_by_label("Show", exact=True).select_option("disagree")
     assert counted(page) == sum(any(spread > 0 for spread in question["spreads"]) for question in questions)
     page.get_by_label("Criterion", exact=True).select_option(label="style")
     assert counted(page) == sum(question["spreads"][1] > 0 for question in questions)
-    page.get_by_label("Show", exact=True).select_option("unscored")
+    page.get_by_label("Show", exact=True).select_option("")
+    page.get_by_label("Judged", exact=True).select_option("unscored")
     page.get_by_label("Model", exact=True).select_option(label="dpo")
     assert counted(page) == sum(question["answers"][1][0]["scores"] is None for question in questions)
-    page.get_by_label("Show", exact=True).select_option("")
+    page.get_by_label("Judged", exact=True).select_option("")
     page.get_by_label("Score", exact=True).select_option("3")
     assert counted(page) == sum((question["answers"][1][0]["scores"] or [0, 0])[1] == 3 for question in questions)
 
 
 def test_length_and_tag_filters_narrow_the_list(report: Opened) -> None:
     page, questions = report.page, browser_data(report.page)["questions"]
+    more_filters(page)
     page.get_by_label("Tag", exact=True).select_option(label="source: blog")
     blog = counted(page)
     assert blog == sum(["source", "blog"] in question["tags"] for question in questions)
@@ -208,7 +218,8 @@ def test_length_and_tag_filters_narrow_the_list(report: Opened) -> None:
 
 
 def test_sorting_by_gain_puts_the_largest_gain_first(report: Opened) -> None:
-    report.page.get_by_label("Sort by", exact=True).select_option("gain:sft")
+    report.page.get_by_label("Model", exact=True).select_option("sft")
+    report.page.get_by_label("Sort by", exact=True).select_option("gain")
 
     def gain(question: dict[str, Any]) -> float:
         ours, theirs = question["answers"][0][0]["scores"], question["answers"][2][0]["scores"]
@@ -233,7 +244,7 @@ def test_a_permalink_opens_its_question_whatever_the_filters(browser: Browser, p
 
 def test_a_permalink_to_nothing_says_so(browser: Browser, plain: Path) -> None:
     with opened(browser, plain, fragment="#q=%E0%A4%A<b>") as watched:
-        expect(watched.page.locator("#count")).to_contain_text("There is no question")
+        expect(watched.page.locator("#address-note")).to_contain_text("There is no question")
         assert watched.is_quiet(), watched
 
 
@@ -244,16 +255,26 @@ def test_everything_can_be_done_with_the_keyboard(report: Opened) -> None:
     page.get_by_label("Search questions and answers").focus()
     page.keyboard.type(browser_data(page)["questions"][7]["id"])
     expect(page.locator("#count")).to_contain_text("1 of 120 questions")
-    for _ in range(8):
+    for _ in range(6):
         page.keyboard.press("Tab")
     expect(page.get_by_role("button", name="Clear")).to_be_focused()
     page.keyboard.press("Enter")
+    expect(page.locator("#count")).to_contain_text("120 of 120 questions")
     page.keyboard.press("Tab")
+    expect(page.get_by_label("Raw text")).to_be_focused()
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Raw text")).to_be_checked()
+    for _ in range(3):
+        page.keyboard.press("Tab")
     expect(page.locator("#questions > details > summary").first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Link to this question")).to_be_visible()
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Link to this question")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Mark the words that differ")).to_be_focused()
+    page.keyboard.press("Space")
+    assert page.locator("#questions mark").count() > 0
 
 
 def test_pages_turn_and_the_list_takes_the_focus(report: Opened) -> None:

@@ -7,11 +7,13 @@ import json
 import re
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeVar
 
-from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS, Handover
-from tuneproof.records.rows import Answer, Comparison, Judgement, Question, Reply
+from tuneproof.records.handovers import ANSWERS, CHECKS, COMPARISONS, JUDGEMENTS, Handover
+from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply
 from tuneproof.results.details.model import Details
+from tuneproof.results.report.labels import Labels
 
 DATA_BYTES = 13_000_000  # the page has a cap of 15 MB; the rest is style, script and charts
 BYTES_PER_ANSWER = 1_600  # with less room for an answer and its analyses, questions are left out: 2,000 x 4 still fit
@@ -22,10 +24,14 @@ LONGEST_TEXTS = (100_000, 50_000, 20_000, 10_000, 6_000, 4_000, 3_000, 2_000, 1_
 INVISIBLE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
+SCRIPT_DIRECTORY = Path(__file__).parent / "templates" / "script"
+SCRIPT_PARTS = (
+    "elements", "scores", "filters", "address", "markdown", "words", "question", "list", "downloads", "browser",
+)  # fmt: skip
 SCRIPT_ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
 
 
-AnyRow = TypeVar("AnyRow", Answer, Judgement, Comparison)
+AnyRow = TypeVar("AnyRow", Answer, Judgement, Comparison, Check)
 Scores = dict[str, int | float] | None  # of one answer
 
 
@@ -49,20 +55,31 @@ def script_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(SCRIPT_ESCAPES)
 
 
-def answer_browser(models: Sequence[Details], questions: Sequence[Question], most_bytes: int = DATA_BYTES) -> Browser:
+def page_script() -> str:
+    """The browser's script, put together from its parts, which see each other and nothing else sees."""
+    parts = [(SCRIPT_DIRECTORY / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPT_PARTS]
+    return "\n".join(['"use strict";', "(() => {", *parts, "})();", ""])
+
+
+def answer_browser(
+    models: Sequence[Details], questions: Sequence[Question], labels: Labels, most_bytes: int = DATA_BYTES
+) -> Browser:
     """Everything to read, the questions on which the models differ most first; cut and left out as the size demands."""
     answers_per_question = sum(details.samples for details in models)
     room = max(most_bytes // (BYTES_PER_ANSWER * max(answers_per_question, 1)), 1)
     kept = {question.id for question in questions}
     if len(questions) > room:
         kept = set(most_disputed(models, room))
-    rows = question_rows(models, questions, kept)
+    rows = question_rows(models, questions, kept, labels)
     head = {
         "models": [details.model for details in models],
         "baseline": models[0].run.baseline,
         "criteria": [
             {"name": name, "steps": [float(step) for step in criterion.scale]}
             for name, criterion in models[0].run.rubric.items()
+        ],
+        "checks": [
+            {"name": name, "steps": list(models[0].run.criteria[name].ends)} for name in checked_criteria(models[0])
         ],
     }
     return fitted(head, rows, len(questions), most_bytes)
@@ -115,18 +132,22 @@ def question_mean(samples: Iterable[Scores], criterion: str) -> float | None:
     return sum(scores) / len(scores) if scores else None
 
 
-def question_rows(models: Sequence[Details], questions: Sequence[Question], kept: set[str]) -> list[dict[str, Any]]:
+def checked_criteria(details: Details) -> list[str]:
+    """The criteria that programs score."""
+    return [name for name, criterion in details.run.criteria.items() if criterion.source == "check"]
+
+
+def question_rows(
+    models: Sequence[Details], questions: Sequence[Question], kept: set[str], labels: Labels
+) -> list[dict[str, Any]]:
     """The kept questions with all that belongs to them, the most disputed first."""
-    names = [details.model for details in models]
-    answers = [by_question(ANSWERS, name, kept) for name in names]
-    judgements = [by_question(JUDGEMENTS, name, kept) for name in names]
-    comparisons = [by_question(COMPARISONS, name, kept) for name in names]
-    criteria = list(models[0].run.rubric)
+    parts = [ModelRows(details, kept, labels) for details in models]
     rows = []
     for number, question in enumerate(questions, start=1):
         if question.id not in kept:
             continue
-        judged = [rows_of_model.get(question.id, []) for rows_of_model in judgements]
+        scores = [[row.scores for row in part.judgements.get(question.id, [])] for part in parts]
+        opinions = [part.opinions(question) for part in parts]
         rows.append(
             {
                 "id": visible(question.id),
@@ -135,34 +156,67 @@ def question_rows(models: Sequence[Details], questions: Sequence[Question], kept
                 "reference": None if question.reference is None else visible(question.reference),
                 "tags": [[visible(name), visible(value)] for name, value in question.tags.items()],
                 **conversation_parts(question),
-                "spreads": spreads(models[0], [[row.scores for row in of_model] for of_model in judged]),
-                "answers": [
-                    answer_rows(of_model.get(question.id, []), judgements_of_model, criteria)
-                    for of_model, judgements_of_model in zip(answers, judged, strict=True)
-                ],
-                "pairs": [[pair_row(row) for row in of_model.get(question.id, [])] for of_model in comparisons],
+                "spreads": spreads(models[0], scores),
+                "answers": [part.answer_rows(question) for part in parts],
+                "pairs": [[pair_row(row) for row in part.comparisons.get(question.id, [])] for part in parts],
             }
+            | ({"opinions": opinions} if any(opinions) else {})
         )
     return sorted(rows, key=lambda row: (-sum(row["spreads"]), row["number"]))
+
+
+class ModelRows:
+    """One model's rows of the kept questions, by question."""
+
+    def __init__(self, details: Details, kept: Container[str], labels: Labels) -> None:
+        """Reads them. A run without comparisons or checks may have no file of these."""
+        self.model, self.labels = details.model, labels
+        self.criteria, self.checked = list(details.run.rubric), checked_criteria(details)
+        self.answers = by_question(ANSWERS, self.model, kept)
+        self.judgements = by_question(JUDGEMENTS, self.model, kept)
+        self.comparisons = by_question(COMPARISONS, self.model, kept)
+        self.checks = by_question(CHECKS, self.model, kept) if self.checked else {}
+
+    def answer_rows(self, question: Question) -> list[dict[str, Any]]:
+        """The answers to one question, a row per sample and turn."""
+        judged = {(row.sample, row.turn): row for row in self.judgements.get(question.id, [])}
+        checks = {(row.sample, row.turn): row for row in self.checks.get(question.id, [])}
+        rows = []
+        for answer in self.answers.get(question.id, []):
+            place = answer.sample, answer.turn
+            row = answer_row(answer, judged.get(place), self.criteria)
+            if place in checks:
+                row["checks"] = [check_pair(checks[place], name) for name in self.checked]
+            people = self.labels.of_answer(question, answer)
+            if people:
+                row["people"] = [
+                    {
+                        "rater": label.rater,
+                        "scores": [(label.scores or {}).get(name) for name in self.criteria],
+                        "note": visible(label.note or ""),
+                    }
+                    for label in people
+                ]
+            rows.append(row)
+        return rows
+
+    def opinions(self, question: Question) -> list[dict[str, Any]]:
+        """What people preferred, this model's answer or the baseline's."""
+        return [
+            {"rater": label.rater, "preference": preference, "note": visible(label.note or "")}
+            for label, preference in self.labels.of_pairs(self.model, question)
+        ]
 
 
 def by_question(handover: Handover[AnyRow], model: str, kept: Container[str]) -> dict[str, list[AnyRow]]:
     """A model's rows of the kept questions. A run without comparisons may have no file of them."""
     found: dict[str, list[AnyRow]] = {}
-    if handover.kind is Comparison and not handover.path(model).is_file():
+    if handover.kind in (Comparison, Check) and not handover.path(model).is_file():
         return found
     for row in handover.iterate(model):
         if row.id in kept:
             found.setdefault(row.id, []).append(row)
     return found
-
-
-def answer_rows(
-    answers: Sequence[Answer], judgements: Sequence[Judgement], criteria: Sequence[str]
-) -> list[dict[str, Any]]:
-    """One model's answers to one question, a row per sample and turn."""
-    judged = {(judgement.sample, judgement.turn): judgement for judgement in judgements}
-    return [answer_row(answer, judged.get((answer.sample, answer.turn)), criteria) for answer in answers]
 
 
 def conversation_parts(question: Question) -> dict[str, Any]:
@@ -201,6 +255,11 @@ def answer_row(answer: Answer, judgement: Judgement | None, criteria: Sequence[s
         for reply in usable
     ]
     return row
+
+
+def check_pair(check: Check, criterion: str) -> list[Any]:
+    """A check's score and its reason."""
+    return [check.scores.get(criterion), visible(check.reasons.get(criterion, ""))]
 
 
 def in_order(scores: Mapping[str, float] | None, criteria: Sequence[str]) -> list[float] | None:

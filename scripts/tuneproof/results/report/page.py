@@ -14,7 +14,7 @@ from markupsafe import Markup
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.benchmarks import lost_items, task_rows
-from tuneproof.results.report.browser import Browser, visible
+from tuneproof.results.report.browser import Browser, page_script, visible
 from tuneproof.results.report.sources import source_table, sources_disagree
 from tuneproof.results.words import decisions, figures, notes, people, tables, trust, verdicts
 from tuneproof.settings.generation import Sampling
@@ -58,7 +58,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         finalize=shown,
     )
     templates.filters |= {"minus": minus, "short": short, "quoted": quoted}
-    style, script = ((TEMPLATES / name).read_text(encoding="utf-8") for name in ("report.css", "report.js"))
+    style, script = (TEMPLATES / "report.css").read_text(encoding="utf-8"), page_script()
     return templates.get_template("report.html").render(
         models=models,
         compared=[details for details in models if not details.is_baseline],

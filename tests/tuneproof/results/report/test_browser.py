@@ -13,6 +13,7 @@ from tuneproof.records.files import read_rows
 from tuneproof.records.rows import Question
 from tuneproof.results.details.model import Details, read_all_details
 from tuneproof.results.report.browser import Browser, answer_browser, script_json, shortened, visible
+from tuneproof.results.report.labels import Labels
 from tuneproof.settings.reading import load_params
 
 
@@ -38,7 +39,7 @@ def rows_in(browser: Browser) -> list[dict[str, Any]]:
 
 def test_every_question_and_answer_is_there_uncut(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=30, samples=2))
-    browser = answer_browser(models, questions)
+    browser = answer_browser(models, questions, Labels())
     rows = rows_in(browser)
     assert (browser.questions, browser.of_questions, browser.longest_text) == (30, 30, None)
     assert {row["id"] for row in rows} == {question.id for question in questions}
@@ -50,7 +51,7 @@ def test_every_question_and_answer_is_there_uncut(workspace: Path) -> None:
 
 def test_scores_and_analyses_are_those_of_the_judgements(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=20, unusable=0.3))
-    by_id = {row["id"]: row for row in rows_in(answer_browser(models, questions))}
+    by_id = {row["id"]: row for row in rows_in(answer_browser(models, questions, Labels()))}
     for judgement in map(json.loads, Path("data/judgements/sft.jsonl").read_text().splitlines()):
         shown = by_id[judgement["id"]]["answers"][0][0]
         assert shown["status"] == judgement["status"]
@@ -64,14 +65,14 @@ def test_scores_and_analyses_are_those_of_the_judgements(workspace: Path) -> Non
 
 def test_questions_on_which_models_differ_most_come_first(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=40, criteria={"accuracy": (0, 1), "style": (1, 5, 9)}))
-    spreads = [sum(row["spreads"]) for row in rows_in(answer_browser(models, questions))]
+    spreads = [sum(row["spreads"]) for row in rows_in(answer_browser(models, questions, Labels()))]
     assert spreads == sorted(spreads, reverse=True)
     assert 0 <= spreads[-1] <= spreads[0] <= 2
 
 
 def test_long_texts_are_cut_to_fit_and_say_by_how_much(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=20, sentences=200))
-    browser = answer_browser(models, questions, most_bytes=300_000)
+    browser = answer_browser(models, questions, Labels(), most_bytes=300_000)
     assert browser.questions == 20
     assert browser.longest_text
     assert len(browser.json.encode()) <= 300_000
@@ -83,8 +84,8 @@ def test_long_texts_are_cut_to_fit_and_say_by_how_much(workspace: Path) -> None:
 
 def test_questions_are_left_out_when_cutting_is_not_enough(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=60))
-    everything = rows_in(answer_browser(models, questions))
-    browser = answer_browser(models, questions, most_bytes=60_000)
+    everything = rows_in(answer_browser(models, questions, Labels()))
+    browser = answer_browser(models, questions, Labels(), most_bytes=60_000)
     assert len(browser.json.encode()) <= 60_000
     assert 0 < browser.questions < browser.of_questions == 60
     assert [row["id"] for row in rows_in(browser)] == [row["id"] for row in everything[: browser.questions]]
@@ -92,17 +93,17 @@ def test_questions_are_left_out_when_cutting_is_not_enough(workspace: Path) -> N
 
 def test_a_run_without_comparisons_has_no_pairs(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=10))
-    assert any(any(row["pairs"]) for row in rows_in(answer_browser(models, questions)))
+    assert any(any(row["pairs"]) for row in rows_in(answer_browser(models, questions, Labels())))
     for path in Path("data/comparisons").iterdir():
         path.unlink()
-    assert not any(any(row["pairs"]) for row in rows_in(answer_browser(models, questions)))
+    assert not any(any(row["pairs"]) for row in rows_in(answer_browser(models, questions, Labels())))
 
 
 def test_an_answer_without_a_judgement_is_shown_as_not_judged(workspace: Path) -> None:
     models, questions = run_of(workspace, Shape(questions=5))
     path = Path("data/judgements/sft.jsonl")
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
-    statuses = [row["answers"][0][0]["status"] for row in rows_in(answer_browser(models, questions))]
+    statuses = [row["answers"][0][0]["status"] for row in rows_in(answer_browser(models, questions, Labels()))]
     assert statuses.count("not judged") == 1
 
 
@@ -146,7 +147,8 @@ def test_a_pair_holds_what_every_judge_of_a_panel_said(workspace: Path) -> None:
     said = [reply | {"analyses": {"preference": text}} for text in ("The first judge.", "The second.")]
     rows[0]["replies"] = [said[0], said[1], refused]
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    shown = next(row for row in rows_in(answer_browser(models, questions)) if row["id"] == rows[0]["id"])["pairs"][0]
+    found = rows_in(answer_browser(models, questions, Labels()))
+    shown = next(row for row in found if row["id"] == rows[0]["id"])["pairs"][0]
     assert shown[0]["text"] == "The first judge.\n\nThe second."
     assert [(pair["sample"], pair["order"]) for pair in shown] == [
         (0, "model_first"), (0, "baseline_first"), (1, "model_first"), (1, "baseline_first"),

@@ -1,0 +1,137 @@
+// Which questions are shown, in which order. A control's name and its value are what the address has.
+const filters = {};
+const ANY = ["", "any"];
+const STATUSES = {
+  ok: "scored", unscored: "not scored", refused: "the judge refused", truncated: "the judge's reply was cut off",
+  unreadable: "the judge's reply was unreadable", no_answer: "there is no answer", "not judged": "not judged",
+};
+const FINISHES = { stop: "finished", length: "cut off at the token limit", cut: "cut for the judge", error: "failed" };
+
+const chosen = (name) => filters[name]?.value ?? "";
+const chosenCriteria = () => (chosen("criterion") === "" ? allJudged : [criteria.findIndex((one) => one.name === chosen("criterion"))]);
+const chosenModels = () => (chosen("model") === "" ? models.map((_, at) => at) : [models.indexOf(chosen("model"))]);
+const tagName = (pair) => pair.map(plain).join(":");
+
+function searchText(question) {
+  question.search ??= [
+    question.id, question.instruction, question.reference, ...(question.history ?? []).map((message) => message[1]),
+    ...(question.turns ?? []), ...(question.references ?? []), ...question.answers.flat().map((answer) => answer.text),
+  ].map(plain).join("\n").toLowerCase();
+  return question.search;
+}
+
+const special = {
+  disagree: (question) => chosenCriteria().some((at) => spread(question, at) > 0),
+  orders: (question) => chosenModels().some((model) => {
+    const sides = question.pairs[model].map((pair) => pair.preference).filter((preference) => preference !== null);
+    return new Set(sides.map((preference) => Math.sign(preference - 0.5))).size > 1;
+  }),
+  people: (question) => question.answers.flat().some((answer) => answer.people) || question.opinions,
+};
+
+function hasStatus(answer, status) {
+  if (status === "unscored") return !answer.scores && answer.status !== "see the last turn";
+  return !status || answer.status === status;
+}
+
+function hasFinish(answer, finish) {
+  return !finish || (finish === "cut" ? answer.cut : answer.finish === finish);
+}
+
+// Everything that is asked of a model must hold for one and the same model.
+function modelMatches(question, model, asked) {
+  const { status, finish, length, score, wanted, at } = asked;
+  if ((status || finish) && !question.answers[model].some((answer) => hasStatus(answer, status) && hasFinish(answer, finish))) return false;
+  if (length === "short" && question.characters[model] > short) return false;
+  if (length === "long" && question.characters[model] < long) return false;
+  if (wanted && (models[model] === baseline || direction(change(question, model, at)) !== wanted)) return false;
+  if (!score) return true;
+  return at.some((one) => question.means[model][one] !== null && nearestStep(criteria[one], question.means[model][one]) === Number(score));
+}
+
+function matching() {
+  const words = chosen("search").toLowerCase().split(/\s+/).filter(Boolean);
+  const [show, slice, candidates] = [chosen("show"), chosen("slice"), chosenModels()];
+  const asked = {
+    status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
+    wanted: chosen("change"), at: chosenCriteria(),
+  };
+  return questions.filter((question) =>
+    (!show || special[show](question)) &&
+    (!slice || question.tags.some((pair) => tagName(pair) === slice)) &&
+    candidates.some((model) => modelMatches(question, model, asked)) &&
+    words.every((word) => searchText(question).includes(word)));
+}
+
+// By gain or loss: what the chosen model's change is, or the farthest of all models; without one, last.
+function changeOrder(sign, name) {
+  const at = name === undefined ? allJudged : [criteria.findIndex((one) => one.name === name)];
+  const candidates = chosenModels().filter((model) => models[model] !== baseline);
+  return (question) => {
+    const found = candidates.map((model) => change(question, model, at)).filter((value) => value !== null);
+    return found.length ? Math.min(...found.map((value) => sign * value)) : Infinity;
+  };
+}
+
+function sorted(list) {
+  const [order, ...name] = chosen("order").split(":");
+  const value = {
+    "": (question) => -chosenCriteria().reduce((sum, at) => sum + spread(question, at), 0),
+    number: (question) => question.number,
+    longest: (question) => -Math.max(...question.characters),
+    gain: changeOrder(-1, name[0]),
+    loss: changeOrder(1, name[0]),
+  }[order];
+  const keys = new Map(list.map((question) => [question, value(question)]));
+  return list.sort((a, b) => (keys.get(a) === keys.get(b) ? a.number - b.number : keys.get(a) - keys.get(b)));
+}
+
+function field(control, name, label, kind = "") {
+  Object.assign(control, { name, id: `filter-${name}` });
+  filters[name] = control;
+  return element("div", { class: `field ${kind}` }, element("label", { htmlFor: control.id }, label), control);
+}
+
+function select(name, label, options) {
+  return field(element("select", {}, ...options.map(([value, text]) => element("option", { value }, text))), name, label);
+}
+
+function orders() {
+  const by = (order, word) => others.length
+    ? [[order, `largest ${word}`], ...criteria.map(({ name }) => [`${order}:${name}`, `largest ${word} in ${name}`])] : [];
+  return [["", "most disagreement"], ...by("loss", "loss"), ...by("gain", "gain"), ["number", "order of the questions"], ["longest", "longest answer"]];
+}
+
+function shows() {
+  const found = [["", "all questions"], ["disagree", "models disagree"]];
+  if (questions.some((question) => question.pairs.some((pairs) => pairs.length))) found.push(["orders", "preference changes with the order"]);
+  if (questions.some(special.people)) found.push(["people", "people rated an answer"]);
+  return found;
+}
+
+function buildFilters() {
+  const named = (names) => names.map((name) => [name, name]);
+  const steps = [...new Set(criteria.flatMap((criterion) => criterion.steps))].sort((a, b) => a - b);
+  const tags = [...new Map(questions.flatMap((question) => question.tags).map((pair) => [tagName(pair), pair.map(plain).join(": ")]))].sort();
+  const characters = (count) => counted(count, "character");
+  place("filters").append(
+    field(element("input", { type: "search", autocomplete: "off" }), "search", "Search questions and answers", "wide"),
+    select("model", "Model", [ANY, ...named(models)]),
+    select("criterion", "Criterion", [ANY, ...named(criteria.map((criterion) => criterion.name))]),
+    ...(others.length ? [select("change", `Against ${baseline}`, [ANY, ...named(["worse", "better", "same"])])] : []),
+    select("order", "Sort by", orders()),
+    element("details", { class: "more" }, element("summary", {}, "More filters"), element("div", { class: "filters" },
+      select("show", "Show", shows()),
+      select("status", "Judged", [ANY, ...Object.entries(STATUSES)]),
+      select("finish", "Answer ended", [ANY, ...Object.entries(FINISHES)]),
+      select("score", "Score", [ANY, ...steps.map((step) => [step, number(step)])]),
+      select("length", "Answer length", [ANY, ["short", `shortest fifth, up to ${characters(short)}`], ["long", `longest fifth, from ${characters(long)}`]]),
+      ...(tags.length ? [select("slice", "Tag", [ANY, ...tags])] : []))),
+    element("button", { type: "button", onclick: () => { clear(); update(); } }, "Clear"),
+  );
+  place("filters").hidden = false;
+}
+
+function clear() {
+  for (const control of Object.values(filters)) control.value = "";
+}

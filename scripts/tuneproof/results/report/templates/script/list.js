@@ -1,0 +1,97 @@
+// The list: a row for each question that the filters leave, a page at a time.
+const PAGE_SIZE = 20;
+const MOST_COLUMNS = 9; // of scores beside the question; with more of them each model's stand in a line
+let found = [];
+let page = 0;
+
+function showFound() {
+  found = sorted(matching());
+  page = 0;
+  showPage();
+}
+
+function showPage() {
+  const start = page * PAGE_SIZE;
+  place("count").textContent = found.length
+    ? `${found.length.toLocaleString("en")} of ${counted(questions.length, "question")}`
+    : "No question matches; clear a filter to see more.";
+  place("tools").hidden = !found.length;
+  const columned = models.length * chosenCriteria().length <= MOST_COLUMNS;
+  place("questions").className = columned ? "columned" : "";
+  place("questions").style.setProperty("--columns", models.length);
+  place("questions").style.setProperty("--criteria", chosenCriteria().length);
+  place("questions").replaceChildren(columned && found.length ? headings() : "", ...found.slice(start, start + PAGE_SIZE).map(questionItem));
+  showPages();
+}
+
+// The models' and the criteria's names above the columns, for the eye: every row says them too.
+function headings() {
+  const names = chosenCriteria().map((at) => element("span", {}, criteria[at].name));
+  const heads = models.map((model) => element("span", { class: "chip" }, element("b", {}, model), element("span", { class: "figures" }, names.map((name) => name.cloneNode(true)))));
+  return element("div", { class: "headings", "aria-hidden": "true" }, element("span", {}, "question"), element("span", { class: "chips" }, heads));
+}
+
+function showPages() {
+  const pages = Math.ceil(found.length / PAGE_SIZE);
+  const turn = (by) => () => {
+    page += by;
+    showPage();
+    goTo(place("questions"));
+  };
+  place("pages").hidden = pages < 2;
+  place("pages").replaceChildren(
+    element("button", { type: "button", disabled: page === 0, onclick: turn(-1) }, "Previous"),
+    element("span", {}, `Page ${page + 1} of ${pages.toLocaleString("en")}`),
+    element("button", { type: "button", disabled: page >= pages - 1, onclick: turn(1) }, "Next"),
+  );
+}
+
+function questionItem(question) {
+  const title = element("span", { class: "asked", dir: "auto" }, plain(question.instruction).slice(0, 240));
+  const chips = models.map((model, at) => element("span", { class: "chip" }, element("span", { class: "name" }, `${model} `), figures(question, at)));
+  const item = element("details", { class: "question" }, element("summary", {}, title, " ", element("span", { class: "chips" }, chips)));
+  item.dataset.id = question.id;
+  item.redraw = () => {
+    while (item.children.length > 1) item.lastChild.remove();
+    if (item.open) item.append(questionBody(question));
+  };
+  item.addEventListener("toggle", () => {
+    if (item.open && item.children.length === 1) item.redraw();
+  });
+  return item;
+}
+
+// A model's mean scores; a sign and a colour where one is seen to differ from the baseline's.
+function figures(question, model) {
+  const shown = chosenCriteria().map((at) => {
+    const score = question.means[model][at];
+    const way = direction(change(question, model, [at]));
+    const differs = way && way !== "same" && number(score) !== number(question.means[models.indexOf(baseline)][at]);
+    const figure = element(
+      "span", { class: differs ? `figure ${way}` : "figure" },
+      element("span", { class: "criterion" }, `${criteria[at].name} `),
+      element("b", {}, score === null ? "–" : number(score)),
+      differs ? element("span", { class: "way" }, element("span", { "aria-hidden": "true" }, way === "better" ? " ▲" : " ▼"), element("span", { class: "hidden" }, ` ${way}`)) : null,
+    );
+    return [figure, " "]; // where a line may end
+  });
+  return element("span", { class: "figures" }, shown);
+}
+
+// Opens a question, whatever the filters leave. Returns whether the page has it.
+function openQuestion(id) {
+  const question = questions.find((one) => one.id === id);
+  if (!question) return false;
+  if (!found.includes(question)) {
+    clear();
+    showFound();
+  }
+  page = Math.floor(found.indexOf(question) / PAGE_SIZE);
+  showPage();
+  const item = [...place("questions").children].find((one) => one.dataset.id === id);
+  item.open = true;
+  item.redraw();
+  item.scrollIntoView({ block: "start" });
+  item.firstElementChild.focus({ preventScroll: true });
+  return true;
+}

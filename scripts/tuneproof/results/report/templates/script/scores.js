@@ -1,0 +1,37 @@
+// Numbers of a question that filters and orders ask for again and again, computed once.
+const scoreOf = (answer, at) => (at < judged.length ? answer.scores?.[at] : answer.checks?.[at - judged.length]?.[0]) ?? null;
+const allJudged = judged.map((_, at) => at);
+const ranges = criteria.map((criterion) => criterion.steps.at(-1) - criterion.steps[0]);
+
+for (const question of questions) {
+  question.means = question.answers.map((answers) =>
+    criteria.map((_, at) => mean(answers.map((answer) => scoreOf(answer, at)).filter((score) => score !== null))));
+  question.characters = question.answers.map((answers) => mean(answers.map((answer) => answer.characters)) ?? 0);
+}
+const lengths = questions.flatMap((question) => question.characters).sort((a, b) => a - b);
+const short = Math.round(lengths[Math.floor(lengths.length / 5)] ?? 0);
+const long = Math.round(lengths[Math.floor((lengths.length * 4) / 5)] ?? 0);
+
+// How far a model's mean score stands above the baseline's, over some criteria in shares of their scales; null where
+// either has none.
+function change(question, model, chosen) {
+  const [ours, theirs] = [question.means[model], question.means[models.indexOf(baseline)]];
+  const found = chosen.map((at) => (ours[at] === null || theirs[at] === null ? null : (ours[at] - theirs[at]) / ranges[at]));
+  return found.includes(null) ? null : mean(found);
+}
+
+function direction(difference) {
+  if (difference === null) return null;
+  return Math.abs(difference) < 1e-9 ? "same" : difference > 0 ? "better" : "worse";
+}
+
+// How far apart the models are on a criterion, as a share of its scale.
+function spread(question, at) {
+  if (at < judged.length) return question.spreads[at];
+  const means = question.means.map((of) => of[at]).filter((value) => value !== null);
+  return means.length ? (Math.max(...means) - Math.min(...means)) / ranges[at] : 0;
+}
+
+function nearestStep(criterion, score) {
+  return criterion.steps.reduce((best, step) => (Math.abs(step - score) < Math.abs(best - score) ? step : best));
+}
