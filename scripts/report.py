@@ -15,6 +15,7 @@ from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results.details.model import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.labels import read_page_labels
+from tuneproof.results.report.losses import worst_questions
 from tuneproof.results.report.page import left_out, render
 from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.reading import load_params
@@ -33,7 +34,7 @@ def main() -> None:
     questions = QUESTIONS.read()
     say(f"report: {len(questions)} questions, {len(models)} models")
     browser = answer_browser(models, questions, read_page_labels(world))
-    page = render(models, world, browser)
+    page = render(models, world, browser, worst_questions(models, questions))
     write_text(PAGE_FILE, page)
     write_text(SUMMARY_FILE, summary_markdown(models))
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")

@@ -13,14 +13,18 @@ from markupsafe import Markup
 
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.results.details.model import Details
+from tuneproof.results.details.slices import Slice
 from tuneproof.results.report.benchmarks import lost_items, task_rows
 from tuneproof.results.report.browser import Browser, page_script, visible
+from tuneproof.results.report.links import browser_link
+from tuneproof.results.report.losses import Worst
 from tuneproof.results.report.sources import source_table, sources_disagree
-from tuneproof.results.words import decisions, figures, notes, people, tables, trust, verdicts
+from tuneproof.results.words import decisions, figures, notes, pairs, people, tables, trust, verdicts
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
+STYLES = ("report.css", "first.css")
 
 
 OPENINGS = {  # in the order in which a reader wants them
@@ -47,7 +51,7 @@ NOT_KNOWN = "\N{EN DASH}"
 NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
-def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
+def render(models: Sequence[Details], params: Params, browser: Browser, worst: Mapping[str, Sequence[Worst]]) -> str:
     """The whole page. Its style and its script are named by their hashes, so that no other ones can run."""
     templates = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -58,7 +62,8 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         finalize=shown,
     )
     templates.filters |= {"minus": minus, "short": short, "quoted": quoted}
-    style, script = (TEMPLATES / "report.css").read_text(encoding="utf-8"), page_script()
+    style = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)
+    script = page_script()
     return templates.get_template("report.html").render(
         models=models,
         compared=[details for details in models if not details.is_baseline],
@@ -86,6 +91,13 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         disagreeing=sources_disagree(models),
         benchmark_rows=task_rows(models),
         lost_items=lost_items(models),
+        worst=worst,
+        has_reasons=any(one.reasons for of_model in worst.values() for one in of_model),
+        pairs=pairs.pairs(models),
+        pairs_of=pairs,
+        kind_criteria=kind_criteria(models),
+        slice_of=slice_of,
+        link=browser_link,
         position=position,
         gain_limit=gain_limit,
         judge_models=sorted({name for details in models for name in details.judge_models}),
@@ -94,6 +106,17 @@ def render(models: Sequence[Details], params: Params, browser: Browser) -> str:
         undecided_note=undecided_note,
         sampling_text=sampling_text,
     )
+
+
+def kind_criteria(models: Sequence[Details]) -> list[str]:
+    """The criteria by which kinds of question are told: those that decide and have scores by question."""
+    run = models[0].run
+    return [name for name in run.deciding if any(name in one.criteria for one in models[0].slices)]
+
+
+def slice_of(details: Details, like: Slice) -> Slice | None:
+    """The same questions of another model."""
+    return next((one for one in details.slices if (one.tag, one.value) == (like.tag, like.value)), None)
 
 
 def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> str:

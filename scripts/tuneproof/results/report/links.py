@@ -1,0 +1,15 @@
+"""Addresses within the page: the answer browser with its filters set."""
+
+from urllib.parse import quote, urlencode
+
+
+def browser_link(**filters: str | None) -> str:
+    """The address of the browser under filters: model, status, criterion, change, finish, question, slice, order.
+
+    Filters that are None are left out.
+
+    >>> browser_link(model="sft", slice="topic:gradient descent", status=None)
+    '#answers?model=sft&slice=topic:gradient%20descent'
+    """
+    chosen = {name: value for name, value in filters.items() if value is not None}
+    return f"#answers?{urlencode(chosen, quote_via=quote, safe=':')}"

@@ -1,0 +1,70 @@
+"""Any two models beside each other, in words."""
+
+from collections.abc import Sequence
+
+from tuneproof.results.details.changes import PairGain
+from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import interval_text, plain_name
+from tuneproof.results.words.verdicts import UNDECIDED
+from tuneproof.settings.evidence.decision import WIN_RATE
+
+Pair = tuple[Details, str]  # a model and the name of one that it is compared with
+
+
+def pairs(models: Sequence[Details]) -> list[Pair]:
+    """Every two models but the baseline, each beside those named before it in params.yaml; neighbours come first."""
+    compared = [details for details in models if details.against]
+    places = [(later, earlier) for later in range(len(compared)) for earlier in range(later)]
+    ordered = sorted(places, key=lambda pair: (pair[0] - pair[1] > 1, pair[0], -pair[1]))
+    return [(compared[later], compared[earlier].model) for later, earlier in ordered]
+
+
+def neighbours(models: Sequence[Details]) -> int:
+    """How many of the pairs stand next to each other in params.yaml: SFT, and the DPO that was made from it."""
+    return max(sum(bool(details.against) for details in models) - 1, 0)
+
+
+def pair_sentence(details: Details, other: str) -> str:
+    """What the scores say of one model beside another, over the claim's criteria."""
+    gains = {name: details.against[other][name] for name in claimed(details.run) if name in details.against[other]}
+    subject, beside = plain_name(details.model), plain_name(other)
+    verdicts = {gain.verdict for gain in gains.values()}
+    if not gains or "too few" in verdicts:
+        return f"{subject} against {beside}: too few questions to decide."
+    clauses = "; ".join(f"{plain_name(name)} {pair_gain_text(gain)}, {gain.verdict}" for name, gain in gains.items())
+    if {"better", "worse"} <= verdicts:
+        return f"{subject} is better than {beside} in one respect and worse in another: {clauses}."
+    for verdict in ("better", "worse"):
+        if verdict in verdicts:
+            return f"{subject} is {verdict} than {beside}: {clauses}."
+    return f"{subject} against {beside} is {UNDECIDED}: {clauses}."
+
+
+def pair_gain_text(gain: PairGain) -> str:
+    """One model less another with its interval: `+0.21 [+0.05, +0.37]`."""
+    return interval_text(gain.gain, gain.low, gain.high, signed=True)
+
+
+def claimed(run: RunDetails) -> list[str]:
+    """The criteria of the claim that can be compared between any two models; the rubric's where there is none."""
+    return [name for name in run.claimed if name != WIN_RATE] or list(run.rubric)
+
+
+def names(run: RunDetails, shown: Sequence[Pair]) -> list[str]:
+    """The criteria on which any of these pairs is compared, in the run's order."""
+    return [name for name in run.criteria if any(name in details.against[other] for details, other in shown)]
+
+
+def pairs_note(run: RunDetails) -> str:
+    """How these comparisons are to be read."""
+    confidence = f"{100 * (1 - run.alpha):.4g}%"
+    names = ", ".join(map(plain_name, claimed(run)))
+    units = " In the judge's units, not people's." if run.in_units_of == "people" else ""
+    return (
+        f"From the scores above, question by question; nothing was bought. All pairs in {names} hold together at "
+        f"{confidence}, as a family of their own: they widen no interval that decides, and nothing ships by them."
+        f"{units} Win rates against {plain_name(run.baseline)} say nothing of two models beside each other, for they "
+        "are not transitive. To have the judge see both answers at once, run again with one of the two as baseline: "
+        "what is in the ledger is not bought again, so that takes the comparisons alone."
+    )

@@ -1,0 +1,114 @@
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.aggregated_run import change_judgements, details
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.made_up.run import Shape, finished, write_run
+from tests.running import run_here
+from tuneproof.records.files import read_rows
+from tuneproof.records.handovers import JUDGEMENTS
+from tuneproof.records.rows import Judgement, Question
+from tuneproof.results.report.links import browser_link
+from tuneproof.results.report.losses import LONGEST_REASON, cut, worst_questions
+
+SHAPE = Shape(questions=60)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Path]:
+    here = Path.cwd()
+    os.chdir(tmp_path)
+    yield tmp_path
+    os.chdir(here)
+
+
+def aggregated(directory: Path) -> None:
+    done = run_here(directory, "aggregate.py")
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_worst_question_stands_with_both_scores_and_what_the_judge_said_of_the_answer(workspace: Path) -> None:
+    write_run(workspace, SHAPE)
+    aggregated(workspace)
+    models = [details(workspace, model) for model in SHAPE.models]
+    questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
+    rows = {row.id: row for row in read_rows(JUDGEMENTS.path("sft"), Judgement, made_by="")}
+    found = worst_questions(models, questions)
+    assert set(found) == {"sft", "dpo"}
+    assert [one.id for one in found["sft"]] == [loss.question for loss in models[0].losses]
+    for one, loss in zip(found["sft"], models[0].losses, strict=True):
+        assert {name: after for name, _, after in one.scores} == loss.model
+        fell = [name for name, before, after in one.scores if before and after and after < before]
+        assert {name for name, _ in one.reasons} == set(fell) != set()
+        said = rows[one.id].replies[0].analyses or {}
+        assert all(text == cut(said[name], LONGEST_REASON) for name, text in one.reasons)
+
+
+def test_of_several_samples_the_lowest_ones_reason_is_told(workspace: Path) -> None:
+    write_run(workspace, Shape(questions=20, samples=2, unusable=0))
+
+    def low(place: int, row: Judgement) -> Judgement:
+        score, text = (1.0, "The low one.") if row.sample else (2.0, "The high one.")
+        reply = row.replies[0].model_copy(update={"analyses": {"accuracy": text, "style": text}})
+        return row.model_copy(update={"scores": {"accuracy": score, "style": score}, "replies": [reply]})
+
+    change_judgements(workspace, "sft", low)
+    high = {"scores": {"accuracy": 3.0, "style": 3.0}}
+    change_judgements(workspace, "baseline", lambda place, row: row.model_copy(update=high))
+    aggregated(workspace)
+    questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
+    found = worst_questions([details(workspace, model) for model in SHAPE.models], questions)["sft"]
+    assert {text for one in found for _, text in one.reasons} == {"The low one."}
+
+
+def test_a_judge_without_words_leaves_no_reason_and_the_page_says_so(tmp_path: Path) -> None:
+    write_run(tmp_path, SHAPE)
+    for model in SHAPE.models:
+        change_judgements(
+            tmp_path,
+            model,
+            lambda _, row: row.model_copy(
+                update={"replies": [reply.model_copy(update={"analyses": None}) for reply in row.replies]}
+            ),
+        )
+    aggregated(tmp_path)
+    done = run_here(tmp_path, "report.py")
+    assert done.returncode == 0, done.stderr
+    assert "This judge writes no reasons." in (tmp_path / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_hostile_questions_and_reasons_are_text_on_the_first_screen(tmp_path: Path) -> None:
+    page = finished(tmp_path, Shape(questions=40, hostile=HOSTILE_TEXTS)).read_text(encoding="utf-8")
+    first = page.split('id="losses"')[1].split("<nav")[0]
+    assert set(re.findall(r"<(\w+)", first)) <= {
+        "a", "b", "bdi", "div", "h3", "h4", "li", "ol", "p", "section", "span", "table", "tbody", "td", "th", "thead",
+        "tr",
+    }  # fmt: skip
+    assert 'class="reason"' in first
+
+
+def test_a_link_into_the_browser_keeps_any_text_as_a_value() -> None:
+    assert browser_link(model="sft", status="refused", finish=None) == "#answers?model=sft&status=refused"
+    assert browser_link(question='a"&b=<c>#') == "#answers?question=a%22%26b%3D%3Cc%3E%23"
+    assert browser_link(order="loss:accuracy") == "#answers?order=loss:accuracy"
+
+
+def test_counts_of_the_page_lead_into_the_browser(tmp_path: Path) -> None:
+    page = finished(tmp_path, Shape(questions=200, unusable=0.1)).read_text(encoding="utf-8")
+    sft = details(tmp_path, "sft")
+    links = {
+        address.replace("&amp;", "&"): text
+        for address, text in re.findall(r'<a href="(#answers\?[^"]*)"[^>]*>([^<]+)<', page)
+    }
+    changes = sft.criteria["style"].changes
+    assert changes
+    assert links["#answers?model=sft&criterion=style&change=worse&order=loss:style"] == str(changes.worse)
+    assert links["#answers?model=sft&criterion=style&change=same"] == str(changes.same)
+    for status, count in sft.statuses.items():
+        if status != "ok":
+            assert links[f"#answers?model=sft&status={status}"].split()[0] == str(count)
+    assert links["#answers?model=sft&finish=length"].split()[0] == str(sft.finish_reasons["length"])

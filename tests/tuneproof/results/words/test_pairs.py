@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.aggregated_run import aggregate, change_params, details
+from tests.made_up.run import Shape, write_run
+from tuneproof.results.details.changes import PairGain
+from tuneproof.results.details.criteria import CriterionVerdict
+from tuneproof.results.details.model import Details
+from tuneproof.results.words.pairs import neighbours, pair_sentence, pairs, pairs_note
+
+MODELS = ("sft", "dpo", "orpo", "baseline")
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[Details]:
+    directory = tmp_path_factory.mktemp("run")
+    write_run(directory, Shape(questions=40, models=MODELS))
+    aggregate(directory)
+    return [details(directory, model) for model in MODELS]
+
+
+def with_verdicts(dpo: Details, *verdicts: CriterionVerdict) -> Details:
+    gains = {
+        name: PairGain(gain=0.2, low=0.1, high=0.3, level=0.01, paired=40, verdict=verdict)
+        for name, verdict in zip(("accuracy", "style"), verdicts, strict=True)
+    }
+    return dpo.model_copy(update={"against": dpo.against | {"sft": gains}})
+
+
+def test_every_pair_is_there_once_and_neighbours_come_first(models: list[Details]) -> None:
+    found = [(one.model, other) for one, other in pairs(models)]
+    assert found == [("dpo", "sft"), ("orpo", "dpo"), ("orpo", "sft")]
+    assert neighbours(models) == 2
+    assert (pairs(models[2:]), neighbours(models[3:])) == ([], 0)
+
+
+def test_every_verdict_on_a_pair_has_its_sentence(models: list[Details]) -> None:
+    dpo = models[1]
+    said = {
+        verdicts: pair_sentence(with_verdicts(dpo, *verdicts), "sft").split(":")[0]
+        for verdicts in (
+            ("better", "undecided"), ("undecided", "worse"), ("better", "worse"), ("undecided", "undecided"),
+            ("better", "too few"),
+        )
+    }  # fmt: skip
+    assert list(said.values()) == [
+        "dpo is better than sft",
+        "dpo is worse than sft",
+        "dpo is better than sft in one respect and worse in another",
+        "dpo against sft is undecided",
+        "dpo against sft",
+    ]
+    assert "accuracy +0.20 [+0.10, +0.30], better; style" in pair_sentence(with_verdicts(dpo, "better", "worse"), "sft")
+
+
+def test_the_note_says_that_win_rates_are_not_transitive_and_what_a_comparison_takes(models: list[Details]) -> None:
+    note = pairs_note(models[0].run)
+    assert "not transitive" in note
+    assert "family of their own" in note
+    assert "not bought again" in note
+    people = models[0].run.model_copy(update={"in_units_of": "people"})
+    assert "In the judge's units" in pairs_note(people)
+
+
+def test_a_plan_by_win_rate_alone_compares_models_by_the_rubric(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=40))
+    change_params(tmp_path, lambda params: params.update(decision={"improves": ["win_rate"]}))
+    aggregate(tmp_path)
+    assert "accuracy" in pair_sentence(details(tmp_path, "dpo"), "sft")
