@@ -310,3 +310,31 @@ def test_print_leaves_the_controls_out(report: Opened) -> None:
     expect(report.page.locator("#filters")).to_be_hidden()
     expect(report.page.get_by_role("heading", name="Scores", exact=True)).to_be_visible()
     assert report.page.pdf().startswith(b"%PDF")
+
+
+def test_every_count_of_the_page_opens_as_many_questions(browser: Browser, plain: Path) -> None:
+    with opened(browser, plain) as watched:
+        page = watched.page
+        links = page.locator("#losses ~ .losing a, #losses ~ p a, table a[href^='#answers?']")
+        found = {(link.get_attribute("href") or "", link.inner_text()) for link in links.all()}
+        seen = 0
+        for address, text in sorted(found):
+            page.evaluate("address => { location.hash = address }", address)
+            expect(page.locator("#address-note")).to_have_text("")
+            if "question=" in address:
+                expect(page.locator("#questions > details[open]")).to_have_count(1)
+            elif "slice=" not in address:
+                expect(page.locator("#count")).to_contain_text(f"{text.split()[0]} of 120 questions")
+                seen += 1
+        assert seen > 12
+        assert watched.is_quiet(), watched
+
+
+def test_a_kind_of_question_opens_its_questions(browser: Browser, plain: Path) -> None:
+    with opened(browser, plain) as watched:
+        rows = watched.page.locator("#kinds ~ details tbody tr")
+        assert rows.count() == 9
+        for row in rows.all():
+            row.get_by_role("link").click()
+            questions = row.locator("td").first.inner_text()
+            expect(watched.page.locator("#count")).to_contain_text(f"{questions} of 120 questions")

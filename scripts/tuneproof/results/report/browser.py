@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from tuneproof.records.handovers import ANSWERS, CHECKS, COMPARISONS, JUDGEMENTS, Handover
 from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply
+from tuneproof.results.analysis.exploring.kinds import tags_of
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.labels import Labels
 
@@ -68,8 +69,8 @@ def answer_browser(
     answers_per_question = sum(details.samples for details in models)
     room = max(most_bytes // (BYTES_PER_ANSWER * max(answers_per_question, 1)), 1)
     kept = {question.id for question in questions}
-    if len(questions) > room:
-        kept = set(most_disputed(models, room))
+    if len(questions) > room:  # those on the first screen have their answers here
+        kept = {*most_disputed(models, room), *(loss.question for details in models for loss in details.losses)}
     rows = question_rows(models, questions, kept, labels)
     head = {
         "models": [details.model for details in models],
@@ -143,7 +144,7 @@ def question_rows(
     """The kept questions with all that belongs to them, the most disputed first."""
     parts = [ModelRows(details, kept, labels) for details in models]
     rows = []
-    for number, question in enumerate(questions, start=1):
+    for number, (question, tags) in enumerate(zip(questions, tags_of(questions), strict=True), start=1):
         if question.id not in kept:
             continue
         scores = [[row.scores for row in part.judgements.get(question.id, [])] for part in parts]
@@ -154,7 +155,7 @@ def question_rows(
                 "number": number,
                 "instruction": visible(question.asked),
                 "reference": None if question.reference is None else visible(question.reference),
-                "tags": [[visible(name), visible(value)] for name, value in question.tags.items()],
+                "tags": [[visible(name), visible(value)] for name, value in tags.items()],
                 **conversation_parts(question),
                 "spreads": spreads(models[0], scores),
                 "answers": [part.answer_rows(question) for part in parts],

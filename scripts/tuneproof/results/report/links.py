@@ -2,14 +2,16 @@
 
 from urllib.parse import quote, urlencode
 
+from tuneproof.results.report.browser import visible
+
 
 def browser_link(**filters: str | None) -> str:
     """The address of the browser under filters: model, status, criterion, change, finish, question, slice, order.
 
-    Filters that are None are left out.
+    Filters that are None are left out. Values are written as the browser has them, with nothing invisible.
 
     >>> browser_link(model="sft", slice="topic:gradient descent", status=None)
     '#answers?model=sft&slice=topic:gradient%20descent'
     """
-    chosen = {name: value for name, value in filters.items() if value is not None}
+    chosen = {name: visible(value) for name, value in filters.items() if value is not None}
     return f"#answers?{urlencode(chosen, quote_via=quote, safe=':')}"
