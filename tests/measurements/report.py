@@ -17,8 +17,10 @@ from tests.running import run_apart
 
 REPEATS = 5
 CHANGES = (  # a control of the answer browser, and what it is set to
-    ("search", "tokenizer"), ("search", "tokenizer loss"), ("search", ""), ("show", "disagree"), ("criterion", "1"),
-    ("score", "1"), ("model", "2"), ("length", "long"), ("sort", "gain:dpo"), ("show", "orders"), ("sort", "longest"),
+    ("search", "tokenizer"), ("search", "tokenizer loss"), ("search", ""), ("show", "disagree"), ("criterion", "style"),
+    ("score", "1"), ("model", "orpo"), ("length", "long"), ("order", "gain"), ("show", "orders"), ("show", ""),
+    ("score", ""), ("length", ""), ("change", "worse"), ("order", "loss:accuracy"), ("finish", "length"),
+    ("finish", ""), ("change", ""), ("model", ""), ("order", "longest"),
 )  # fmt: skip
 SET_AND_PAINT = """async ([name, value]) => {
   const control = document.getElementById("filter-" + name);

@@ -7,13 +7,25 @@ from typing import Any
 import pytest
 
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.made_up.labels import label
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
-from tuneproof.records.files import read_rows
+from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.handovers import ANSWERS, LABELS
+from tuneproof.records.keys import answer_label_key, pair_label_key
 from tuneproof.records.rows import Question
 from tuneproof.results.details.model import Details, read_all_details
-from tuneproof.results.report.browser import Browser, answer_browser, script_json, shortened, visible
-from tuneproof.results.report.labels import Labels
+from tuneproof.results.report.browser import (
+    SCRIPT_DIRECTORY,
+    SCRIPT_PARTS,
+    Browser,
+    answer_browser,
+    script_json,
+    shortened,
+    visible,
+)
+from tuneproof.results.report.labels import Labels, read_page_labels
+from tuneproof.settings.evidence.people import rubric_of
 from tuneproof.settings.reading import load_params
 
 
@@ -165,3 +177,42 @@ def test_a_pair_holds_what_every_judge_of_a_panel_said(workspace: Path) -> None:
     assert [(pair["sample"], pair["order"]) for pair in shown] == [
         (0, "model_first"), (0, "baseline_first"), (1, "model_first"), (1, "baseline_first"),
     ]  # fmt: skip
+
+
+def test_checks_stand_beside_each_answer(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=5, run="embedded"))
+    data = json.loads(answer_browser(models, questions, Labels()).json)
+    names = [check["name"] for check in data["checks"]]
+    assert names == ["finished", "no_loop", "shared_words"]
+    answers = [answer for row in data["questions"] for samples in row["answers"] for answer in samples]
+    assert all(answer["checks"] == [[1.0, ""]] * 3 for answer in answers)
+
+
+def test_what_people_said_stands_beside_the_answer_that_they_said_it_of(workspace: Path) -> None:
+    models, questions = run_of(workspace, Shape(questions=5, unusable=0))
+    params, question = load_params(), questions[3]
+    texts = {
+        model: next(row.answer for row in ANSWERS.iterate(model) if row.id == question.id) for model in params.models
+    }
+    asked = (question.asked, question.reference)
+    keys = {
+        "answer": answer_label_key(*asked, texts["dpo"], rubric_of(params.judge.criteria)),
+        "pair": pair_label_key(*asked, texts["baseline"], texts["sft"], params.compare.criteria),
+    }
+    said = [
+        label(key=keys["answer"], scores={"style": 3}, note="a\u202eb", instructions=params.instructions),
+        label(key=keys["answer"], rater="ben", instructions="of an earlier round"),
+        label(key=keys["pair"], kind="pair", scores=None, preference=1, instructions=None),
+    ]
+    write_rows(LABELS.path("anna"), said[::2])
+    write_rows(LABELS.path("ben"), said[1:2])
+    rows = {row["id"]: row for row in rows_in(answer_browser(models, questions, read_page_labels(params)))}
+    row = rows.pop(question.id)
+    assert row["answers"][1][0]["people"] == [{"rater": "anna", "scores": [None, 3], "note": "a⟨U+202E⟩b"}]
+    assert row["opinions"] == [[{"rater": "anna", "preference": 0, "note": ""}], [], []]
+    assert "people" not in json.dumps(list(rows.values()))
+    assert "opinions" not in json.dumps(list(rows.values()))
+
+
+def test_the_script_is_made_of_every_part() -> None:
+    assert sorted(SCRIPT_PARTS) == sorted(path.stem for path in SCRIPT_DIRECTORY.iterdir())

@@ -78,7 +78,7 @@ function listAt(lines, start, depth) {
   const [, indent, marker] = ITEM.exec(lines[start]);
   const isOrdered = (one) => /\d/.test(one);
   const list = element(isOrdered(marker) ? "ol" : "ul");
-  if (isOrdered(marker)) list.start = parseInt(marker, 10);
+  if (isOrdered(marker) && parseInt(marker, 10) !== 1) list.start = parseInt(marker, 10);
   let at = start;
   while (at < lines.length) {
     const item = ITEM.exec(lines[at]);

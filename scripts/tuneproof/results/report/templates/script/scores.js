@@ -12,17 +12,21 @@ const lengths = questions.flatMap((question) => question.characters).sort((a, b)
 const short = Math.round(lengths[Math.floor(lengths.length / 5)] ?? 0);
 const long = Math.round(lengths[Math.floor((lengths.length * 4) / 5)] ?? 0);
 
-// How far a model's mean score stands above the baseline's, over some criteria in shares of their scales; null where
-// either has none.
+// How far a model's mean score stands above the baseline's; null where either has none.
+function scoreChange(question, model, at) {
+  const [ours, theirs] = [question.means[model][at], question.means[models.indexOf(baseline)][at]];
+  return ours === null || theirs === null ? null : Math.round((ours - theirs) * 1e6) / 1e6;
+}
+
+// The mean over some criteria, in shares of their scales; null where any of them has none.
 function change(question, model, chosen) {
-  const [ours, theirs] = [question.means[model], question.means[models.indexOf(baseline)]];
-  const found = chosen.map((at) => (ours[at] === null || theirs[at] === null ? null : (ours[at] - theirs[at]) / ranges[at]));
-  return found.includes(null) ? null : mean(found);
+  const found = chosen.map((at) => scoreChange(question, model, at));
+  return found.includes(null) ? null : mean(found.map((value, place) => value / ranges[chosen[place]]));
 }
 
 function direction(difference) {
   if (difference === null) return null;
-  return Math.abs(difference) < 1e-9 ? "same" : difference > 0 ? "better" : "worse";
+  return difference === 0 ? "same" : difference > 0 ? "better" : "worse";
 }
 
 // How far apart the models are on a criterion, as a share of its scale.
