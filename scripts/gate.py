@@ -16,9 +16,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tuneproof.common.errors import UserError, run, say, say_error
-from tuneproof.records.handovers import ANSWERS, QUESTIONS
 from tuneproof.results.gate.decision import Outcome
-from tuneproof.results.gate.findings import compare_runs, model_files, naming, source_files
+from tuneproof.results.gate.findings import compare_runs, fetch_run, naming
 from tuneproof.results.gate.text import gate_text
 from tuneproof.results.revisions import Revision
 from tuneproof.results.words.tables import markdown_text
@@ -63,12 +62,7 @@ def gate(against: str, chosen: Sequence[str] | None, markdown: bool) -> Outcome:
     revision = Revision(against)
     with tempfile.TemporaryDirectory() as folder:
         other = Path(folder)
-        revision.fetch([QUESTIONS.path], other)
-        there = [model for model in models if revision.has(ANSWERS.path(model))]
-        if not there:
-            raise UserError(revision.where, f"it has no answers of {', '.join(models)}", "name one that has some")
-        checked = [path for model in there for path in source_files(model, params) if revision.has(path)]
-        revision.fetch([*(path for model in there for path in model_files(model)), *checked], other)
+        there = fetch_run(revision, models, params, other)
         new = [model for model in models if model not in there]
         with naming(revision, other):
             findings = compare_runs(there, new, other, against, params.gate)

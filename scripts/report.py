@@ -3,32 +3,45 @@
 Reads   params.yaml, data/questions.jsonl, data/resolved/*.json, data/answers/*.jsonl, data/judgements/*.jsonl,
         data/comparisons/*.jsonl, data/checks/*.jsonl, data/benchmarks/*.jsonl (where there are any),
         data/labels/*.jsonl, data/details/*.json
-Writes  report/index.html, report/summary.md
-Run     python scripts/report.py
+Writes  report/index.html, report/summary.md; with --against only report/changes.html, this run beside another, from
+        the same files of another Git revision or DVC experiment (from DVC's cache or remote)
+Run     python scripts/report.py [--against <revision or experiment>]
 """
 
 import argparse
+import tempfile
+from pathlib import Path
 
 from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results.details.model import read_all_details
+from tuneproof.results.gate.causes import explaining_files
+from tuneproof.results.gate.findings import fetch_run, naming
+from tuneproof.results.gate.overview import compare_all
+from tuneproof.results.gate.page import changes_page, headline
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.labels import read_page_labels
 from tuneproof.results.report.losses import worst_questions
 from tuneproof.results.report.page import left_out, render
+from tuneproof.results.revisions import Revision
 from tuneproof.results.summary import summary_markdown
+from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import say_note, world_note, world_params
 
 PAGE_FILE = REPORT_DIRECTORY / "index.html"
 SUMMARY_FILE = REPORT_DIRECTORY / "summary.md"
+CHANGES_FILE = REPORT_DIRECTORY / "changes.html"  # no out of DVC: it depends on the other run too
 
 
 def main() -> None:
     """Reads what the other stages wrote and puts it on one page."""
-    parse_arguments()
+    arguments = parse_arguments()
     params = load_params()
+    if arguments.against is not None:
+        write_changes(arguments.against, params)
+        return
     models = read_all_details(params)
     world = world_params(params, models[0].run.run)
     questions = QUESTIONS.read()
@@ -45,10 +58,26 @@ def main() -> None:
 
 
 def parse_arguments() -> argparse.Namespace:
-    """The command line, which takes nothing but --help."""
-    return argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    ).parse_args()
+    """The command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--against", metavar="REVISION", help="a Git revision or a DVC experiment to compare with")
+    return parser.parse_args()
+
+
+def write_changes(against: str, params: Params) -> None:
+    """Writes the page of changes: this run beside the one of a revision or experiment."""
+    say(f"report: {', '.join(params.models)} against {against}")
+    revision = Revision(against)
+    with tempfile.TemporaryDirectory() as folder:
+        other = Path(folder)
+        there = fetch_run(revision, list(params.models), params, other)
+        revision.fetch([path for path in explaining_files(params.models) if revision.has(path)], other)
+        new = [model for model in params.models if model not in there]
+        with naming(revision, other):
+            overview = compare_all(there, new, other, against, params)
+            page = changes_page(overview, other)
+    write_text(CHANGES_FILE, page)
+    say(f"report: wrote {CHANGES_FILE}; {headline(overview)}")
 
 
 if __name__ == "__main__":

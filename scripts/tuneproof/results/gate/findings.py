@@ -5,13 +5,20 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tuneproof.common.errors import UserError
-from tuneproof.records.handovers import ANSWERS, BENCHMARKS, DETAILS_DIRECTORY, JUDGEMENTS, benchmark_summary
+from tuneproof.records.handovers import (
+    ANSWERS,
+    BENCHMARKS,
+    DETAILS_DIRECTORY,
+    JUDGEMENTS,
+    QUESTIONS,
+    benchmark_summary,
+)
 from tuneproof.results.analysis.sources import HANDOVERS, role_of
 from tuneproof.results.details.model import read_details
 from tuneproof.results.details.run import BENCHMARK
 from tuneproof.results.gate.changes import changed_most
 from tuneproof.results.gate.decision import Findings, compare
-from tuneproof.results.gate.items import refuse_asked_otherwise, same_items
+from tuneproof.results.gate.items import NotComparableError, refuse_asked_otherwise, same_items
 from tuneproof.results.gate.sides import Side, compared_benchmarks, pair, refuse_incomparable
 from tuneproof.results.revisions import Revision
 from tuneproof.results.words.decisions import ship_sentence
@@ -30,6 +37,17 @@ def naming(revision: Revision, folder: Path) -> Iterator[None]:
         if place == error.where:
             raise
         raise UserError(f"{revision.where}, {place}", error.found, ANOTHER_VERSION) from None
+
+
+def fetch_run(revision: Revision, models: Sequence[str], params: Params, into: Path) -> list[str]:
+    """Copies all that is compared of another run; returns the models that it has answers of, and raises without any."""
+    revision.fetch([QUESTIONS.path], into)
+    there = [model for model in models if revision.has(ANSWERS.path(model))]
+    if not there:
+        raise UserError(revision.where, f"it has no answers of {', '.join(models)}", "name one that has some")
+    besides = [path for model in there for path in source_files(model, params) if revision.has(path)]
+    revision.fetch([*(path for model in there for path in model_files(model)), *besides], into)
+    return there
 
 
 def model_files(model: str) -> list[Path]:
@@ -56,7 +74,9 @@ def compare_runs(models: Sequence[str], new: Sequence[str], other: Path, against
     items = {name: same_items(here.benchmarks[name], there.benchmarks[name]) for name in benchmarks}
     if len(pairing.questions) < now.min_questions:
         found = f"only {len(pairing.questions)} questions are the same in both runs ({pairing.unpaired} are not)"
-        raise UserError(f"revision {against[:60]}", found, f"decision.min_questions asks for {now.min_questions}")
+        raise NotComparableError(
+            f"revision {against[:60]}", found, f"decision.min_questions asks for {now.min_questions}"
+        )
     decisions = compare(here, there, pairing, items, now, gate)
     return Findings(
         against=against,

@@ -11,6 +11,10 @@ from tuneproof.results.analysis.benchmarks import item_weights
 from tuneproof.statistics.distributions import Array
 
 
+class NotComparableError(UserError):
+    """Two runs whose scores do not measure the same, or that share too little."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """One model's benchmark: what the harness says of its run and of this task, and the rows by document and task."""
@@ -72,7 +76,7 @@ def refuse_asked_otherwise(now: Mapping[str, ByModel], before: Mapping[str, ByMo
     }
     if differing:
         remedy = "run the stage benchmark at that revision with today's harness, tasks and settings"
-        raise UserError("not comparable", "; ".join(sorted(differing)), remedy)
+        raise NotComparableError("not comparable", "; ".join(sorted(differing)), remedy)
 
 
 def differences(now: Asked, before: Asked) -> Iterator[str]:

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Check, Judgement, Question
 from tuneproof.results.analysis.sources import HANDOVERS
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.gate.items import Asked, read_items
+from tuneproof.results.gate.items import Asked, NotComparableError, read_items
 from tuneproof.statistics.differences import question_means
 
 Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
@@ -79,7 +78,7 @@ def refuse_incomparable(now: RunDetails, before: RunDetails) -> None:
     reasons += rubric_changes(now, before)
     if reasons:
         remedy = "judge that revision's answers by today's judge and rubric (judging alone costs no generation)"
-        raise UserError("not comparable", "; ".join(reasons), remedy)
+        raise NotComparableError("not comparable", "; ".join(reasons), remedy)
 
 
 def rubric_changes(now: RunDetails, before: RunDetails) -> list[str]:

@@ -1,0 +1,183 @@
+"""This run beside another: what changed in settings, answers, scores and verdicts, and what explains it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tuneproof.common.errors import UserError
+from tuneproof.records.handovers import ANSWERS, DETAILS_DIRECTORY, QUESTIONS
+from tuneproof.results.details.model import Details, read_details
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.gate.causes import SCORES, VERDICTS, Causes, causes
+from tuneproof.results.gate.decision import Findings
+from tuneproof.results.gate.findings import ANOTHER_VERSION, compare_runs
+from tuneproof.results.gate.items import NotComparableError
+from tuneproof.results.gate.sides import content
+from tuneproof.results.words.decisions import SHIP_WORDS
+from tuneproof.results.words.figures import plain_name
+from tuneproof.results.words.verdicts import VERDICT_WORDS
+from tuneproof.settings.params import Params
+
+Texts = dict[str, list[str]]  # by question: the answers' samples and turns in their order
+
+
+@dataclass(frozen=True)
+class AnswerCounts:
+    """A model's answers to the questions that are the same in both runs, and what explains those that changed."""
+
+    same: int
+    changed: int
+    only_here: int
+    only_there: int
+    why: list[str]
+
+
+@dataclass(frozen=True)
+class ModelChange:
+    """One model in both runs. A verdict is None where it has none, or where its details cannot be read."""
+
+    model: str
+    answers: AnswerCounts | None  # None where only one run has the model
+    verdict_before: str | None
+    verdict_now: str | None
+    why: list[str]
+
+    @property
+    def verdict_changed(self) -> bool:
+        """Whether both runs say something, and not the same."""
+        return None not in (self.verdict_before, self.verdict_now) and self.verdict_before != self.verdict_now
+
+
+@dataclass(frozen=True)
+class Overview:
+    """All that the page shows. `findings` are the gate's; None where `not_comparable` says why there are none."""
+
+    against: str
+    run: RunDetails
+    questions: int
+    questions_there: int
+    same_questions: int
+    models: list[ModelChange]
+    new: list[str]
+    gone: list[str]
+    causes: Causes
+    findings: Findings | None
+    not_comparable: str
+    means: dict[tuple[str, str], tuple[float | None, float | None]]  # by model and criterion: there, here
+
+
+def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: str, params: Params) -> Overview:
+    """Compares this run with the one whose files lie in `other`, in which `new` models have no answers."""
+    here_details = {model: read_details(DETAILS_DIRECTORY / f"{model}.json") for model in params.models}
+    there_details, unreadable = readable_details(there, other)
+    run = here_details[there[0]].run
+    explained = causes(Path(), other, list(params.models))
+    questions = [{one.id: content(one) for one in QUESTIONS.iterate(root)} for root in (Path(), other)]
+    same = {key for key, asked in questions[0].items() if questions[1].get(key) == asked}
+    counts = {model: count_answers(model, other, same, explained) for model in there}
+    before = next(iter(there_details.values())).run if there_details else None
+    findings, not_comparable = None, unreadable
+    if not unreadable:
+        try:
+            findings = compare_runs(candidates(there, params.baseline), new, other, against, params.gate)
+        except NotComparableError as error:
+            not_comparable = f"{error.found}; {error.remedy}"
+    return Overview(
+        against=against,
+        run=run,
+        questions=len(questions[0]),
+        questions_there=len(questions[1]),
+        same_questions=len(same),
+        models=[
+            model_change(model, here_details[model], there_details.get(model), counts, explained, len(same))
+            for model in there
+        ],
+        new=list(new),
+        gone=[model for model in (before.models if before else ()) if model not in params.models],
+        causes=explained,
+        findings=findings,
+        not_comparable=not_comparable,
+        means={
+            (model, name): (there_details[model].criteria[name].mean, one.mean)
+            for model in there_details
+            for name, one in here_details[model].criteria.items()
+            if name in there_details[model].criteria
+        },
+    )
+
+
+def candidates(models: Sequence[str], baseline: str) -> list[str]:
+    """The models that the gate compares: all but the baseline, or that where it stands alone."""
+    return [model for model in models if model != baseline] or list(models)
+
+
+def readable_details(models: Sequence[str], other: Path) -> tuple[dict[str, Details], str]:
+    """The other run's details, and why they cannot be read where another version wrote them."""
+    try:
+        return {model: read_details(other / DETAILS_DIRECTORY / f"{model}.json") for model in models}, ""
+    except UserError:
+        return {}, f"that run's details cannot be read; {ANOTHER_VERSION}"
+
+
+def count_answers(model: str, other: Path, same: set[str], explained: Causes) -> AnswerCounts:
+    """Compares a model's answers word for word, over the questions that are the same."""
+    here, there = texts_of(model, Path()), texts_of(model, other)
+    both = [question for question in here if question in same and question in there]
+    changed = sum(here[question] != there[question] for question in both)
+    only_here, only_there = (len(one.keys() - set(both)) for one in (here, there))
+    why = explained.of_answers(model) if changed else []
+    return AnswerCounts(len(both) - changed, changed, only_here, only_there, why)
+
+
+def texts_of(model: str, root: Path) -> Texts:
+    """One model's answers by question."""
+    found: Texts = {}
+    for row in ANSWERS.iterate(model, root):
+        found.setdefault(row.id, []).append(row.answer)
+    return found
+
+
+def model_change(
+    model: str, now: Details, before: Details | None, counts: dict[str, AnswerCounts], explained: Causes, same: int
+) -> ModelChange:
+    """What became of one model, and why where that is another verdict."""
+    verdicts = [verdict_words(details) if details else None for details in (before, now)]
+    changed = before is not None and verdicts[0] != verdicts[1] and not now.is_baseline
+    why = verdict_reasons(now, before, counts, explained, same) if before and changed else []
+    return ModelChange(model, counts[model], verdicts[0], verdicts[1], why)
+
+
+def verdict_words(details: Details) -> str:
+    """A model's decision where there is a plan, else its verdict; `baseline` for the baseline itself."""
+    if details.verdict is None:
+        return "baseline"
+    verdict = VERDICT_WORDS[details.verdict]
+    return f"{SHIP_WORDS[details.decision.ship]} ({verdict})" if details.decision else verdict
+
+
+def verdict_reasons(
+    now: Details, before: Details, counts: dict[str, AnswerCounts], explained: Causes, same: int
+) -> list[str]:
+    """All that a verdict rests on and that is not as it was."""
+    run, earlier, baseline = now.run, before.run, now.run.baseline
+    reasons = []
+    if counts[now.model].changed:
+        reasons.append(f"{counts[now.model].changed} of its answers changed")
+    if baseline in counts and counts[baseline].changed:
+        reasons.append(f"{counts[baseline].changed} answers of {plain_name(baseline)} changed")
+    if baseline != earlier.baseline:
+        reasons.append(f"the baseline was {plain_name(earlier.baseline)}")
+    if run.questions != earlier.questions or same < run.questions:
+        reasons.append(f"{run.questions:,} questions, {earlier.questions:,} before, of which {same:,} are the same")
+    if comparisons(run) != comparisons(earlier):
+        reasons.append(
+            f"{comparisons(run)} comparisons share the {run.alpha:.3g} of decision.alpha, {comparisons(earlier)} before"
+        )
+    reasons += [*explained.touching(SCORES), *explained.touching(VERDICTS)]
+    return reasons or ["its scores changed, and nothing that they rest on"]
+
+
+def comparisons(run: RunDetails) -> int:
+    """How many comparisons are one family: those of all models, in each criterion of the claim unless in order."""
+    in_order = run.plan is not None and run.plan.in_order
+    return (len(run.models) - 1) * (1 if in_order else len(run.claimed))

@@ -1,0 +1,189 @@
+"""`report.py --against`: this run beside another commit's or experiment's, on a page to look at."""
+
+import html
+import itertools
+import json
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from playwright.sync_api import Browser
+
+from tests.browser import chromium, opened
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.made_up.run import write_run
+from tests.running import Done, run_here
+from tests.stages.test_gate import SHAPE, change_scores, commit_as_it_is, commit_run, start_project
+from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.handovers import ANSWERS
+from tuneproof.records.rows import Answer
+from tuneproof.results.gate.page import word_changes
+
+PAGE = Path("report/changes.html")
+
+
+@pytest.fixture(scope="module")
+def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A DVC project with one finished, committed run."""
+    project = tmp_path_factory.mktemp("changes") / "project"
+    start_project(project)
+    commit_run(project, "the first run")
+    return project
+
+
+@pytest.fixture
+def project(first_run: Path, tmp_path: Path) -> Path:
+    """A copy of that project, to change."""
+    return Path(shutil.copytree(first_run, tmp_path / "project", symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+def changes(project: Path, against: str = "HEAD") -> Done:
+    """Writes the page against a revision."""
+    done = run_here(project, "report.py", "--against", against)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def text_of(project: Path) -> str:
+    """The page's words without its markup, white space as one space."""
+    body = (project / PAGE).read_text(encoding="utf-8").partition("<body>")[2]
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
+
+
+def set_params(project: Path, **sections: object) -> None:
+    """Changes sections of params.yaml."""
+    path = project / "params.yaml"
+    params = yaml.safe_load(path.read_text())
+    for name, value in sections.items():
+        params[name] = {**params.get(name, {}), **value} if isinstance(value, dict) else value
+    path.write_text(yaml.safe_dump(params, sort_keys=False))
+
+
+def test_the_same_run_changed_nothing(project: Path) -> None:
+    said = changes(project).stderr.splitlines()
+    assert said[0] == "report: sft, baseline against HEAD"
+    assert said[-1] == "report: wrote report/changes.html; No regression, against HEAD"
+    text = text_of(project)
+    assert text.count("None of 120 answers changed.") == 2
+    assert "nothing changed" in text and "params.yaml says the same in both runs." in text
+    assert not (project / "report/index.html").exists()
+
+
+def test_changed_answers_are_counted_and_explained_by_the_setting_that_changed(project: Path) -> None:
+    set_params(project, generate={"sampling": {"temperature": 0.2}})
+    change_scores(project, lambda place, score: score - 1)
+    changes(project)
+    text = text_of(project)
+    assert "Regression, against HEAD" in text
+    assert "120 of 120 answers changed" in text and "None of 120 answers changed" in text
+    assert "generate.sampling.temperature left out to 0.2" in text
+    assert "120 of its answers changed" in text, "why the verdict is another one"
+    assert "accuracy 3 to 2" in text and "<ins>Now. </ins>" in (project / PAGE).read_text(encoding="utf-8")
+
+
+def test_what_changes_no_result_explains_no_answer(project: Path) -> None:
+    set_params(project, execution={"judge": {"concurrency": 3}})
+    change_scores(project, lambda place, score: score)
+    changes(project)
+    text = text_of(project)
+    assert re.search(r"execution.judge.concurrency .+ 3 no result", text)
+    assert "no setting, model or file that differs explains it" in text
+
+
+def test_a_moved_model_is_named_as_the_cause(project: Path) -> None:
+    path = project / "data/resolved/sft.json"
+    resolved = json.loads(path.read_text())
+    path.write_text(json.dumps(resolved | {"sha": "f" * 40}))
+    change_scores(project, lambda place, score: score)
+    changes(project)
+    assert re.search(r"sft: sha \w+ to ffffffffffff", text_of(project))
+
+
+def test_another_judge_is_said_and_no_number_is_given(project: Path) -> None:
+    path = project / "data/resolved/judge.json"
+    judge = json.loads(path.read_text())
+    path.write_text(json.dumps(judge | {"content": "another"}))
+    change_scores(project, lambda place, score: score - 1)
+    said = changes(project).stderr.splitlines()[-1]
+    assert said.endswith("Scores cannot be compared with HEAD")
+    text = text_of(project)
+    assert "No change of a score is given: the judge differs" in text
+    assert "120 of 120 answers changed" in text, "answers can be compared all the same"
+    assert "mean there" not in text
+
+
+def test_other_questions_are_said_and_no_number_is_given(project: Path) -> None:
+    write_run(project, replace(SHAPE, questions=31, seed=SHAPE.seed + 1))
+    assert run_here(project, "aggregate.py").returncode == 0
+    path = project / "data/questions.jsonl"
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    path.write_text("".join(json.dumps(row | {"instruction": "Another?"}) + "\n" for row in rows), encoding="utf-8")
+    changes(project)
+    text = text_of(project)
+    assert "0 questions are the same in both runs, of 31 here and 120 there." in text
+    assert "No change of a score is given: only 0 questions are the same" in text
+
+
+def test_details_of_another_version_leave_answers_and_settings_to_look_at(project: Path) -> None:
+    path = project / "data/details/sft.json"
+    details = json.loads(path.read_text())
+    del details["run"]["judge_settings"]
+    path.write_text(json.dumps(details))
+    commit_as_it_is(project, "by an older version")
+    assert run_here(project, "aggregate.py").returncode == 0
+    changes(project)
+    assert "No change of a score is given: that run's details cannot be read" in text_of(project)
+
+
+def test_a_model_that_joins_the_family_is_said_where_a_verdict_changes(project: Path) -> None:
+    write_run(project, replace(SHAPE, models=("sft", "orpo", "baseline")))
+    assert run_here(project, "aggregate.py").returncode == 0
+    change_scores(project, lambda place, score: 1)
+    changes(project)
+    text = text_of(project)
+    assert "Only here: orpo." in text
+    assert "4 comparisons share the 0.05 of decision.alpha, 2 before" in text
+
+
+def test_a_missing_revision_is_one_line_and_no_page(project: Path) -> None:
+    done = run_here(project, "report.py", "--against", "no-such-branch")
+    assert done.returncode == 1
+    assert "error: revision no-such-branch: there is no such revision; name a commit" in done.stderr
+    assert not (project / PAGE).exists()
+
+
+@pytest.mark.parametrize(("before", "now"), [("a b c", "a x c"), ("", "new"), ("gone ", ""), ("a\n\nb", "a b")])
+def test_marked_words_are_together_the_two_texts(before: str, now: str) -> None:
+    parts = list(word_changes(before, now))
+    assert "".join(text for kind, text in parts if kind != "new").split() == before.split()
+    assert "".join(text for kind, text in parts if kind != "gone") == now or before.split() == now.split()
+
+
+@pytest.mark.exhaustive
+def test_hostile_texts_stay_texts_and_nothing_is_fetched(tmp_path: Path, browser: Browser) -> None:
+    project = tmp_path / "project"
+    start_project(project)
+    shape = replace(SHAPE, hostile=HOSTILE_TEXTS, questions=60)
+    write_run(project, shape)
+    commit_run(project, "hostile")
+    path = project / ANSWERS.path("sft")
+    answers = read_rows(path, Answer, made_by="")
+    texts = itertools.cycle(HOSTILE_TEXTS)
+    write_rows(path, [one.model_copy(update={"answer": f"{one.answer} {next(texts)}"}) for one in answers])
+    changes(project)
+    for width in (390, 1440):
+        with opened(browser, project / PAGE, width=width) as watched:
+            watched.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+            wide = watched.page.evaluate("document.documentElement.scrollWidth")
+            assert watched.is_quiet(), watched
+            assert wide <= width
