@@ -15,13 +15,13 @@ const long = Math.round(lengths[Math.floor((lengths.length * 4) / 5)] ?? 0);
 // How far a model's mean score stands above the baseline's; null where either has none.
 function scoreChange(question, model, at) {
   const [ours, theirs] = [question.means[model][at], question.means[models.indexOf(baseline)][at]];
-  return ours === null || theirs === null ? null : Math.round((ours - theirs) * 1e6) / 1e6;
+  return ours === null || theirs === null ? null : Math.round((ours - theirs) * 1e9) / 1e9;
 }
 
-// The mean over some criteria, in shares of their scales; null where any of them has none.
+// The mean over some criteria, in shares of their scales: over those that both have a score on, null where there is none.
 function change(question, model, chosen) {
-  const found = chosen.map((at) => scoreChange(question, model, at));
-  return found.includes(null) ? null : mean(found.map((value, place) => value / ranges[chosen[place]]));
+  const known = chosen.filter((at) => scoreChange(question, model, at) !== null);
+  return mean(known.map((at) => scoreChange(question, model, at) / ranges[at]));
 }
 
 function direction(difference) {
