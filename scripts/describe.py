@@ -4,10 +4,13 @@ The forms are `model-index` (https://github.com/huggingface/hub-docs/blob/main/m
 Hub's evaluation results and lm-eval's results file (docs/benchmarks.md). Nothing is sent anywhere unless --push names
 the models whose cards to change, which needs a token that may write to them.
 
-Reads   params.yaml, data/details/, data/benchmarks/<model>.json, data/pins.json, data/published.json (those there are)
+Reads   params.yaml, data/details/, data/benchmarks/<model>.json, data/pins.json, data/published.json (those there are);
+        with --inspect also data/questions.jsonl, data/answers/, data/judgements/ and data/checks/
 Writes  report/model-index/<model>.yaml, and of benchmarks report/eval-results/<model>.yaml and
-        report/lm-eval/<model>/results_<when>.json; with --push the cards of the models named
-Run     python scripts/describe.py [--push MODEL ...]
+        report/lm-eval/<model>/results_<when>.json; with --inspect
+        report/inspect/<when>_tuneproof_<id>.json, a log of Inspect for each model; with --push the cards of the models
+        named
+Run     python scripts/describe.py [--inspect] [--push MODEL ...]
 """
 
 import argparse
@@ -21,19 +24,23 @@ import yaml
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json, write_text
-from tuneproof.records.handovers import REPORT_DIRECTORY, benchmark_summary
+from tuneproof.records.handovers import ANSWERS, CHECKS, JUDGEMENTS, QUESTIONS, REPORT_DIRECTORY, benchmark_summary
 from tuneproof.results.details.model import Details, read_all_details
 from tuneproof.results.publishing.card import git_revision
+from tuneproof.results.publishing.inspect_logs import TASK, inspect_log
+from tuneproof.results.publishing.inspect_logs import file_name as log_name
 from tuneproof.results.publishing.leaderboards import evaluation_results, file_name, results_document
 from tuneproof.results.publishing.model_index import model_index, push_model_index
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
+from tuneproof.settings.worlds import world_params
 from tuneproof.sources.hub.calls import usable_token
 from tuneproof.sources.hub.pins import Pins
 from tuneproof.sources.hub.writing import TOKEN_REMEDY
 
 MODEL_INDEX_DIRECTORY = REPORT_DIRECTORY / "model-index"
 EVALUATION_RESULTS_DIRECTORY = REPORT_DIRECTORY / "eval-results"
+INSPECT_DIRECTORY = REPORT_DIRECTORY / "inspect"
 HARNESS_RESULTS_DIRECTORY = REPORT_DIRECTORY / "lm-eval"
 PUBLISHED_FILE = Path("data/published.json")
 
@@ -53,6 +60,8 @@ def main() -> None:
     for details in models.values():
         if details.benchmarks:
             write_benchmarks(details, params)
+    if arguments.inspect:
+        write_inspect_logs(models, params)
     if arguments.push:
         token = usable_token()
         if token is None:
@@ -77,9 +86,23 @@ def write_benchmarks(details: Details, params: Params) -> None:
         say(f"describe: wrote {path}, in the form of lm-eval's own results")
 
 
+def write_inspect_logs(models: dict[str, Details], params: Params) -> None:
+    """Writes a log of Inspect for each model in place of those that were written before."""
+    for path in INSPECT_DIRECTORY.glob(f"*_{TASK}_*.json"):
+        path.unlink()
+    questions = QUESTIONS.read()
+    for name, details in models.items():
+        made_at = datetime.fromtimestamp(ANSWERS.path(name).stat().st_mtime, UTC)
+        checks = CHECKS.read(name) if world_params(params, details.run.run).check.root else []
+        log = inspect_log(details, questions, ANSWERS.read(name), JUDGEMENTS.read(name), checks, made_at)
+        write_json(INSPECT_DIRECTORY / log_name(log), log)
+    say(f"describe: wrote {INSPECT_DIRECTORY} for {', '.join(models)}; `inspect view --log-dir {INSPECT_DIRECTORY}`")
+
+
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--inspect", action="store_true", help="write the run as logs that Inspect's viewer opens")
     parser.add_argument("--push", nargs="+", metavar="MODEL", default=[], help="keys of `models` whose cards to change")
     return parser.parse_args()
 
