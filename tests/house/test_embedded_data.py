@@ -21,6 +21,8 @@ def rows(name: str) -> list[dict[str, Any]]:
 
 QUESTIONS = rows("questions.jsonl")
 GRADED = rows("graded.jsonl")
+IN_TURNS = [row for row in QUESTIONS if "turns" in row]
+TURNS = [(row["id"], turn) for row in QUESTIONS for turn in ((0, 1) if "turns" in row else (None,))]
 TEST_IDS = {row["id"] for row in QUESTIONS if row["part"] == "test"}
 
 
@@ -33,8 +35,17 @@ def test_there_are_a_hundred_questions_of_which_forty_are_the_test_part() -> Non
 
 
 def test_every_question_has_exactly_the_fields_of_the_contract() -> None:
-    assert {tuple(row) for row in QUESTIONS} == {("id", "instruction", "reference", "part")}
+    fields = ("id", "instruction", "reference", "part")
+    assert {tuple(row) for row in QUESTIONS} == {fields, (*fields, "turns", "references")}
     assert all(row["instruction"].strip() and row["reference"].strip() for row in QUESTIONS)
+
+
+def test_eight_questions_of_the_test_part_have_a_second_turn_behind_their_own() -> None:
+    assert len(IN_TURNS) == 8
+    for row in IN_TURNS:
+        assert row["part"] == "test"
+        assert (row["turns"][0], row["references"][0]) == (row["instruction"], row["reference"])
+        assert len(row["turns"]) == len(row["references"]) == 2
 
 
 def test_every_id_is_the_hash_of_instruction_and_reference_and_unique() -> None:
@@ -44,14 +55,13 @@ def test_every_id_is_the_hash_of_instruction_and_reference_and_unique() -> None:
     assert len({row["id"] for row in QUESTIONS}) == len(QUESTIONS)
 
 
-def test_every_question_has_four_answers_side_by_side() -> None:
-    assert Counter(row["id"] for row in GRADED) == {row["id"]: 4 for row in QUESTIONS}
-    assert [row["id"] for row in GRADED[::4]] == [row["id"] for row in QUESTIONS]
+def test_every_turn_has_four_answers_side_by_side() -> None:
+    assert [(row["id"], row.get("turn")) for row in GRADED] == [turn for turn in TURNS for _ in range(4)]
 
 
 def test_every_answer_has_exactly_the_fields_of_the_contract() -> None:
-    fields = ("id", "answer", "accuracy", "style", "reason", "second_accuracy", "second_style")
-    assert {tuple(row) for row in GRADED} == {fields}
+    fields = ("answer", "accuracy", "style", "reason", "second_accuracy", "second_style")
+    assert {tuple(row) for row in GRADED} == {("id", *fields), ("id", "turn", *fields)}
     assert all(row["answer"].strip() and row["reason"].strip() for row in GRADED)
 
 
@@ -62,9 +72,9 @@ def test_every_score_is_a_whole_step_of_the_scale() -> None:
     assert {row["accuracy"] for row in GRADED} == {row["style"] for row in GRADED} == {1, 2, 3}
 
 
-def test_every_question_has_a_good_and_a_bad_answer() -> None:
-    for question in QUESTIONS:
-        grades = [(row["accuracy"], row["style"]) for row in GRADED if row["id"] == question["id"]]
+def test_every_turn_has_a_good_and_a_bad_answer() -> None:
+    for turn in TURNS:
+        grades = [(row["accuracy"], row["style"]) for row in GRADED if (row["id"], row.get("turn")) == turn]
         assert grades.count((3, 3)) >= 1
         assert min(sum(grade) for grade in grades) <= 4
 
@@ -85,8 +95,8 @@ def test_no_answer_instruction_or_reference_stands_twice() -> None:
 def every_kind_of_text() -> list[list[str]]:
     return [
         [row["answer"] for row in GRADED],
-        [row["instruction"] for row in QUESTIONS],
-        [row["reference"] for row in QUESTIONS],
+        [row["instruction"] for row in QUESTIONS] + [row["turns"][1] for row in IN_TURNS],
+        [row["reference"] for row in QUESTIONS] + [row["references"][1] for row in IN_TURNS],
     ]
 
 
@@ -108,9 +118,10 @@ def test_no_two_answers_share_a_long_run_of_words() -> None:
 
 
 def test_no_answer_copies_a_sentence_of_its_reference() -> None:
-    references = {row["id"]: row["reference"] for row in QUESTIONS}
+    references = {row["id"]: row.get("references", [row["reference"]]) for row in QUESTIONS}
     for row in GRADED:
-        copied = set(re.split(r"[.;] ?", row["answer"])) & set(re.split(r"[.;] ?", references[row["id"]]))
+        reference = references[row["id"]][row.get("turn", 0)]
+        copied = set(re.split(r"[.;] ?", row["answer"])) & set(re.split(r"[.;] ?", reference))
         assert copied <= {""}, row["answer"]
 
 

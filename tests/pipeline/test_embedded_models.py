@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def good_answers() -> dict[str, str]:
-    return {row["id"]: row["answer"] for row in read_rows("graded.jsonl") if row["accuracy"] == row["style"] == 3}
+    """The good answers to first turns, by question id."""
+    rows = [row for row in read_rows("graded.jsonl") if not row.get("turn")]
+    return {row["id"]: row["answer"] for row in rows if row["accuracy"] == row["style"] == 3}
 
 
 def load_model(name: str) -> Any:
@@ -82,10 +85,10 @@ def run_training(root: Path, *arguments: str) -> subprocess.CompletedProcess[str
     )
 
 
-def table_counts(text: str) -> dict[str, list[int]]:
-    """The counts in a measurement table: model -> answers, good, bad, other."""
-    rows = re.findall(r"^\| (base|sft|dpo) \| (\d+) \| (\d+) \| (\d+) \| (\d+) \|$", text, re.MULTILINE)
-    return {name: [int(count) for count in counts] for name, *counts in rows}
+def table_counts(text: str) -> dict[tuple[str, str], list[int]]:
+    """The counts in a measurement table: model and turn -> answers, good, bad, other."""
+    rows = re.findall(r"^\| (base|sft|dpo) \| ([01])" + r" \| (\d+)" * 4 + r" \|$", text, re.MULTILINE)
+    return {(name, turn): [int(count) for count in counts] for name, turn, *counts in rows}
 
 
 @each_model
@@ -198,10 +201,10 @@ def test_card_states_what_the_models_answer(tmp_path: Path) -> None:
     finished = run_training(tmp_path, "--measure")
     assert finished.returncode == 0, finished.stderr
     measured, stated = table_counts(finished.stdout), table_counts((MODELS / "README.md").read_text(encoding="utf-8"))
-    assert list(measured) == list(stated) == list(NAMES)
-    for name in NAMES:
-        assert measured[name][0] == stated[name][0] == sum(stated[name][1:])
-        assert measured[name][1:] == pytest.approx(stated[name][1:], abs=TOLERANCE)
+    assert list(measured) == list(stated) == list(product(NAMES, "01"))
+    for place, counts in stated.items():
+        assert measured[place][0] == counts[0] == sum(counts[1:])
+        assert measured[place][1:] == pytest.approx(counts[1:], abs=TOLERANCE)
 
 
 def test_card_names_its_command_licence_and_limits() -> None:

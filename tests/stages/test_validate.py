@@ -206,14 +206,14 @@ def test_answers_of_a_renamed_model_are_adopted(embedded_project: Project) -> No
     models = project.params()["models"]
     models["sft-2"] = models.pop("sft")
     project.set(models=models)
-    assert "adopted 40 results" in project.run_ok("validate.py")
+    assert "adopted 48 results" in project.run_ok("validate.py")
     assert "0 to generate" in project.run_ok("generate.py", "sft-2")
 
 
 def test_the_embedded_world_ignores_the_users_device(project: Project) -> None:
     project.set(embedded=True, execution__generate__transformers__device="cuda")
     project.run_ok("validate.py")
-    assert "40 answers" in project.run_ok("generate.py", "sft")
+    assert "48 answers" in project.run_ok("generate.py", "sft")
 
 
 @pytest.mark.parametrize("script", ["generate.py", "judge.py", "compare.py"])
@@ -382,7 +382,7 @@ def test_pulled_answers_are_adopted_and_not_generated_again(embedded_project: Pr
     project.run_ok("generate.py", "sft")
     answers = (project.root / "data" / "answers" / "sft.jsonl").read_bytes()
     shutil.rmtree(project.root / ".cache")
-    assert "adopted 40 results" in project.run_ok("validate.py")
+    assert "adopted 48 results" in project.run_ok("validate.py")
     said = project.run_ok("generate.py", "sft")
     assert "40 answers are in the ledger, 0 to generate" in said
     assert (project.root / "data" / "answers" / "sft.jsonl").read_bytes() == answers

@@ -120,11 +120,16 @@ def length_only(training: Sequence[dict[str, Any]], test: Sequence[dict[str, Any
 def update_card(
     card: Path, judge: EmbeddedJudge, training: Sequence[dict[str, Any]], test: Sequence[dict[str, Any]]
 ) -> None:
-    """Measures the judge on the test rows, prints the figures and puts them between the card's two marks."""
+    """Measures the judge on the test rows, prints the figures and puts them between the card's two marks.
+
+    The tables are of the answers to first turns, which were rated twice.
+    """
+    later = [row for row in test if row["turn"]]
+    test = [row for row in test if not row["turn"]]
     scored = [judge.score(row["instruction"], row["reference"], row["answer"]) for row in test]
     draws = question_draws([row["id"] for row in test], DRAWS, SEED)
     parts = [criterion_figures(criterion, scored, training, test, draws) for criterion in CRITERIA]
-    figures = "\n\n".join([*parts, preference_figures(judge, test)])
+    figures = "\n\n".join([*parts, preference_figures(judge, test), turn_figures(judge, later)])
     for line in figures.splitlines():
         say(line)
     before, found, rest = card.read_text(encoding="utf-8").partition(START)
@@ -144,8 +149,7 @@ def criterion_figures(
     """One criterion's table: the judge beside the second rater, length only and the majority."""
     graded = np.array([row[criterion] for row in test], dtype=float)
     majority = Counter(row[criterion] for row in training).most_common(1)[0][0]
-    given = [scores[criterion] for scores in scored]
-    judged = Rated(np.array([one.score for one in given]), np.array([float(one.label) for one in given]))
+    judged = rated_by_judge([scores[criterion] for scores in scored])
     length = Rated.rounded(length_only(training, test, criterion))
     grades = np.array([row[f"second_{criterion}"] for row in test], dtype=float)
     second = Rated(grades, grades)
@@ -183,3 +187,21 @@ def preference_figures(judge: EmbeddedJudge, test: Sequence[dict[str, Any]]) -> 
             right.append((preference > 0.5) == (gap > 0))
     share = sum(right) / len(right)
     return f"Of {len(right)} pairs of answers with different summed grades, it prefers the better one in {share:.0%}."
+
+
+def rated_by_judge(given: Sequence[Scored]) -> Rated:
+    """What the judge gives answers on one criterion."""
+    return Rated(np.array([one.score for one in given]), np.array([float(one.label) for one in given]))
+
+
+def turn_figures(judge: EmbeddedJudge, later: Sequence[dict[str, Any]]) -> str:
+    """The judge's agreement on answers to second turns, which it is shown as questions of their own."""
+    scored = [judge.score(row["instruction"], row["reference"], row["answer"]) for row in later]
+    draws = question_draws([row["id"] for row in later], DRAWS, SEED)
+    figures = []
+    for criterion in CRITERIA:
+        graded = np.array([row[criterion] for row in later], dtype=float)
+        judged = rated_by_judge([scores[criterion] for scores in scored])
+        kappa, exact = (shown(measure, graded, judged, draws) for measure in (quadratic_kappa, exact_share))
+        figures.append(f"{criterion} QWK {kappa}, exact {exact}")
+    return f"On the {len(later)} answers to second turns: {'; '.join(figures)}."

@@ -51,7 +51,7 @@ def main() -> None:
         write_evaluator(JUDGE_DIRECTORY / criterion, outcome.manifest, outcome.texts)
     write_json(JUDGE_DIRECTORY / PREFERENCE_FILE, {"slope": choose_slope(training, list(outcomes.values()))})
     judge = load_judge(JUDGE_DIRECTORY)
-    test = [{**questions[row["id"]], **row} for row in graded if questions[row["id"]]["part"] == "test"]
+    test = [asked(row, questions) for row in graded if questions[row["id"]]["part"] == "test"]
     update_card(CARD_FILE, judge, [asdict(row) for row in training], test)
     say(f"wrote {JUDGE_DIRECTORY} and the figures in {CARD_FILE}")
 
@@ -66,6 +66,15 @@ def as_graded(row: dict[str, Any], questions: dict[str, dict[str, Any]]) -> Grad
     question = questions[row["id"]]
     known = (question["instruction"], question["reference"])
     return Graded(row["id"], *known, row["answer"], row["accuracy"], row["style"])
+
+
+def asked(row: dict[str, Any], questions: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """A row of graded.jsonl with what was asked in its turn; `turn` is 0 where there is only one."""
+    question, turn = questions[row["id"]], row.get("turn", 0)
+    known = {"instruction": question["instruction"], "reference": question["reference"]}
+    if turn:
+        known = {"instruction": question["turns"][turn], "reference": question["references"][turn]}
+    return {"turn": 0, **known, **row}
 
 
 def train(criterion: str, training: Sequence[Graded]) -> Outcome:

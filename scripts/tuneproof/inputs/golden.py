@@ -35,11 +35,11 @@ def resolve_golden(params: Params, run: World) -> list[GoldenAnswer]:
 
 
 def embedded_rows() -> Iterator[dict[str, Any]]:
-    """The embedded world's graded answers, but for those that its judge was fitted on."""
+    """The embedded world's graded answers to questions, but for those that its judge was fitted on."""
     questions = load_local_table(EMBEDDED_QUESTIONS_FILE, ["id", "instruction", "reference", "part"])
     held_out = {row["id"]: row for row in questions if row["part"] == EMBEDDED_PART}
     for row in load_local_table(EMBEDDED_GRADED_FILE, None):
-        if row["id"] in held_out:
+        if row["id"] in held_out and not row["turn"]:
             yield held_out[row["id"]] | row
 
 

@@ -178,7 +178,7 @@ def find_questions(settings: Questions, world: World, pins: Pins) -> tuple[Found
 
 
 def local_questions(settings: Questions, world: World) -> tuple[Found, list[dict[str, Any]]]:
-    """The rows of a local file; in the embedded world only those that its judge was not trained on."""
+    """The rows of a local file."""
     path = EMBEDDED_QUESTIONS_FILE if world == "embedded" else local_path(settings.dataset)
     if world != "embedded" and settings.split != Questions.model_fields["split"].default:
         found = f"{settings.dataset} is a local file, which is read whole: a split has no effect on it"
@@ -186,11 +186,20 @@ def local_questions(settings: Questions, world: World) -> tuple[Found, list[dict
     if settings.subset is not None:
         found = f"{settings.dataset} is a local file, which has no subsets"
         raise UserError("questions.subset", found, "set it to null, and name a file with the rows that you mean")
-    columns = needed_columns(settings) + (["part"] if world == "embedded" else [])
-    rows = load_local_table(path, columns, wanted=PARTS_OF_QUESTIONS)
     if world == "embedded":
-        rows = [row for row in rows if row["part"] == EMBEDDED_PART]
+        return Found(settings.dataset, None, file_sha256(path)), embedded_rows()
+    rows = load_local_table(path, needed_columns(settings), wanted=PARTS_OF_QUESTIONS)
     return Found(settings.dataset, None, file_sha256(path)), rows
+
+
+def embedded_rows() -> list[dict[str, Any]]:
+    """The embedded questions that the judge was not trained on, each as a list of turns: most have only one."""
+    rows = load_local_table(EMBEDDED_QUESTIONS_FILE, ["id", "instruction", "reference", "part", "turns", "references"])
+    return [
+        row | {"turns": row["turns"] or [row["instruction"]], "references": row["references"] or [row["reference"]]}
+        for row in rows
+        if row["part"] == EMBEDDED_PART
+    ]
 
 
 def kept_questions(settings: Questions, asked: dict[str, str], pins: Pins) -> ResolvedQuestions | None:

@@ -75,17 +75,16 @@ def embedded_params(params: AnyParams) -> AnyParams:
             "fallback": None,
             "subset": None,
             "input_column": None,
-            "instruction_column": "instruction",
-            "reference_column": "reference",
+            "reference_column": "references",
             "id_column": "id",
             "tag_columns": (),
             "checks_column": None,
             "messages_column": None,
-            "turns_column": None,
+            "turns_column": "turns",
         }
     )
     models = {
-        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="alpaca", engine="embedded")
+        key: Model(id=str(checkpoint_for(key, params.baseline)), prompt="chat", engine="embedded")
         for key in params.models
     }
     execution = params.execution.model_copy(
@@ -118,7 +117,7 @@ def embedded_judge(judge: Judge) -> Judge:
     return judge.model_copy(
         update={
             "backend": "embedded", "model": "embedded", "criteria": EMBEDDED_CRITERIA, "panel": (), "samples": 1,
-            "evaluators": {},
+            "evaluators": {}, "per": "turn",
             "base_url": None, "served_as": None, "api_version": None, "extra_body": {}, "logprobs": False,
         }
     )  # fmt: skip

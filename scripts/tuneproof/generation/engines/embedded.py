@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
-from tuneproof.generation.conversations.messages import Conversation
+from tuneproof.generation.conversations.messages import Chat, Conversation
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, save_all
+from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.generation.sampled_answers import (
     allowed_tokens,
     batches,
@@ -22,7 +23,7 @@ from tuneproof.generation.sampled_answers import (
     rounds,
     uniforms,
 )
-from tuneproof.generation.tokens import alpaca_text, eos_ids, keyed_requests
+from tuneproof.generation.tokens import Prompt, alpaca_text, eos_ids, keyed_requests
 from tuneproof.records.rows import EngineDescription
 from tuneproof.settings.generation import CompleteSampling
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
@@ -31,19 +32,44 @@ if TYPE_CHECKING:
     from tuneproof.generation.engines.llama import Floats, Integers, Llama
 
 BATCH_SIZE = 64
+END_OF_ANSWER = "</s>"  # in a chat, as in the small models' chat template
 
 
 def renderer(job: Job) -> Renderer:
-    """What renders the requests in the Alpaca format, which the small models were trained on."""
+    """What renders the requests in the Alpaca format, which the small models were trained on, a turn behind another."""
     folder = tokenizer_folder(job.resolved)
-    tokenizer, stops = load_tokenizer(folder), stop_token_ids(folder)
+    tokenizer, literal, stops = load_tokenizer(folder), load_tokenizer(folder), stop_token_ids(folder)
+    literal.encode_special_tokens = True  # their names are text, so that nobody's words end a turn
+
+    def prompt(conversation: Conversation) -> Prompt:
+        if conversation.is_one_message or job.resolved.prompt == "alpaca":
+            text = alpaca_text(job, conversation)
+            return conversation, text, tokenizer.encode(text).ids
+        first, *others = chat_pieces(conversation.messages(job.model.system))
+        ids = literal.encode(first).ids
+        for piece in others:
+            ids += [literal.token_to_id(END_OF_ANSWER), *literal.encode(piece, add_special_tokens=False).ids]
+        return conversation, END_OF_ANSWER.join([first, *others]), ids
 
     def render(conversations: Sequence[Conversation]) -> list[Request]:
-        texts = [alpaca_text(job, conversation) for conversation in conversations]
-        token_ids = [encoded.ids for encoded in tokenizer.encode_batch(texts)]
-        return list(keyed_requests(job, zip(conversations, texts, token_ids, strict=True), stop_token_ids=stops))
+        return list(keyed_requests(job, map(prompt, conversations), stop_token_ids=stops))
 
     return render
+
+
+def chat_pieces(messages: Chat) -> list[str]:
+    """The texts between the ends of a chat's answers, in the words of the small models' chat template."""
+    pieces, system = [""], None
+    for message in messages:
+        if message["role"] == "system":
+            system = message["content"]
+        elif message["role"] == "user":
+            pieces[-1] += alpaca_prompt(message["content"], system)
+            system = None
+        else:
+            pieces[-1] += message["content"]
+            pieces.append("")
+    return pieces
 
 
 @contextmanager

@@ -23,6 +23,11 @@ class LocalJudge(Protocol):
         """By criterion."""
         ...
 
+    @property
+    def takes_turns(self) -> bool:
+        """Whether it scores the answers of a conversation, each by its own turn alone."""
+        ...
+
     def prefers(self, first: Scores, second: Scores) -> float:
         """How surely the first of two answers is the better one, 0 to 1; exchanged, 1 minus that."""
         ...
@@ -31,12 +36,12 @@ class LocalJudge(Protocol):
 def local_judgements(judge: LocalJudge, resolved: ResolvedJudge, cases: Iterable[AnswerCase]) -> Iterator[Judgement]:
     """Judgements by a judge of this machine, which is asked once per answer."""
     for part in in_parts(cases, BATCH_SIZE):
-        known = score_all(judge.evaluators, [texts_of(case.material) for case in part if case.material])
+        known = score_all(judge.evaluators, [texts_of(judge, case.material) for case in part if case.material])
         for case in part:
             if case.material is None:
                 yield case.judgement([])
                 continue
-            material, scored = case.material, known[texts_of(case.material)]
+            material, scored = case.material, known[texts_of(judge, case.material)]
             scores: dict[str, int | float] = {name: one.score for name, one in scored.items() if one.score is not None}
             probabilities = {name: one.probabilities for name, one in scored.items()}
             texts = (material.instruction, material.reference, material.answer)
@@ -49,20 +54,20 @@ def local_comparisons(
     """Comparisons by a judge of this machine, from the two answers' scores."""
     for part in in_parts(pairs, BATCH_SIZE):
         complete = [pair for pair in part if pair.complete]
-        known = score_all(judge.evaluators, [texts_of(one) for pair in complete for one in pair.materials])
+        known = score_all(judge.evaluators, [texts_of(judge, one) for pair in complete for one in pair.materials])
         for pair in part:
             if not pair.complete:
                 yield pair.comparison(against, [])
                 continue
             first, second = pair.materials
-            score = 3 - 2 * judge.prefers(known[texts_of(first)], known[texts_of(second)])
+            score = 3 - 2 * judge.prefers(known[texts_of(judge, first)], known[texts_of(judge, second)])
             texts = (first.instruction, first.reference, first.answer, second.answer)
             yield pair.comparison(against, [[local_reply(resolved, texts, {"preference": score}, None)]])
 
 
-def texts_of(material: Material) -> Texts:
-    """An answer to be judged in an evaluator's words. Raises a UserError for one in a conversation."""
-    if material.before or material.whole:
+def texts_of(judge: LocalJudge, material: Material) -> Texts:
+    """An answer to be judged in an evaluator's words. Raises a UserError for one that the judge cannot take."""
+    if material.whole or (material.before and not judge.takes_turns):
         found = "an answer stands in a conversation, and evaluators have learned from single questions alone"
         raise UserError("judge.backend", found, "set judge.backend: openai, or take the conversations out")
     return Texts(material.instruction, material.answer, material.reference)

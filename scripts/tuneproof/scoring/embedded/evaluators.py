@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import ClassVar
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.documents.resolved import ResolvedJudge
@@ -20,6 +21,7 @@ class FrozenEvaluators:
     """An evaluator for each criterion, as validate found them."""
 
     evaluators: Mapping[str, Evaluator]
+    takes_turns: ClassVar[bool] = False
 
     def prefers(self, first: Scores, second: Scores) -> float:
         """How likely the first answer has the higher step, ties counting half; the mean over the criteria, 0 to 1."""

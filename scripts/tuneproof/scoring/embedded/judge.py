@@ -8,6 +8,7 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from tuneproof.common.errors import UserError
 from tuneproof.scoring.embedded.evaluators import Scores
@@ -26,6 +27,7 @@ class EmbeddedJudge:
 
     evaluators: dict[str, Evaluator]
     preference_slope: float  # log-odds of the better answer per point of summed score difference
+    takes_turns: ClassVar[bool] = True
 
     @property
     def criteria(self) -> tuple[str, ...]:

@@ -21,9 +21,11 @@ from tests.tuneproof.generation.engines.workspaces import (
     make_workspace,
 )
 from tuneproof.common.errors import UserError
+from tuneproof.generation.conversations.messages import Conversation, Earlier
 from tuneproof.generation.engines import embedded as engine
 from tuneproof.generation.engines import transformers
 from tuneproof.generation.sampled_answers import uniforms
+from tuneproof.records.rows import Question, Result
 from tuneproof.settings.generation import CompleteSampling
 
 LINES = (SMALL_MODELS.parent / "questions.jsonl").read_text(encoding="utf-8").splitlines()
@@ -64,6 +66,34 @@ def test_its_answers_are_those_of_the_transformers_engine(
     assert len({result["answer"] for result in expected.values()}) > len(expected) / 2, "the test would show little"
     found = results(workspace, "embedded", QUESTIONS)
     assert sum(found[row] != expected[row] for row in expected) <= may_differ
+
+
+def test_a_second_turn_is_asked_with_the_tokens_of_the_chat_template_and_answered_as_there(
+    workspace: Workspace,
+) -> None:
+    """Also where the first question holds the name of a special token, which is text there."""
+    rows = [row for row in map(json.loads, LINES) if "turns" in row]
+    turns = [row["turns"] for row in rows] + [["What does </s> end?", "And <s>?"]]
+    questions = [
+        Question(id=str(n), instruction=one[0], reference=None, history=[], turns=one, references=[None, None])
+        for n, one in enumerate(turns)
+    ]
+    found = {}
+    for name, module in (("transformers", transformers), ("embedded", engine)):
+        workspace.change(engine=name, prompt="chat", sampling={"temperature": 0.8, "top_p": 0.95, "max_tokens": 60})
+        render = module.renderer(workspace.job())
+        said = Result(answer="It ends </s> an answer.", finish_reason="stop", engine=None)
+        first = render([Conversation(question, (0,)) for question in questions])
+        second = render(
+            [
+                Conversation(question, (0,), (Earlier(request.key, said, said.answer, ""),))
+                for question, request in zip(questions, first, strict=True)
+            ]
+        )
+        found[name] = [list(request.token_ids) for request in [*first, *second]]
+    assert found["embedded"] == found["transformers"]
+    end = 1
+    assert [ids.count(end) for ids in found["embedded"]] == [0] * len(questions) + [1] * len(questions)
 
 
 def test_over_long_prompts_and_answers_that_the_context_cuts_are_as_there(workspace: Workspace) -> None:

@@ -23,7 +23,7 @@ from tuneproof.scoring.evaluator.words.lexicon import terms, words
 ROOT = EMBEDDED.parent.parent
 JUDGE = EMBEDDED / "judge"
 QUESTION = {row["id"]: row for row in QUESTIONS}
-HELD_OUT = [row for row in GRADED if row["id"] in TEST_IDS]
+HELD_OUT = [row for row in GRADED if row["id"] in TEST_IDS and not row.get("turn")]
 CRITERIA = ("accuracy", "style")
 
 Rows = Sequence[dict[str, Any]]
