@@ -384,7 +384,7 @@ def test_pulled_answers_are_adopted_and_not_generated_again(embedded_project: Pr
     shutil.rmtree(project.root / ".cache")
     assert "adopted 48 results" in project.run_ok("validate.py")
     said = project.run_ok("generate.py", "sft")
-    assert "40 answers are in the ledger, 0 to generate" in said
+    assert "48 answers are in the ledger, 0 to generate" in said
     assert (project.root / "data" / "answers" / "sft.jsonl").read_bytes() == answers
 
 

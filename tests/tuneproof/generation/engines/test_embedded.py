@@ -68,7 +68,7 @@ def test_its_answers_are_those_of_the_transformers_engine(
     assert sum(found[row] != expected[row] for row in expected) <= may_differ
 
 
-def test_a_second_turn_is_asked_with_the_tokens_of_the_chat_template_and_answered_as_there(
+def test_a_second_turn_is_asked_with_the_tokens_of_the_chat_template(
     workspace: Workspace,
 ) -> None:
     """Also where the first question holds the name of a special token, which is text there."""
