@@ -37,17 +37,28 @@ async def work_through(
 
     async def work() -> None:
         for item in remaining:
+            if window.places_left and not window.ended:  # by workers that found nothing: there may be more now
+                start()
             try:
                 await worker(item)
             except Exception as failure:  # whatever it is, the others are paid for
                 window.fail(failure)
             if window.ended:
                 return
+        window.places_left += 1
+
+    def start() -> None:
+        window.places_left -= 1
+        task = group.create_task(work())
+        window.tasks.add(task)
+        task.add_done_callback(window.tasks.discard)
 
     loop = asyncio.get_running_loop()
     with told_of_signals(lambda number: window.signalled(number, loop)):
         async with asyncio.TaskGroup() as group:
-            window.tasks = [group.create_task(work()) for _ in range(concurrency)]
+            window.places_left = concurrency
+            for _ in range(concurrency):
+                start()
     window.finish()
 
 
@@ -55,7 +66,8 @@ class _Window:
     """How a window of work ends before its time."""
 
     def __init__(self, stop_waiting: Callable[[], None], seconds_to_end: float) -> None:
-        self.tasks: list[asyncio.Task[None]] = []
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.places_left = 0
         self._stop_waiting, self._seconds_to_end = stop_waiting, seconds_to_end
         self._failures: list[Exception] = []
         self._signals: list[int] = []
@@ -98,5 +110,5 @@ class _Window:
             self._deadline = asyncio.get_running_loop().call_later(self._seconds_to_end, self._cancel)
 
     def _cancel(self) -> None:
-        for task in self.tasks:
+        for task in list(self.tasks):
             task.cancel()

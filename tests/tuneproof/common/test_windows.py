@@ -38,6 +38,30 @@ def test_a_hundred_thousand_items_take_no_memory_to_speak_of() -> None:
     assert peak < 2_000_000
 
 
+def test_a_window_fills_again_when_items_come_after_it_had_run_dry() -> None:
+    """As they do in a replica on a cluster, and with the next turns of conversations."""
+    waiting, running, most = [0, 1], 0, 0
+
+    class Growing(Iterator[int]):
+        def __next__(self) -> int:
+            if not waiting:
+                raise StopIteration
+            return waiting.pop(0)
+
+    async def worker(item: int) -> None:
+        nonlocal running, most
+        running += 1
+        if item == 0:
+            waiting.extend(range(10, 30))
+        await asyncio.sleep(0)
+        most = max(most, running)
+        running -= 1
+
+    asyncio.run(work_through(Growing(), worker, 5))
+    assert most == 5
+    assert not waiting
+
+
 def test_items_are_taken_only_when_there_is_room() -> None:
     taken, finished = 0, 0
 
