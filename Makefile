@@ -9,6 +9,7 @@ DEV := $(VENV)/.dev-is-installed
 SERVING := $(VENV)/.serving-is-installed
 BENCHMARKS := $(VENV)/.benchmarks-are-installed
 TRAINING := $(VENV)/.training-is-installed
+RAY := $(VENV)/.ray-is-installed
 VLLM := $(VENV_VLLM)/.vllm-is-installed
 LIGHTEVAL := $(VENV_LIGHTEVAL)/.lighteval-is-installed
 # DVC starts the stages with `python`, which must be the environment's own.
@@ -23,7 +24,7 @@ PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/pyt
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py and recorded_outputs.py are not among them: they need data of others (docs/compare.md, docs/measured.md).
-MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation turns judging people annotate serving
+MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation cluster turns judging people annotate serving
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
 .PHONY: help demo results compare annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
@@ -64,7 +65,7 @@ test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (9 m
 test-all: test  ## that, and all further ways: kills, faults, every whole-pipeline variation
 	@$(MAKE) --no-print-directory test-exhaustive
 
-test-exhaustive: test-environment $(LIGHTEVAL)  # what test-all adds
+test-exhaustive: test-environment $(LIGHTEVAL) $(RAY)  # what test-all adds
 	$(PYTEST) -m exhaustive
 
 test-quick: $(DEV)  ## only what needs no real engine, browser or whole pipeline
@@ -132,6 +133,11 @@ $(BENCHMARKS): requirements/benchmarks.txt $(BASE)
 $(TRAINING): requirements/training.txt $(BASE)
 	@echo "installing what the training needs into $(VENV) (once)"
 	@python $(INSTALL) -c requirements/constraints.txt -r requirements/training.txt
+	@touch $@
+
+$(RAY): requirements/ray.txt $(BASE)
+	@echo "installing Ray into $(VENV) (once)"
+	@python $(INSTALL) -c requirements/constraints.txt -r requirements/ray.txt
 	@touch $@
 
 # It sees the packages of the other environment and installs only what that lacks or has in another version: PyTorch,

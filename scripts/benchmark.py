@@ -88,8 +88,9 @@ def check_place(job: Job, params: Params) -> None:
     if job.resolved.engine == "recorded":
         found = "its answers were recorded elsewhere, so a benchmark has nothing to ask"
         raise UserError(where, found, "give it an engine, or set benchmark.tasks: {}")
-    if params.execution.generate.run_on == "sagemaker" and job.resolved.engine in ("vllm", "transformers"):
-        found = "benchmarks do not run as a job on SageMaker yet"
+    elsewhere = {"sagemaker": "as a job on SageMaker", "ray": "on a Ray cluster"}.get(params.execution.generate.run_on)
+    if elsewhere and job.resolved.engine in ("vllm", "transformers"):
+        found = f"benchmarks do not run {elsewhere} yet"
         remedy = "set execution.generate.run_on: local on a machine with a GPU, or benchmark.tasks: {}"
         raise UserError(where, found, remedy)
 

@@ -110,12 +110,17 @@ def chosen(first: Sequence[Request], turns: Turns, ledger: Ledger, only: Path) -
 def start(
     engine: Engine, job: Job, params: GenerationParams, questions: Sequence[Question], requests: Sequence[Request]
 ) -> AbstractContextManager[Ask]:
-    """What answers: the engine here, or the same engine in a job on SageMaker."""
-    if params.execution.generate.run_on == "local":
+    """What answers: the engine here, or the same engine in a job on SageMaker or on a Ray cluster."""
+    run_on = params.execution.generate.run_on
+    if run_on == "local":
         return engine.start(job)
     if job.resolved.engine not in ENGINES_WITH_WEIGHTS:
         say(f"generate {job.resolved.model}: engine {job.resolved.engine} needs no machine of its own and runs here")
         return engine.start(job)
+    if run_on == "ray":
+        from tuneproof.generation.ray.run import start_on_ray
+
+        return start_on_ray(job, params.execution.ray)
     from tuneproof.generation.sagemaker.run import start_on_sagemaker
 
     return start_on_sagemaker(job, params, questions, requests)

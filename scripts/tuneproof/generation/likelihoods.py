@@ -13,7 +13,7 @@ from tuneproof.endpoint.errors import EndpointStopped, RequestRejected, Transpor
 from tuneproof.endpoint.protocol import Completion, is_about_one_prompt
 from tuneproof.endpoint.transport import Resource
 from tuneproof.generation.engines.endpoint import client_of, finished, require_key
-from tuneproof.generation.engines.vllm import WINDOWS, Engine
+from tuneproof.generation.engines.vllm import Engine
 from tuneproof.generation.jobs import Job
 from tuneproof.generation.tokens import job_stop_token_ids
 from tuneproof.sources.folders import tokenizer_folder
@@ -31,7 +31,7 @@ class VllmModel:
 
     def __init__(self, engine: Engine, tokenizer: Any) -> None:
         self.engine, self.context_tokens = engine, engine.job.settings.vllm.max_model_len
-        self.at_once = WINDOWS * engine.job.execution.vllm.max_num_seqs
+        self.at_once = engine.at_once
         self._stops = list(job_stop_token_ids(engine.job, tokenizer, tokenizer_folder(engine.job.resolved)))
         self._numbers = itertools.count()
 

@@ -17,6 +17,9 @@ def missing_engines(params: Params) -> Iterator[str]:
     names = {params.generation(key).engine for key in params.models}
     if params.execution.generate.run_on == "sagemaker" and names & {"vllm", "transformers"}:
         yield from missing_for_sagemaker(params.execution.sagemaker)
+    elif params.execution.generate.run_on == "ray" and names & {"vllm", "transformers"}:
+        if importlib.util.find_spec("ray") is None:
+            yield "Ray is not installed (pip install -r requirements/ray.txt)"
     elif "vllm" in names:
         if importlib.util.find_spec("vllm") is None:
             yield "vLLM is not installed (pip install -r requirements/gpu.txt)"

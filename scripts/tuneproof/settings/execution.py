@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from tuneproof.settings.base import Concurrency, KeyVariable, Positive, Settings, Strings
+from tuneproof.settings.base import Concurrency, KeyVariable, NotNegative, Positive, Settings, Strings
 
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -18,6 +18,7 @@ class VllmExecution(Settings):
 
     gpu_memory_utilization: Annotated[float, Field(gt=0, le=1)] = 0.9
     tensor_parallel_size: Positive = 1
+    replicas: Literal["auto"] | Positive = 1
     max_num_seqs: Positive = 128
     enforce_eager: bool = False
 
@@ -55,7 +56,7 @@ class ModelExecution(Settings):
 class GenerateExecution(Settings):
     """Where and how fast answers are generated; `models` holds what is different for some of the models, by key."""
 
-    run_on: Literal["local", "sagemaker"] = "local"
+    run_on: Literal["local", "sagemaker", "ray"] = "local"
     vllm: VllmExecution = VllmExecution()
     transformers: TransformersExecution = TransformersExecution()
     endpoint: EndpointExecution = EndpointExecution()
@@ -171,6 +172,34 @@ class SageMaker(Settings):
         return self
 
 
+RAY_ADDRESS = re.compile(r"local|auto|(\[[0-9a-fA-F:]+\]|[A-Za-z0-9][\w.-]*):[1-9]\d{0,4}", re.ASCII)
+
+
+def check_ray_address(address: str) -> str:
+    """Where a Ray cluster is. Ray's client, `ray://`, works otherwise and is not for this."""
+    if not RAY_ADDRESS.fullmatch(address):
+        raise ValueError("it is local, auto, or the host and port of a cluster's head, such as 10.0.0.5:6379")
+    return address
+
+
+class Ray(Settings):
+    """The Ray cluster that answers are generated on, and what each replica of an engine gets of it."""
+
+    address: Annotated[str, AfterValidator(check_ray_address)] = "local"
+    replicas: Literal["auto"] | Positive = "auto"
+    gpus_per_replica: Literal["auto"] | NotNegative = "auto"
+    cpus_per_replica: Positive = 1
+    autoscaling: bool = False
+    patience_seconds: PositiveNumber = 600
+
+    @model_validator(mode="after")
+    def check_autoscaling(self) -> Self:
+        """Nodes that are not there yet cannot be counted."""
+        if self.autoscaling and "auto" in (self.replicas, self.gpus_per_replica):
+            raise ValueError("with autoscaling nothing can be counted yet; give replicas and gpus_per_replica a number")
+        return self
+
+
 class TrainExecution(Settings):
     """Where an evaluator's encoder is trained."""
 
@@ -184,3 +213,4 @@ class Execution(Settings):
     judge: JudgeExecution = JudgeExecution()
     train: TrainExecution = TrainExecution()
     sagemaker: SageMaker = SageMaker()
+    ray: Ray = Ray()

@@ -108,12 +108,13 @@ def engine_arguments(job: Job, folder: Path) -> dict[str, Any]:
 
     settings = job.settings.vllm
     arguments: dict[str, Any] = settings.model_dump(exclude={"batch_invariant", "engine_args"})
-    arguments |= job.execution.vllm.model_dump()
+    arguments |= job.execution.vllm.model_dump(exclude={"replicas"})
     arguments |= {
         "model": str(folder),
         "generation_config": "vllm",  # the settings in params.yaml are the only ones
         "trust_remote_code": False,
         "disable_log_stats": True,
+        "data_parallel_size": replicas_here(job),
     }
     if job.resolved.adapter:
         rank = engine_rank(f"model {job.resolved.model}", weights_folder(job.resolved.adapter))
@@ -123,6 +124,16 @@ def engine_arguments(job: Job, folder: Path) -> dict[str, Any]:
         tokens = max(CPU_PREFILL_TOKENS, settings.max_model_len)
         arguments |= {"enable_chunked_prefill": False, "max_num_batched_tokens": tokens}
     return arguments | settings.engine_args
+
+
+def replicas_here(job: Job) -> int:
+    """How many engines answer side by side: as set, or as many as the visible GPUs have room for."""
+    import torch
+
+    settings = job.execution.vllm
+    if settings.replicas != "auto":
+        return settings.replicas
+    return max(1, torch.cuda.device_count() // settings.tensor_parallel_size)
 
 
 def describe(job: Job, engine: Any) -> EngineDescription:
@@ -189,7 +200,7 @@ class Engine:
             await asyncio.wrap_future(saved)
 
         try:
-            self.runner.run(work_through(requests, answer, WINDOWS * self.job.execution.vllm.max_num_seqs))
+            self.runner.run(work_through(requests, answer, self.at_once))
         except (EngineDeadError, EngineGenerateError) as error:
             raise self.failure(error) from None
         except (ValueError, VLLMValidationError) as error:  # the request itself; no ValueError since release 0.32
@@ -231,6 +242,11 @@ class Engine:
                 reason = f"its process was killed by {signal.Signals(-exit_code).name}"
         found = f"vLLM's engine failed ({reason or shortened(error.__cause__ or error)})"
         return UserError(self.where, found, f"see {self.log}, then {KEPT}")
+
+    @property
+    def at_once(self) -> int:
+        """Requests under way at once: all replicas draw from one window, each request going to the least busy one."""
+        return WINDOWS * self.job.execution.vllm.max_num_seqs * replicas_here(self.job)
 
     @property
     def where(self) -> str:

@@ -43,6 +43,7 @@ def test_a_setting_that_may_change_answers_makes_new_keys(workspace: Workspace, 
         {"max_num_seqs": 1},
         {"gpu_memory_utilization": 0.5},
         {"tensor_parallel_size": 2},
+        {"replicas": "auto"},
         {"enforce_eager": True},
     ],
 )

@@ -1,0 +1,187 @@
+"""Generation on real Ray clusters: the bytes of a local run, whatever dies on the way, and nothing left behind."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+from tests.stages.test_generate import recorded_rows
+from tests.tuneproof.generation.engines.workspaces import Workspace, instructions, make_workspace
+from tests.waiting import wait_until
+from tuneproof.common.processes import marks_of_processes
+
+pytest.importorskip("ray", reason="ray is not installed (requirements/ray.txt)")
+pytestmark = pytest.mark.exhaustive
+
+QUESTIONS = 2_000
+ANSWERS = Path("data/answers/sft.jsonl")
+ENVIRONMENT = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "ab" * 32,
+    "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """A cluster that others started."""
+
+    address: str
+    raylets: list[int]
+    bystander: int
+
+    @property
+    def replicas(self) -> list[int]:
+        """The processes of our actors on it."""
+        return [one for raylet in self.raylets for one in children(raylet) if b"ray::Replica" in command(one)]
+
+    def kill_node(self, raylet: int) -> None:
+        """A machine that is gone: the raylet and all its workers at once."""
+        for process in [*children(raylet), raylet]:
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if int((folder / "stat").read_text().rpartition(")")[2].split()[1]) == parent:
+                found.append(int(folder.name))
+    return found
+
+
+def command(process: int) -> bytes:
+    with suppress(OSError):
+        return (Path("/proc") / str(process) / "cmdline").read_bytes()
+    return b""
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "tests" / "pipeline" / "ray_cluster.py")],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdout
+        yield Cluster(**json.loads(process.stdout.readline()))
+
+
+@pytest.fixture(scope="module")
+def local_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """What the same questions give on this machine alone."""
+    workspace = make_workspace(tmp_path_factory.mktemp("local") / "workspace", questions=QUESTIONS)
+    workspace.run_ok("generate.py", "sft")
+    return (workspace.root / ANSWERS).read_bytes()
+
+
+def on_ray(root: Path, address: str, questions: int = QUESTIONS) -> Workspace:
+    workspace = make_workspace(root / "workspace", questions=questions)
+    workspace.set(execution__generate__run_on="ray", execution__ray={"address": address})
+    return workspace
+
+
+def ours(workspace: Workspace) -> list[int]:
+    """Living processes that carry the mark of a stage of this project."""
+    return [one for one, mark in marks_of_processes().items() if mark.endswith(f":{workspace.root.resolve()}")]
+
+
+def test_three_nodes_give_the_bytes_of_a_local_run_also_when_two_of_them_are_killed_on_the_way(
+    cluster: Cluster, tmp_path: Path, local_bytes: bytes
+) -> None:
+    whole = on_ray(tmp_path / "whole", cluster.address)
+    process = whole.process()
+    said = process.communicate()[0]
+    assert "3 replicas of 0 GPUs and 1 CPUs each on the cluster 127.0.0.1:" in said
+    assert (whole.root / ANSWERS).read_bytes() == local_bytes
+    assert cluster.replicas == []
+
+    hurt = on_ray(tmp_path / "hurt", cluster.address)
+    process = hurt.process()
+    wait_until(lambda: recorded_rows(hurt) > QUESTIONS // 20, process)
+    for raylet in cluster.raylets[1:]:
+        cluster.kill_node(raylet)
+    said = process.communicate()[0]
+    assert said.count("does not answer (ActorUnavailableError)") == 2, said
+    assert f"generated {QUESTIONS} of {QUESTIONS} answers" in said
+    assert (hurt.root / ANSWERS).read_bytes() == local_bytes
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stage_that_ends_takes_its_actors_along_and_nothing_else_on_the_cluster(
+    cluster: Cluster, tmp_path: Path, number: signal.Signals
+) -> None:
+    workspace = on_ray(tmp_path, cluster.address)
+    process = workspace.process()
+    wait_until(lambda: recorded_rows(workspace) > 0, process)
+    assert len(cluster.replicas) == 3
+    process.send_signal(number)
+    said = process.communicate()[0]
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), said
+    wait_until(lambda: not cluster.replicas)
+    assert command(cluster.bystander)
+    assert not (workspace.root / ANSWERS).exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_of_an_own_cluster_survives_its_stage_and_a_further_run_goes_on(
+    tmp_path: Path, number: signal.Signals, local_bytes: bytes
+) -> None:
+    workspace = on_ray(tmp_path, "local")
+    process = workspace.process()
+    wait_until(lambda: recorded_rows(workspace) > QUESTIONS // 20, process)
+    assert len(ours(workspace)) > 5
+    process.send_signal(number)
+    process.communicate()
+    wait_until(lambda: not ours(workspace))
+    kept = recorded_rows(workspace)
+    assert kept < QUESTIONS
+    said = workspace.process().communicate()[0]
+    assert f"{kept} answers are in the ledger" in said
+    assert (workspace.root / ANSWERS).read_bytes() == local_bytes
+    assert ours(workspace) == []
+
+
+def test_a_second_turn_is_asked_when_its_first_is_there(cluster: Cluster, tmp_path: Path) -> None:
+    answers = []
+    for name, address in (("local", None), ("ray", cluster.address)):
+        workspace = on_ray(tmp_path / name, address or "local", questions=60)
+        if address is None:
+            workspace.set(execution__generate__run_on="local")
+        path = workspace.root / "data/questions.jsonl"
+        rows = [
+            {
+                "id": f"q{number}",
+                "instruction": text,
+                "reference": None,
+                "turns": [text, "Again?"],
+                "references": [None] * 2,
+            }
+            for number, text in enumerate(instructions(60))
+        ]
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        process = workspace.process()
+        said = process.communicate()[0]
+        assert process.returncode == 0, said
+        answers.append((workspace.root / ANSWERS).read_bytes())
+    assert answers[0] == answers[1]
+    assert answers[0].count(b'"turn":1') + answers[0].count(b'"turn": 1') == 60
+
+
+def test_a_demand_that_no_node_can_meet_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
+    workspace = on_ray(tmp_path, cluster.address, questions=3)
+    workspace.set(execution__ray={"address": cluster.address, "gpus_per_replica": 1})
+    process = workspace.process()
+    said = process.communicate()[0]
+    assert process.returncode == 1
+    [error] = [line for line in said.splitlines() if line.startswith("error: ")]
+    assert error.startswith("error: execution.ray: 1 replicas of 1 GPUs and 1 CPUs each, and the nodes have room for 0")
