@@ -63,6 +63,11 @@ class RubricCriterion(Record):
         steps = [float(step) for step in self.scale]
         return min(steps), max(steps)
 
+    @property
+    def is_yes_no(self) -> bool:
+        """Whether it is answered by yes or no, so that its mean is the share of yes."""
+        return {float(step) for step in self.scale} == {0.0, 1.0}
+
 
 class RunDetails(Record):
     """What all models of a run share; the same in each model's file."""

@@ -199,11 +199,12 @@ def confidence(models: Sequence[Details]) -> str:
     if all(details.verdict in ("too few", "undecided", None) for details in models):
         return (
             "Not shown is not the same as equal: these questions do not tell them apart "
-            f"at {1 - run.alpha:.0%} confidence, over all that is claimed of the models."
+            f"at {1 - run.alpha:.0%} confidence, over all that is claimed of the models{verdicts.sharing_clause(run)}."
         )
     return (
-        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed of the models. If no model truly "
-        f"differed from {run.baseline}, at most {run.alpha:.0%} of such runs would call any of them better or worse."
+        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed of the models"
+        f"{verdicts.sharing_clause(run)}. If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
+        "such runs would call any of them better or worse."
     )
 
 

@@ -19,6 +19,16 @@ def gain_text(criterion: CriterionDetails) -> str:
     return interval_text(criterion.gain, criterion.gain_low, criterion.gain_high, signed=True)
 
 
+def yes_gain_text(criterion: CriterionDetails) -> str:
+    """A gain on a yes/no criterion with its interval, as a change in the share of yes: `yes +12% [+2%, +22%]`."""
+    if criterion.gain is None or criterion.gain_low is None or criterion.gain_high is None:
+        return NOTHING
+    digits = (
+        shown_decimals(criterion.gain_low, criterion.gain_high) - 2
+    )  # of per cent, so that no limit is rounded to 0
+    return f"yes {criterion.gain:+.{digits}%} [{criterion.gain_low:+.{digits}%}, {criterion.gain_high:+.{digits}%}]"
+
+
 def interval_text(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
     """A number with its limits. A gain's limits get as many decimals as they need not to be shown as 0."""
     if value is None or low is None or high is None:

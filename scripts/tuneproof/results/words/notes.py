@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from tuneproof.results.details.model import Details, PanelDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import decimals, plain_name, share_text
+from tuneproof.results.words.verdicts import UNDECIDED
 
 RUN_NOTES = {
     "real": "",
@@ -80,7 +81,7 @@ def benchmark_note(models: Sequence[Details]) -> str:
         worse = [name for name, (_, high) in gains.items() if high is not None and high < 0]
         said = [f"{word} in {', '.join(names)}" for word, names in (("better", better), ("worse", worse)) if names]
         if not details.is_baseline:
-            parts.append(f"{plain_name(details.model)} {' and '.join(said) or 'not shown to differ'}")
+            parts.append(f"{plain_name(details.model)} {' and '.join(said) or UNDECIDED}")
     items = sum(one.items for one in asked.values())
     tasks = "1 task" if len(asked) == 1 else f"{len(asked)} tasks"
     return f"Benchmarks ({tasks}, {items:,} items, each interval alone): {'; '.join(parts)}."

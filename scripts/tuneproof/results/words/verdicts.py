@@ -3,7 +3,7 @@
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import gain_text, mean_text, plain_name
+from tuneproof.results.words.figures import gain_text, mean_text, plain_name, yes_gain_text
 
 UNDECIDED = "undecided"  # the one word for what the questions do not tell apart, or what was not tested
 DECIDES_NOTHING = "decides nothing"  # a criterion outside the plan, whatever its interval says
@@ -40,7 +40,7 @@ def model_sentence(details: Details) -> str:
         "mixed": f"{subject} is better than {baseline} in one respect and worse in another",
         "undecided": f"{subject} is {UNDECIDED}, not shown to differ from {baseline}",
     }[details.verdict]
-    facts = "; ".join(criterion_clause(name, details.criteria[name]) for name in run.claimed)
+    facts = "; ".join(criterion_clause(name, details.criteria[name], yes_no(run, name)) for name in run.claimed)
     return f"{opening}{sharing_clause(run)}: {facts}.{missing_clause(details)}"
 
 
@@ -65,19 +65,23 @@ def paired_questions(details: Details) -> int:
     return min((details.criteria[name].paired or 0 for name in details.run.claimed), default=0)
 
 
-def criterion_clause(name: str, criterion: CriterionDetails) -> str:
-    """What was found on one criterion, and what could have been where nothing was."""
-    found = f"{plain_name(name)} {gain_text(criterion)}"
+def yes_no(run: RunDetails, name: str) -> bool:
+    """Whether the judge answers a criterion by yes or no."""
+    return name in run.rubric and run.rubric[name].is_yes_no
+
+
+def criterion_clause(name: str, criterion: CriterionDetails, yes_no: bool = False) -> str:
+    """What was found on one criterion, and what could have been where nothing was; of yes or no, in shares of yes."""
+    found = f"{plain_name(name)} {yes_gain_text(criterion) if yes_no else gain_text(criterion)}"
     if criterion.verdict == "not tested":
         return f"{found}, {UNDECIDED} (not tested, for one before it did not improve)"
     if criterion.verdict != "undecided":
         return f"{found}, {criterion.verdict}"
     detectable = criterion.smallest_detectable
     if detectable is None:
-        return f"{found}, undecided"
-    return (
-        f"{found}, undecided (with {criterion.paired} questions a difference under {detectable:.2f} often goes unseen)"
-    )
+        return f"{found}, {UNDECIDED}"
+    under = f"{detectable:.0%}" if yes_no else f"{detectable:.2f}"
+    return f"{found}, {UNDECIDED} (with {criterion.paired} questions a difference under {under} often goes unseen)"
 
 
 def missing_clause(details: Details) -> str:

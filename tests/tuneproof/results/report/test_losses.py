@@ -83,7 +83,7 @@ def test_a_judge_without_words_leaves_no_reason_and_the_page_says_so(tmp_path: P
 
 def test_hostile_questions_and_reasons_are_text_on_the_first_screen(tmp_path: Path) -> None:
     page = finished(tmp_path, Shape(questions=40, hostile=HOSTILE_TEXTS)).read_text(encoding="utf-8")
-    first = page.split('id="losses"')[1].split("<nav")[0]
+    first = page.split('id="losses"')[1].split('aria-labelledby="scores"')[0]
     assert set(re.findall(r"<(\w+)", first)) <= {
         "a", "b", "bdi", "div", "h3", "h4", "li", "ol", "p", "section", "span", "table", "tbody", "td", "th", "thead",
         "tr",

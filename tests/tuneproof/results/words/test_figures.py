@@ -6,6 +6,7 @@ import pytest
 
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import WinRateDetails
+from tuneproof.results.details.run import RubricCriterion
 from tuneproof.results.words.figures import gain_text, share_text, win_rate_text
 from tuneproof.results.words.tables import aligned, markdown_row
 from tuneproof.results.words.verdicts import criterion_clause
@@ -50,6 +51,18 @@ def test_an_undecided_criterion_says_what_could_have_been_shown() -> None:
     assert criterion_clause("style", undecided) == (
         "style +0.10 [-0.10, +0.30], undecided (with 40 questions a difference under 0.29 often goes unseen)"
     )
+
+
+def test_a_yes_no_criterion_is_told_in_shares_of_yes() -> None:
+    found = criterion(
+        gain=0.1, gain_low=-0.004, gain_high=0.3, verdict="undecided", paired=40, smallest_detectable=0.29
+    )
+    assert criterion_clause("correct", found, yes_no=True) == (
+        "correct yes +10.0% [-0.4%, +30.0%], undecided (with 40 questions a difference under 29% often goes unseen)"
+    )
+    steps = {"0": "It is wrong.", "1": "It is right."}
+    assert RubricCriterion(question="Is it right?", scale=steps).is_yes_no
+    assert not RubricCriterion(question="Is it right?", scale={"1": "Wrong.", "2": "Right."}).is_yes_no
 
 
 def test_a_criterion_that_was_never_scored_has_no_numbers() -> None:
