@@ -45,7 +45,7 @@ def main() -> None:
     kind = GenerationParams if arguments.only else Params  # a job elsewhere is told of no judge
     resolved, params = model_settings(arguments.model, kind)
     execution = params.execution.generate.of_model(arguments.model)
-    job = Job(resolved, params.models[arguments.model], params.generation(arguments.model), execution)
+    job = Job(resolved, params.model(arguments.model), params.generation(arguments.model), execution)
     questions = QUESTIONS.read()
     engine = load_engine(resolved.engine)
 

@@ -46,7 +46,7 @@ def resolve_model(key: str, params: Params, requested: str, world: World, pins: 
     Where the Hub is out of reach, what an earlier validate made of the same settings and pins is kept. Raises a
     UserError for a model that is not there, cannot be had, or would fail later.
     """
-    model, engine = params.models[key], params.generation(key).engine
+    model, engine = params.model(key), params.generation(key).engine
     asked: dict[str, Any] = {
         "model": key, "run": world, "dummy": params.dummy, "embedded": world == "embedded", "engine": engine,
         "prompt": model.prompt, "requested": requested,
@@ -71,7 +71,7 @@ def find_model(key: str, model: Model, engine: str, pins: Pins) -> tuple[Found, 
     if engine == "endpoint":
         return endpoint_model(key, model), None
     if engine == "recorded":
-        return recorded_file(f"models.{key}.path", model.path or ""), None
+        return recorded_file(f"models.{key}.path", model), None
     found = find_weights(f"model {key}", model.id or "", model.revision, model.fallback, pins)
     base = look_into(f"model {key} ({found.id})", found)
     check_shards(base.where, base.folder, base.names, base.headers, engine)
@@ -118,12 +118,14 @@ def find_tokenizer(key: str, tokenizer: str, pins: Pins) -> ResolvedTokenizer:
     return ResolvedTokenizer(id=found.id, sha=found.sha, content=found.content)
 
 
-def recorded_file(where: str, path: str) -> Found:
+def recorded_file(where: str, model: Model) -> Found:
     """A file of answers that were made elsewhere."""
+    path = model.path or ""
     file = local_path(path)
     if not file.is_file():
         raise UserError(where, f"there is no file {path}", "correct the path (it is relative to the project's root)")
-    recorded.read_rows(path)  # a broken file is told now, not when the models before it have been generated
+    # a broken file is told now, not when the models before it have been generated
+    recorded.read_rows(path, model.answer_column, model.instruction_column)
     return Found(path, None, file_sha256(file))
 
 

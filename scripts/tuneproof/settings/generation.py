@@ -37,7 +37,8 @@ EngineName = Literal["vllm", "transformers", "endpoint", "recorded", "embedded"]
 PromptFormat = Literal["alpaca", "chat"]
 WITH_WEIGHTS = ("vllm", "transformers")
 ENGINES_OF = {  # a model's setting -> the engines that read it
-    "path": ("recorded",), "tokenizer": ("endpoint",), "base_url": ("endpoint",), "served_as": ("endpoint",),
+    "path": ("recorded",), "answer_column": ("recorded",), "instruction_column": ("recorded",),
+    "tokenizer": ("endpoint",), "base_url": ("endpoint",), "served_as": ("endpoint",),
     "api_version": ("endpoint",), "extra_body": ("endpoint",), "chat_template_kwargs": (*WITH_WEIGHTS, "endpoint"),
     "adapter": ("vllm",), "fallback": WITH_WEIGHTS, "revision": WITH_WEIGHTS, "system": (*WITH_WEIGHTS, "endpoint"),
     "prompt": (*WITH_WEIGHTS, "endpoint", "embedded"), "stop": (*WITH_WEIGHTS, "endpoint"), "vllm": ("vllm",),
@@ -130,6 +131,8 @@ class Model(Settings):
     extra_body: dict[str, Any] = Field(default_factory=dict)
     chat_template_kwargs: dict[str, Any] = Field(default_factory=dict)
     path: str | None = None
+    answer_column: Text = "answer"
+    instruction_column: Text | None = None  # null: the questions'
     engine: EngineName | None = None
     sampling: dict[str, Any] = Field(default_factory=dict)
     vllm: dict[str, Any] = Field(default_factory=dict)

@@ -130,6 +130,13 @@ class GenerationParams(Settings):
                 raise ValueError(f"execution.generate.models.{key}: {error}") from None
         return self
 
+    def model(self, key: str) -> Model:
+        """A model's settings; recorded answers name the column of instructions as the questions do, by default."""
+        model = self.models[key]
+        if self.generation(key).engine != "recorded" or model.instruction_column is not None:
+            return model
+        return model.model_copy(update={"instruction_column": self.questions.instruction_column})
+
     def generation(self, key: str) -> Generate:
         """The settings of `generate` for one model, its own overrides applied."""
         model, values = self.models[key], self.generate.model_dump()

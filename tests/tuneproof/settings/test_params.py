@@ -98,8 +98,8 @@ BAD_SETTINGS = [
     ("gate.max_drops", {"acuracy": 1}, "gate.max_drops: there is no 'acuracy'; did you mean 'accuracy'?"),
     ("gate.max_drop", "0,1", "gate.max_drop: input should be a valid number"),
     ("judge.max_tokens", 1e3, "judge.max_tokens: input should be a valid integer, write 1000"),
-    ("judge.criteria.accuracy.scale", {"yes": "a", "no": "b"}, "a yes/no criterion: 0 and 1"),
-    ("judge.criteria.accuracy.scale", {True: "a", False: "b"}, "a yes/no criterion: 0 and 1"),
+    ("judge.criteria.accuracy.scale", {"yes": "a", "no": "b"}, "YAML read these as 'yes', 'no' (a yes/no"),
+    ("judge.criteria.accuracy.scale", {True: "a", False: "b"}, "YAML read these as True, False (a yes/no"),
     ("models.sft.sampling", {"temprature": 1}, "models.sft.sampling: there is no setting 'temprature'; did you mean"),
     ("models.sft.sampling", {"temperature": -1}, "models.sft.sampling.temperature: input should be greater"),
     ("models.sft.vllm", {"engine_args": {"trust_remote_code": True}}, "'trust_remote_code' is not allowed here"),
@@ -280,3 +280,13 @@ def test_the_embedded_world_samples_with_the_defaults_for_what_is_null(tmp_path:
     params["generate"]["sampling"] |= {"temperature": None, "max_tokens": None, "seed": None}
     sampling = embedded_params(load(params, tmp_path)).generate.sampling
     assert (sampling.temperature, sampling.max_tokens, sampling.seed) == (0.8, 128, 42)
+
+
+def test_recorded_answers_name_a_questions_column_as_the_questions_do() -> None:
+    settings = own_settings()
+    settings["questions"]["instruction_column"] = "prompt"
+    settings["models"]["sft"] = {"engine": "recorded", "path": "a.csv"}
+    settings["models"]["dpo"] = {"engine": "recorded", "path": "b.csv", "instruction_column": "asked"}
+    params = Params.model_validate(settings)
+    columns = {key: params.model(key).instruction_column for key in params.models}
+    assert columns == {"sft": "prompt", "dpo": "asked", "baseline": None}

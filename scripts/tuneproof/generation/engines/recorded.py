@@ -1,6 +1,6 @@
 """The recorded engine: answers that were made elsewhere, read from a .jsonl, .csv or .parquet file.
 
-Columns: `answer`; `id` or `instruction` to match a question by; where wanted `sample` and `turn` (from 0),
+Columns: `answer`; `id` or `instruction` to match a question by (or what the model's settings call them); where wanted `sample` and `turn` (from 0),
 `finish_reason` and `error`, what went wrong where the reason is `error`. A row whose answer is null has none.
 """
 
@@ -30,7 +30,7 @@ def renderer(job: Job) -> Renderer:
 
     Raises a UserError that names questions without an answer, and rows that cannot be read.
     """
-    rows = read_rows(str(job.model.path))
+    rows = rows_of(job)
     column, answers = "", dict[Place, Result]()
 
     def render(conversations: Sequence[Conversation]) -> list[Request]:
@@ -47,6 +47,11 @@ def renderer(job: Job) -> Renderer:
         ]
 
     return render
+
+
+def rows_of(job: Job) -> list[dict[str, Any]]:
+    """The rows of a model's file."""
+    return read_rows(str(job.model.path), job.model.answer_column, job.model.instruction_column)
 
 
 def request(conversation: Conversation, sample: int, key: str) -> Request:
@@ -121,9 +126,7 @@ def answers_missing(
 @contextmanager
 def start(job: Job) -> Iterator[Ask]:
     """Takes the answers over from the file."""
-    results = [
-        read_answer(where(job, number), row) for number, row in enumerate(read_rows(str(job.model.path)), start=1)
-    ]
+    results = [read_answer(where(job, number), row) for number, row in enumerate(rows_of(job), start=1)]
     by_key = {key_of(result): result for result in results if result}
 
     def ask(requests: Iterable[Request], save: Save) -> None:

@@ -54,6 +54,12 @@ def criterion_name(name: str) -> str:
     return name
 
 
+NO_NUMBER = (
+    "every step of a scale is a number with its meaning, such as `1: Wrong.`, and YAML read these as {steps} "
+    "(a yes/no criterion: 0 and 1, `0: No.` and `1: Yes.`)"
+)
+
+
 class Criterion(Settings):
     """One criterion of the rubric: a question and what each step of its scale means."""
 
@@ -67,12 +73,11 @@ class Criterion(Settings):
         if not isinstance(scale, dict):
             return scale
         try:
-            steps = {as_number(step): text for step, text in scale.items() if not isinstance(step, bool)}
+            if any(isinstance(step, bool) for step in scale):
+                raise TypeError
+            steps = {as_number(step): text for step, text in scale.items()}
         except (TypeError, ValueError, OverflowError):
-            found = (
-                "every step of a scale is a number with its meaning, such as `1: Wrong.` (a yes/no criterion: 0 and 1)"
-            )
-            raise ValueError(found) from None
+            raise ValueError(NO_NUMBER.format(steps=", ".join(repr(step)[:20] for step in scale))) from None
         if len(steps) != len(scale) or len(steps) < 2:
             raise ValueError("a scale has at least two different steps (a yes/no criterion: 0 and 1)")
         return dict(sorted(steps.items()))

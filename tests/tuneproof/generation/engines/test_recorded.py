@@ -173,3 +173,19 @@ def test_an_input_in_the_file_belongs_to_what_is_matched(workspace: Workspace) -
     write([{"instruction": "Sum up.", "input": text, "answer": f"A {text}"} for text in ("two", "one")])
     requests = rendered(engine, workspace.job(), questions)
     assert len({request.key for request in requests}) == 2
+
+
+def test_columns_may_be_called_as_the_file_calls_them(workspace: Workspace) -> None:
+    workspace.change(answer_column="output", instruction_column="prompt")
+    write(
+        [{"prompt": one.instruction, "output": f"Answer to {one.id}"} for one in workspace.questions], "answers.jsonl"
+    )
+    saved = texts_of(answered(engine, workspace.job(), workspace.questions))
+    assert saved == {(one.id, 0): f"Answer to {one.id}" for one in workspace.questions}
+
+
+def test_a_missing_column_names_the_settings_that_name_it(workspace: Workspace) -> None:
+    workspace.change(answer_column="output", instruction_column="prompt")
+    write([{"question": one.instruction, "text": "An answer"} for one in workspace.questions])
+    with pytest.raises(UserError, match="give it the columns `output`, and `id` or `prompt`, or name its own"):
+        rendered(engine, workspace.job(), workspace.questions)
