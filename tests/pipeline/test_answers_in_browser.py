@@ -8,13 +8,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import Opened, chromium, opened
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.injections import INJECTIONS
+from tests.made_up.labels import label
 from tests.made_up.run import Shape, finished
+from tuneproof.records.files import write_rows
+from tuneproof.records.handovers import ANSWERS, LABELS, QUESTIONS
+from tuneproof.records.keys import answer_label_key, pair_label_key
 from tuneproof.results.report.browser import SCRIPT_DIRECTORY, visible
+from tuneproof.settings.evidence.people import rubric_of
+from tuneproof.settings.reading import load_params
 
 Question = dict[str, Any]
 FORMULAS = (
@@ -406,6 +413,41 @@ def test_checks_stand_beside_the_answer_with_their_reasons(browser: Browser, pla
         expect(first.locator(".figure.worse")).to_have_count(1)
         first.locator("summary").click()
         expect(first.locator(".checks").first).to_contain_text("no_loop 0 it says <b>one</b> thing again")
+        assert watched.is_quiet(), watched
+
+
+def anna_rates_the_first_question(directory: Path) -> None:
+    """She scores the answer of sft, and finds it better than the baseline's."""
+    params = load_params(directory / "params.yaml")
+    question = QUESTIONS.read(directory)[0]
+    texts = [ANSWERS.read(model, directory)[0].answer for model in ("sft", "baseline")]
+    asked = (question.asked, question.reference)
+    key = answer_label_key(*asked, texts[0], rubric_of(params.judge.criteria))
+    of_pair = pair_label_key(*asked, *texts, params.compare.criteria)
+    rows = [
+        label(key=key, scores={"accuracy": 1}, note="<b>wrong</b> year", instructions=params.instructions),
+        label(key=of_pair, kind="pair", scores=None, preference=1, instructions=params.instructions),
+    ]
+    write_rows(directory / LABELS.path("anna"), rows)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_what_people_said_is_found_and_shown_and_axe_is_content(
+    browser: Browser, tmp_path: Path, color_scheme: Any
+) -> None:
+    path = finished(tmp_path, Shape(questions=30, unusable=0), anna_rates_the_first_question)
+    with opened(browser, path, "#answers?show=people", color_scheme=color_scheme) as watched:
+        page = watched.page
+        assert shown(page) == 1
+        page.locator("#questions > details > summary").click()
+        expect(page.locator(".person").first).to_contain_text("anna, accuracy 1")
+        expect(page.locator(".person").first).to_contain_text("<b>wrong</b> year")
+        expect(page.locator(".person").last).to_have_text("anna prefers sft")
+        page.get_by_label("Mark the words that differ").check()
+        assert page.locator("#questions mark").count() > 0
+        found = Axe().run(page).response["violations"]
+        assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
         assert watched.is_quiet(), watched
 
 
