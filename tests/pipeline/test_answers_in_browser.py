@@ -423,7 +423,7 @@ def anna_rates_the_first_question(directory: Path) -> None:
     texts = [ANSWERS.read(model, directory)[0].answer for model in ("sft", "baseline")]
     asked = (question.asked, question.reference)
     key = answer_label_key(*asked, texts[0], rubric_of(params.judge.criteria))
-    of_pair = pair_label_key(*asked, *texts, params.compare.criteria)
+    of_pair = pair_label_key(*asked, texts[0], texts[1], params.compare.criteria)
     rows = [
         label(key=key, scores={"accuracy": 1}, note="<b>wrong</b> year", instructions=params.instructions),
         label(key=of_pair, kind="pair", scores=None, preference=1, instructions=params.instructions),
