@@ -135,3 +135,13 @@ def test_questions_without_tags_are_told_apart_by_length_and_topic(run: Path, tm
     assert {one.tag for one in found.slices} == {"length", "topic"}
     assert sum(one.questions for one in found.slices if one.tag == "topic") == 60
     assert not details(run, "sft").run.kinds_from_words
+
+
+def test_very_many_pairs_share_alpha_equally(tmp_path: Path) -> None:
+    models = tuple(f"model-{number}" for number in range(15))
+    write_run(tmp_path, Shape(30, models=(*models, "baseline"), criteria={"style": (1, 2, 3)}, compare=False))
+    aggregate(tmp_path)
+    pairs = 15 * 14 // 2
+    levels = {one["style"].level for one in details(tmp_path, "model-3").against.values()}
+    assert len(levels) == 1
+    assert levels.pop() == pytest.approx(0.05 / pairs, rel=1e-5)
