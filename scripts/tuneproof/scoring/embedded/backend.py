@@ -45,7 +45,14 @@ def local_judgements(judge: LocalJudge, resolved: ResolvedJudge, cases: Iterable
             scores: dict[str, int | float] = {name: one.score for name, one in scored.items() if one.score is not None}
             probabilities = {name: one.probabilities for name, one in scored.items()}
             texts = (material.instruction, material.reference, material.answer)
-            yield case.judgement([[local_reply(resolved, texts, scores, probabilities)]])
+            analyses = reasons(judge, texts_of(judge, material), scored)
+            yield case.judgement([[local_reply(resolved, texts, scores, probabilities, analyses)]])
+
+
+def reasons(judge: LocalJudge, texts: Texts, scored: Scores) -> dict[str, str] | None:
+    """By criterion what weighed most in an answer's score; None where no evaluator can say it."""
+    said = {name: judge.evaluators[name].reason(texts, one) for name, one in scored.items()}
+    return {name: text for name, text in said.items() if text} or None
 
 
 def local_comparisons(
@@ -78,11 +85,12 @@ def local_reply(
     texts: Sequence[str | None],
     scores: dict[str, int | float],
     probabilities: dict[str, dict[str, float]] | None,
+    analyses: dict[str, str] | None = None,
 ) -> Reply:
     """Scores in the form of a judge's reply; they cost nothing and need no ledger."""
     name = resolved.backend
     key = content_key({"kind": "reply", "endpoint": name, "judge": resolved.content, "texts": list(texts)})
     return Reply(
         judge=name, model=name, attempt=1, status="ok", scores=scores, probabilities=probabilities,
-        analyses=None, reply=None, error=None, prompt_tokens=None, reply_tokens=None, key=key,
+        analyses=analyses, reply=None, error=None, prompt_tokens=None, reply_tokens=None, key=key,
     )  # fmt: skip

@@ -14,7 +14,8 @@ from tuneproof.common.files import file_sha256
 from tuneproof.records.rows import problem_in
 from tuneproof.scoring.evaluator.contract import COLUMNS, MANIFEST, Manifest, Model, Scored, Texts
 from tuneproof.scoring.evaluator.decisions import decide
-from tuneproof.scoring.evaluator.words.model import read_model
+from tuneproof.scoring.evaluator.words.model import WordModel, read_model
+from tuneproof.scoring.evaluator.words.reasons import reason, towards_label
 from tuneproof.sources.folders import is_hub_id
 from tuneproof.sources.hub.evaluators import bring_evaluator
 
@@ -34,6 +35,14 @@ class Evaluator:
     def score(self, *, output: str, input: str | None = None, ground_truth: str | None = None) -> Scored:
         """Scores one answer. Columns that the evaluator does not see change nothing; one that is missing costs it."""
         return next(self.score_table([{"input": input, "output": output, "ground_truth": ground_truth}]))
+
+    def reason(self, texts: Texts, scored: Scored) -> str | None:
+        """What weighed most in a score, in a sentence; None of an encoder, which cannot say it."""
+        if not isinstance(self.model, WordModel):
+            return None
+        manifest = self.manifest
+        towards = [1.0] * manifest.logits if manifest.ordered else towards_label(manifest.classes, scored.label)
+        return reason(self.model, texts, list(towards))
 
     def score_table(self, rows: Iterable[Mapping[str, Any]], batch_size: int = BATCH_SIZE) -> Iterator[Scored]:
         """Scores rows with the columns input, output and ground_truth, in their order, holding one batch at a time.

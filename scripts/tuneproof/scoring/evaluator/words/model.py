@@ -5,7 +5,7 @@ It reads one JSON file with the standard library alone, and gives the same logit
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from tuneproof.scoring.evaluator.words.lexicon import terms
 
 FILE = "words.json"
 MAX_CHARACTERS = 4000  # a text is judged by its beginning: more would only cost time
+Contribution = tuple[str, float, list[float]]  # a feature or term, its value, and its weight in each logit
 MAX_DEVIATIONS = 4.0  # a feature far outside the training texts counts no more than this
 
 
@@ -36,23 +37,28 @@ class WordModel:
 
     def logits_of(self, features: dict[str, float], output: str) -> list[float]:
         """The logits of an answer whose features are measured already."""
-        columns = [*self._weighted_features(features), *self._weighted_terms(output[:MAX_CHARACTERS])]
+        columns = list(self.contributions(features, output))
         return [
-            math.fsum((intercept, *(weights[place] * value for value, weights in columns)))
+            math.fsum((intercept, *(weights[place] * value for _, value, weights in columns)))
             for place, intercept in enumerate(self.intercepts)
         ]
 
-    def _weighted_features(self, features: dict[str, float]) -> list[tuple[float, list[float]]]:
+    def contributions(self, features: dict[str, float], output: str) -> Iterator[Contribution]:
+        """What the logits are made of, besides the intercepts: the features, then the terms."""
+        yield from self._weighted_features(features)
+        yield from self._weighted_terms(output[:MAX_CHARACTERS])
+
+    def _weighted_features(self, features: dict[str, float]) -> list[Contribution]:
         return [
-            (max(-MAX_DEVIATIONS, min(MAX_DEVIATIONS, (features[name] - mean) / deviation)), weights)
+            (name, max(-MAX_DEVIATIONS, min(MAX_DEVIATIONS, (features[name] - mean) / deviation)), weights)
             for name, (mean, deviation, *weights) in self.features.items()
             if name in features
         ]
 
-    def _weighted_terms(self, output: str) -> list[tuple[float, list[float]]]:
+    def _weighted_terms(self, output: str) -> list[Contribution]:
         counts = {term: count for term, count in terms(output).items() if term in self.terms}
         vector = unit_vector({term: (1 + math.log(count)) * self.terms[term][0] for term, count in counts.items()})
-        return [(value, self.terms[term][1:]) for term, value in vector.items()]
+        return [(f"term {term}", value, self.terms[term][1:]) for term, value in vector.items()]
 
 
 def measured(corpus: Corpus, columns: Sequence[str], row: Texts) -> dict[str, float]:

@@ -1,0 +1,79 @@
+"""The sentence that says what weighed most in a score of a model of words."""
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from tests.house.test_embedded_data import EMBEDDED, GRADED, QUESTIONS
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tuneproof.scoring.embedded.judge import EmbeddedJudge, load_judge
+from tuneproof.scoring.evaluator.contract import Texts
+from tuneproof.scoring.evaluator.words import reasons
+from tuneproof.scoring.evaluator.words.model import WordModel
+
+QUESTION = {row["id"]: row for row in QUESTIONS}
+
+
+@pytest.fixture(scope="module")
+def judge() -> EmbeddedJudge:
+    return load_judge(EMBEDDED / "judge")
+
+
+def texts(row: dict[str, Any]) -> Texts:
+    question = QUESTION[row["id"]]
+    return Texts(question["instruction"], row["answer"], question["reference"])
+
+
+def words_model(judge: EmbeddedJudge, criterion: str) -> WordModel:
+    model = judge.evaluators[criterion].model
+    assert isinstance(model, WordModel)
+    return model
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "style"])
+def test_what_is_weighed_is_all_that_the_logits_are_made_of(judge: EmbeddedJudge, criterion: str) -> None:
+    model = words_model(judge, criterion)
+    for row in GRADED[::20]:
+        [logits] = model.logits([texts(row)])
+        weighed = reasons.weights(model, texts(row), [1.0] * len(logits))
+        assert math.fsum(weighed.values()) == pytest.approx(math.fsum(logits) - math.fsum(model.intercepts))
+
+
+@pytest.mark.parametrize("criterion", ["accuracy", "style"])
+def test_every_feature_of_the_judge_has_a_fact_that_speaks_of_it(judge: EmbeddedJudge, criterion: str) -> None:
+    assert set(words_model(judge, criterion).features) <= set(reasons.FACT_OF)
+
+
+def test_the_weightiest_facts_are_named_on_their_side(judge: EmbeddedJudge) -> None:
+    for row in GRADED[::10]:
+        one, model = texts(row), words_model(judge, "accuracy")
+        weighed = reasons.weights(model, one, [1.0, 1.0])
+        first = max(weighed, key=lambda fact: abs(weighed[fact]))
+        said = reasons.reason(model, one, [1.0, 1.0])
+        for_it, _, against = said.partition("Against it: ")
+        assert first(one) in (for_it if weighed[first] > 0 else against)
+
+
+def test_an_answer_about_something_else_is_told_what_it_misses(judge: EmbeddedJudge) -> None:
+    row = next(
+        row for row in GRADED if row["reason"] == "Friendly training tips that never say anything about perplexity."
+    )
+    said = reasons.reason(words_model(judge, "accuracy"), texts(row), [1.0, 1.0])
+    assert "Against it: " in said
+    missing = "shares 0 of 21 content words with the reference (missing: perplexity, exponential, average, ...)"
+    assert missing in said.partition("Against it: ")[2]
+
+
+def test_hostile_and_endless_texts_give_one_short_line(judge: EmbeddedJudge) -> None:
+    for text in [*HOSTILE_TEXTS, "", "x" * 100_000, "word " * 5_000]:
+        for criterion in judge.evaluators:
+            said = reasons.reason(words_model(judge, criterion), Texts(text, text, text), [1.0, 1.0])
+            assert 0 < len(said) < 500
+            assert not {"<", ">", "\n"} & set(said)
+            json.dumps(said).encode()
+
+
+def test_classes_without_order_are_weighed_against_each_other() -> None:
+    assert list(reasons.towards_label(["a", "b", "c"], "b")) == [-0.5, 1.0, -0.5]
