@@ -12,6 +12,7 @@ from tests.conftest import Project
 from tests.made_up.evaluators import SCALE, YES_NO, trained
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.scoring.evaluator import load
+from tuneproof.scoring.evaluator.contract import Texts
 
 REFERENCE = "To read memory once."
 CRITERIA = ("accuracy", "style")
@@ -73,6 +74,7 @@ def test_a_run_is_scored_without_a_key_and_its_probabilities_are_kept(own: Proje
             scored = load(own.root / "evaluators" / name).score(**texts)
             assert row["scores"][name] == scored.score
             assert reply["probabilities"][name] == scored.probabilities
+            assert row["analyses"][name] == load(own.root / "evaluators" / name).reason(Texts(**texts), scored)
     resolved = json.loads((own.root / "data" / "resolved" / "judge.json").read_text())
     assert resolved["judges"] == [{"model": "evaluator", "endpoint": "evaluators/accuracy, evaluators/style"}]
     assert {name: one["content"] for name, one in resolved["evaluators"].items()} == {
