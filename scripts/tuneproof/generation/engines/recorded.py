@@ -1,7 +1,8 @@
 """The recorded engine: answers that were made elsewhere, read from a .jsonl, .csv or .parquet file.
 
-Columns: `answer`; `id` or `instruction` to match a question by (or what the model's settings call them); where wanted `sample` and `turn` (from 0),
-`finish_reason` and `error`, what went wrong where the reason is `error`. A row whose answer is null has none.
+Columns: `answer`; `id` or `instruction` to match a question by (or what the model's settings call them); where wanted
+`sample` and `turn` (from 0), `finish_reason` and `error`, what went wrong where the reason is `error`. A row whose
+answer is null has none.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
