@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -90,21 +89,37 @@ def reason_not_to(params: Params) -> str | None:
 
 
 def dataset_names(models: dict[str, ResolvedModel], workspace: str) -> dict[str, str]:
-    """The dataset of each model: its own name, with its key where two models would share one."""
-    plain = {key: repository_name(model_name(resolved)) for key, resolved in models.items()}
-    counts = Counter(name.lower() for name in plain.values())  # the Hub's names differ in more than case
-    names = {}
-    for key, resolved in models.items():
-        name = plain[key]
-        if counts[name.lower()] > 1:
-            name = repository_name(f"{model_name(resolved)}-{key}")
-            say(f"publish: several models would be {plain[key]}; {key} becomes {name}")
-        names[key] = f"{workspace}/{name}"
+    """The dataset of each model: its own name, with its key where that is taken.
+
+    A name that was published stays, so that a model which joins the others renames none of their datasets; else the
+    first in params.yaml has the plain name. The Hub's names differ in more than case.
+    """
+    own = {
+        key: [f"{workspace}/{repository_name(name)}" for name in (model_name(one), f"{model_name(one)}-{key}")]
+        for key, one in models.items()
+    }
+    names = {key: name for key in models if (name := published_name(key)) in own[key]}
+    taken = {name.lower() for name in names.values()}
+    for key in [key for key in models if key not in names]:
+        plain, with_key = own[key]
+        names[key] = with_key if plain.lower() in taken else plain
+        if names[key] != plain:
+            say(f"publish: {plain} is another model's; {key} becomes {with_key}")
+        taken.add(names[key].lower())
+    names = {key: names[key] for key in models}
     if len({name.lower() for name in names.values()}) < len(names):
         raise UserError(
             "publish", f"two models would share a dataset: {', '.join(names.values())}", "rename a model's key"
         )
     return names
+
+
+def published_name(key: str) -> str | None:
+    """The dataset that a model was published as last, None where it was not."""
+    try:
+        return str(json.loads(PUBLISHED_FILE.read_bytes())[key]["dataset"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return None
 
 
 def model_name(resolved: ResolvedModel) -> str:

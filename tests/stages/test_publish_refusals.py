@@ -74,14 +74,23 @@ def test_an_empty_dataset_from_an_earlier_attempt_is_used(hub_server: HubServer,
     assert len(commits(hub_server)) == 1
 
 
-def test_models_that_share_a_name_are_told_apart_by_their_keys(
+def test_a_model_that_shares_anothers_name_has_its_key_in_it_and_renames_nothing(
     hub_server: HubServer, finished: FinishedRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    finished.ids |= {"sft": "one/Same", "dpo": "two/same"}
+    finished.ids = {"dpo": "two/same", "baseline": "meta/Llama-Instruct"}
     finished.write()
     publish.main()
-    assert datasets_on(hub_server) == ["me/Llama-Instruct-results", "me/Same-sft-results", "me/same-dpo-results"]
-    assert "several models would be Same-results; sft becomes Same-sft-results" in capsys.readouterr().err
+    before = datasets_on(hub_server)
+    finished.ids = {"sft": "one/Same"} | finished.ids  # it joins, and stands first
+    finished.write()
+    publish.main()
+    assert before == ["me/Llama-Instruct-results", "me/same-results"]
+    assert datasets_on(hub_server) == sorted([*before, "me/Same-sft-results"])
+    assert "me/Same-results is another model's; sft becomes me/Same-sft-results" in capsys.readouterr().err
+    finished.ids["dpo"] = "two/another"
+    finished.write()
+    publish.main()
+    assert "me/another-results" in datasets_on(hub_server), "another model under the same key has another dataset"
 
 
 def test_a_criterion_called_like_a_column_stops(hub_server: HubServer, finished: FinishedRun) -> None:

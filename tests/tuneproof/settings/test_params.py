@@ -114,7 +114,7 @@ BAD_SETTINGS = [
     ("generate.vllm.engine_args", {"x": date(2024, 1, 1)}, "2024-01-01 is a date to YAML"),
     ("generate.vllm.engine_args", {"max-num-seqs": 3}, "set execution.generate.vllm.max_num_seqs"),
     ("execution.generate.vllm.gpu_memory_utilization", 1.5, "less than or equal to 1"),
-    ("execution.generate.run_on", "aws", "execution.generate.run_on: input should be 'local' or 'sagemaker'"),
+    ("execution.generate.run_on", "aws", "execution.generate.run_on: input should be 'local', 'sagemaker' or 'ray'"),
     ("execution.generate.models", {"sftt": {}}, "execution.generate.models: there is no 'sftt'; did you mean 'sft'?"),
     ("execution.generate.models", {"sft": {"vlm": {}}}, "models.sft: there is no setting 'vlm'; did you mean 'vllm'?"),
     ("execution.generate.models", {"sft": {"vllm": {"max_num_seqs": 0}}}, "models.sft.vllm.max_num_seqs: input should"),
