@@ -14,7 +14,8 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.stages.test_generate import recorded_rows
-from tests.tuneproof.generation.engines.workspaces import Workspace, instructions, make_workspace
+from tests.stages.test_generate_turns import ask, two_turns
+from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
 from tests.waiting import wait_until
 from tuneproof.common.processes import marks_of_processes
 
@@ -151,37 +152,27 @@ def test_nothing_of_an_own_cluster_survives_its_stage_and_a_further_run_goes_on(
     assert ours(workspace) == []
 
 
-def test_a_second_turn_is_asked_when_its_first_is_there(cluster: Cluster, tmp_path: Path) -> None:
+def test_a_second_turn_is_asked_when_its_first_is_there(tmp_path: Path) -> None:
     answers = []
-    for name, address in (("local", None), ("ray", cluster.address)):
-        workspace = on_ray(tmp_path / name, address or "local", questions=60)
-        if address is None:
-            workspace.set(execution__generate__run_on="local")
-        path = workspace.root / "data/questions.jsonl"
-        rows = [
-            {
-                "id": f"q{number}",
-                "instruction": text,
-                "reference": None,
-                "turns": [text, "Again?"],
-                "references": [None] * 2,
-            }
-            for number, text in enumerate(instructions(60))
-        ]
-        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    for run_on in ("local", "ray"):
+        workspace = make_workspace(tmp_path / run_on, prompt="chat")
+        workspace.set(execution__generate__run_on=run_on)
+        ask(workspace, two_turns(60))
         process = workspace.process()
         said = process.communicate()[0]
         assert process.returncode == 0, said
         answers.append((workspace.root / ANSWERS).read_bytes())
     assert answers[0] == answers[1]
-    assert answers[0].count(b'"turn":1') + answers[0].count(b'"turn": 1') == 60
+    assert "120 answers" in said
 
 
-def test_a_demand_that_no_node_can_meet_is_one_line(cluster: Cluster, tmp_path: Path) -> None:
-    workspace = on_ray(tmp_path, cluster.address, questions=3)
-    workspace.set(execution__ray={"address": cluster.address, "gpus_per_replica": 1})
+def test_a_demand_that_no_node_can_meet_is_one_line(tmp_path: Path) -> None:
+    workspace = on_ray(tmp_path, "local", questions=3)
+    workspace.set(execution__ray={"gpus_per_replica": 1000})
     process = workspace.process()
     said = process.communicate()[0]
     assert process.returncode == 1
     [error] = [line for line in said.splitlines() if line.startswith("error: ")]
-    assert error.startswith("error: execution.ray: 1 replicas of 1 GPUs and 1 CPUs each, and the nodes have room for 0")
+    assert error.startswith(
+        "error: execution.ray: 1 replicas of 1000 GPUs and 1 CPUs each, and the nodes have room for 0"
+    )
