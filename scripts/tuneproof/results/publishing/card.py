@@ -17,11 +17,11 @@ from tuneproof.results.publishing.rows import (
     SPLIT,
 )
 from tuneproof.results.words.decisions import collapse_sentence, plan_sentence, ship_sentence
-from tuneproof.results.words.figures import gain_text, mean_text, share_text
+from tuneproof.results.words.figures import NOTHING, gain_text, mean_text, share_text, win_rate_text
 from tuneproof.results.words.notes import family_note
 from tuneproof.results.words.tables import markdown_row, markdown_text
 from tuneproof.results.words.trust import judge_sentence
-from tuneproof.results.words.verdicts import model_sentence, row_verdict
+from tuneproof.results.words.verdicts import VERDICT_WORDS, model_sentence, row_verdict
 from tuneproof.settings.params import Params
 
 GIT_TIMEOUT_SECONDS = 30
@@ -133,7 +133,7 @@ def benchmark_section(dataset: str, details: Details) -> Iterator[str]:
 
 
 def scores_table(details: Details) -> str:
-    """Mean with interval per criterion and, but for the baseline, the gain with its interval and verdict."""
+    """Mean with interval per criterion and, but for the baseline, gain and verdict; last the win rate, if any."""
     header = ["criterion", "scale", "mean"]
     if not details.is_baseline:
         header += [f"gain over {details.run.baseline}", "verdict"]
@@ -142,6 +142,8 @@ def scores_table(details: Details) -> str:
         lowest, highest = details.run.criteria[name].ends
         row = [name, f"{lowest:g} to {highest:g}", mean_text(criterion)]
         rows.append(row if details.is_baseline else [*row, gain_text(criterion), row_verdict(details, name)])
+    if rate := details.win_rate:
+        rows.append(["win rate", "0% to 100%", win_rate_text(rate), NOTHING, VERDICT_WORDS[rate.verdict]])
     return "\n".join([markdown_row(header), markdown_row(["---"] * len(header)), *map(markdown_row, rows)])
 
 
