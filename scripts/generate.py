@@ -6,36 +6,40 @@ Run     python scripts/generate.py <model> [--only FILE] [--rows DIRECTORY]
 """
 
 import argparse
-import importlib
-import importlib.metadata
-import importlib.util
 import json
+import signal
+import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from tuneproof.common.environment import load_secrets
-from tuneproof.common.errors import UserError, run, say
+from tuneproof.common.errors import UserError, one_line, run, say, warn
 from tuneproof.common.files import write_json
+from tuneproof.common.interrupts import FIRST_SIGNAL_EXIT_CODE
+from tuneproof.common.places import SCRIPTS
+from tuneproof.common.processes import beside
 from tuneproof.common.progress import Progress
+from tuneproof.common.windows import SECONDS_TO_END
 from tuneproof.endpoint.access import require_keys
 from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
-from tuneproof.generation.conversations.thoughts import shown
 from tuneproof.generation.conversations.turns import Open, Turns, first_requests
 from tuneproof.generation.handing_over import OpenRow, handed_over
-from tuneproof.generation.jobs import Ask, Engine, Job, Request
+from tuneproof.generation.jobs import Ask, Engine, Job, Request, load_engine
+from tuneproof.generation.landing import answer_row, finished
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
-from tuneproof.records.ledger import Ledger
+from tuneproof.records.ledger import Ledger, ledger_path
 from tuneproof.records.rows import Answer, EngineDescription, Question, Result
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
 
 ENGINES_WITH_WEIGHTS = ("vllm", "transformers", "embedded")
+SECONDS_FOR_THE_JUDGE = SECONDS_TO_END + 5  # to take what it has paid for, and have it on disk
+ENDED_BY_THIS_STAGE = (FIRST_SIGNAL_EXIT_CODE + signal.SIGTERM, -signal.SIGTERM)  # the last while Python starts
 
 
 def main() -> None:
@@ -44,8 +48,7 @@ def main() -> None:
     load_secrets()
     kind = GenerationParams if arguments.only else Params  # a job elsewhere is told of no judge
     resolved, params = model_settings(arguments.model, kind)
-    execution = params.execution.generate.of_model(arguments.model)
-    job = Job(resolved, params.model(arguments.model), params.generation(arguments.model), execution)
+    job = Job.of(resolved, params)
     questions = QUESTIONS.read()
     engine = load_engine(resolved.engine)
 
@@ -66,9 +69,11 @@ def main() -> None:
             if isinstance(params, Params):
                 require_judge(params)
             ledger.require_space(to_come)
-            generate(job, start(engine, job, params, questions, requests), missing, turns, ledger, arguments.rows)
-        if not arguments.only:
-            write(job, first, turns)
+        with followed_by_judge(params, resolved.model) if missing else nullcontext():
+            if missing:
+                generate(job, start(engine, job, params, questions, requests), missing, turns, ledger, arguments.rows)
+            if not arguments.only:
+                write(job, first, turns)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -82,12 +87,6 @@ def parse_arguments() -> argparse.Namespace:
         "--rows", type=Path, metavar="DIRECTORY", help="also hand finished rows over in files here, every few seconds"
     )
     return parser.parse_args()
-
-
-def load_engine(name: str) -> Engine:
-    """The engine module of that name; importing it loads no heavy library."""
-    engine: Engine = importlib.import_module(f"tuneproof.generation.engines.{name}")
-    return engine
 
 
 def chosen(first: Sequence[Request], turns: Turns, ledger: Ledger, only: Path) -> list[Request]:
@@ -124,6 +123,23 @@ def start(
     from tuneproof.generation.sagemaker.run import start_on_sagemaker
 
     return start_on_sagemaker(job, params, questions, requests)
+
+
+@contextmanager
+def followed_by_judge(params: GenerationParams, model: str) -> Iterator[None]:
+    """Has the judge work beside this stage, where it is to follow; the stage neither waits for it nor fails with it."""
+    if not isinstance(params, Params) or params.judge.backend != "openai" or not params.execution.judge.follow:
+        yield
+        return
+    log = ledger_path().with_name(f"judge-{model}.log")
+    say(f"generate {model}: the judge follows, and logs to {log}")
+    with beside([sys.executable, str(SCRIPTS / "judge.py"), model, "--follow"], log, SECONDS_FOR_THE_JUDGE) as judge:
+        yield
+    if judge.returncode not in (0, *ENDED_BY_THIS_STAGE):
+        warn(f"generate {model}: the judge that followed had ended; the judge stage will say why, if it still holds")
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in [line for line in lines if line.startswith(("error:", "warning:", f"judge {model}: bought"))][-2:]:
+        say(f"generate {model}: {one_line(line)}")
 
 
 def rendered(first: Sequence[Request], turns: Turns) -> tuple[list[Request], list[Request]]:
@@ -193,15 +209,12 @@ def write(job: Job, first: Sequence[Request], turns: Turns) -> None:
 
     def answers() -> Iterator[Answer]:
         nonlocal runs
-        for request, raw in results(first, turns):
-            result = shown(raw, request.prompt, job.settings.thinking)
-            reasons[result.finish_reason] += 1
+        for request, result in results(first, turns):
+            row = answer_row(request, result, job)
+            reasons[row.finish_reason] += 1
             runs += result.repeated_token is not None
             engines[(result.engine or unrecorded).model_dump_json()] += 1
-            yield Answer(
-                id=request.id, sample=request.sample, prompt=request.prompt, key=request.key, turn=request.turn,
-                **result.model_dump(exclude={"engine", "repeated_token"}),
-            )  # fmt: skip
+            yield row
         require_no_runs(job, runs, reasons.total())
 
     path = ANSWERS.path(job.resolved.model)
@@ -219,11 +232,6 @@ def results(first: Sequence[Request], turns: Turns) -> Iterator[tuple[Request, R
             if result is None:
                 raise RuntimeError("an answer that was generated is not in the ledger")
             yield request, result
-
-
-def finished(_: str, body: dict[str, Any]) -> Result:
-    """A recorded answer. Raises a ValueError for what is none."""
-    return Result.model_validate(body)
 
 
 def require_judge(params: Params) -> None:

@@ -2,7 +2,9 @@
 
 Reads   params.yaml, data/questions.jsonl, data/answers/<model>.jsonl, data/resolved/judge.json, the ledger
 Writes  data/judgements/<model>.jsonl, the ledger
-Run     python scripts/judge.py <model>
+Run     python scripts/judge.py <model> [--follow]
+
+With --follow it judges answers beside generate, as they land in the ledger, and writes into the ledger alone.
 """
 
 import argparse
@@ -10,14 +12,20 @@ from collections import Counter
 from collections.abc import Iterator
 
 from tuneproof.common.environment import load_secrets
-from tuneproof.common.errors import UserError, run, say
+from tuneproof.common.errors import UserError, run, say, warn
+from tuneproof.generation.jobs import Job
+from tuneproof.generation.landing import Landing
+from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGE, JUDGEMENTS, QUESTIONS
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Judgement
 from tuneproof.scoring.embedded.backend import local_judgements
 from tuneproof.scoring.embedded.opening import open_local_judge
-from tuneproof.scoring.judging.cases import Questions, judge_stage
+from tuneproof.scoring.judging.admission.early import why_not_yet
+from tuneproof.scoring.judging.buying.following import follow
+from tuneproof.scoring.judging.cases import AnswerCase, Questions, answer_cases, judge_stage
+from tuneproof.scoring.judging.chains import Asking
 from tuneproof.scoring.judging.settling import counted, counts_in_words, settle
 from tuneproof.scoring.judging.whole_run import stages_of_run
 from tuneproof.settings.evidence.judging import Judge
@@ -27,12 +35,16 @@ from tuneproof.settings.worlds import model_settings
 
 def main() -> None:
     """Buys the replies that the ledger lacks, then writes a judgement for every answer."""
-    model = parse_arguments().model
+    arguments = parse_arguments()
+    model = arguments.model
     load_secrets()
     resolved = JUDGE.read()
-    _, params = model_settings(model, Params)
+    answering, params = model_settings(model, Params)
     questions = {question.id: question for question in QUESTIONS.read()}
     say(f"judge {model}: {', '.join(one['model'] for one in resolved.judges)} on {', '.join(params.judge.criteria)}")
+    if arguments.follow:
+        follow_answers(Job.of(answering, params), params, resolved, questions)
+        return
     if params.judge.backend == "openai":
         judged = judgements(model, params, questions)
     else:
@@ -49,6 +61,7 @@ def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a key of `models` in params.yaml")
+    parser.add_argument("--follow", action="store_true", help="judge answers as they land; no out is written")
     return parser.parse_args()
 
 
@@ -58,6 +71,36 @@ def judgements(model: str, params: Params, questions: Questions) -> Iterator[Jud
     with Ledger() as ledger:
         for case, chains in settle(stage, stages_of_run(params, questions), params, ledger):
             yield case.judgement(chains)
+
+
+def follow_answers(job: Job, params: Params, resolved: ResolvedJudge, questions: Questions) -> None:
+    """Buys the replies to a model's answers as they land in the ledger, until all of them are judged."""
+    model = job.resolved.model
+    if params.judge.backend != "openai":
+        say(f"judge {model}: this judge needs no endpoint and is asked when the answers are there")
+        return
+    with Ledger() as ledger:
+        run_stages = stages_of_run(params, questions)
+        reason = why_not_yet(params, resolved, run_stages, ledger)
+        if reason:
+            warn(f"judge {model}: it does not follow: {reason}")
+            return
+        landing = Landing(job, list(questions.values()), ledger)
+        whole = params.judge.per == "conversation"
+        count = sum(1 if whole else chain[0][0].turns_to_come for chain in landing.open)
+
+        def look() -> list[AnswerCase] | None:
+            if not landing.open:
+                return None
+            return [
+                case
+                for answers, before in landing.look()
+                for case in answer_cases(model, answers, params.judge, questions)
+                if (case.answer.turn or 0) >= before
+            ]
+
+        asking = Asking(params.judge, params.execution.judge, params.judge.criteria, ledger)
+        follow(asking, f"judge {model}", run_stages, look, count)
 
 
 def check_coverage(model: str, judge: Judge, counts: Counter[str]) -> None:

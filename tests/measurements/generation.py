@@ -166,6 +166,7 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
     import generate
     from tuneproof.generation.conversations.turns import Turns, first_requests
     from tuneproof.generation.engines import vllm
+    from tuneproof.generation.landing import finished
     from tuneproof.records.handovers import ANSWERS
     from tuneproof.records.ledger import Ledger
 
@@ -174,7 +175,7 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
         render = vllm.renderer(job)
         first = first_requests(render, questions, job.samples)
         with Ledger(path) as ledger:
-            turns = Turns(render, partial(ledger.take, read=generate.finished))
+            turns = Turns(render, partial(ledger.take, read=finished))
             warm = contextlib.nullcontext(engine.answer)
             generate.generate(job, warm, generate.rendered(first, turns)[1], turns, ledger, rows=None)
             generate.write(job, first, turns)

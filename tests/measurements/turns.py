@@ -85,13 +85,14 @@ def run(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[fl
     from tuneproof.generation.conversations.messages import Conversation
     from tuneproof.generation.conversations.turns import Turns
     from tuneproof.generation.engines import vllm
+    from tuneproof.generation.landing import finished
     from tuneproof.records.ledger import Ledger
 
     render, samples = vllm.renderer(job), tuple(range(job.samples))
     conversations, seconds = [Conversation(question, samples) for question in questions], []
     for name in ("turns", "at-once"):
         with Ledger(path.with_stem(f"{path.stem}-{name}")) as ledger:
-            turns = Turns(render, partial(ledger.take, read=generate.finished))
+            turns = Turns(render, partial(ledger.take, read=finished))
             engine.runner.run(engine.engine.reset_prefix_cache())
             with contextlib.redirect_stderr(io.StringIO()):
                 started = time.perf_counter()

@@ -8,6 +8,7 @@ from contextlib import suppress
 from types import TracebackType
 
 from tuneproof.common.interrupts import Interrupted, Interrupts
+from tuneproof.common.processes import end_with_parent
 
 STANDARD_STREAMS = (0, 1, 2)
 INTERRUPTED = "interrupted; what was finished is kept, run the same command again to go on"
@@ -80,6 +81,7 @@ def run(main: Callable[[], None]) -> None:
     open_standard_streams()
     try:
         with Interrupts():
+            end_with_parent()
             main()
     except UserError as error:
         say_error(error)

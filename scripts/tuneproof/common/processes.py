@@ -1,15 +1,19 @@
-"""The processes that an engine starts: marked, so that none of them outlives the stage, even one that is killed.
+"""The processes of a stage, of which none outlives it, even where it is killed, nor does a stage outlive DVC.
 
-Run as a program this file is the watcher: it waits until the stage that started it is gone, however it went, and then
-ends the processes that carry its mark. Linux only, as the engines that need it are; elsewhere nothing is found.
+Those that an engine starts are marked. Run as a program this file is their watcher: it waits until the stage that
+started it is gone, however it went, and then ends the processes that carry its mark. What the project itself starts
+beside a stage, and a stage that DVC has started, waits for its parent's end in a thread. Linux only, as the
+engines that need it are; elsewhere nothing is found, and nobody waits.
 """
 
 import os
+import select
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -20,6 +24,7 @@ KEEPS_THE_MARK = "SPT_NOENV"
 PROCESSES = Path("/proc")
 SECONDS_TO_END = 10
 START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the name, which may itself hold spaces
+COMPANION_VARIABLE = "TUNEPROOF_BESIDE"  # the id of the process beside which a companion works
 
 
 @contextmanager
@@ -36,6 +41,52 @@ def no_survivors(root: Path) -> Iterator[None]:
         finally:
             del os.environ[MARK_VARIABLE]
             end_marked(mark)
+
+
+@contextmanager
+def beside(command: Sequence[str], log: Path, seconds_to_end: float) -> Iterator["subprocess.Popen[bytes]"]:
+    """Runs a script of this project as a companion, which ends with this process, however that ends.
+
+    It is asked to end as by Ctrl-C, and killed when it has not after so many seconds. What it says goes into `log`.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("wb") as file:
+        # A session of its own: Ctrl-C is for this process, which hands it on once.
+        companion = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True,
+            env=os.environ | {COMPANION_VARIABLE: str(os.getpid())},
+        )  # fmt: skip
+    try:
+        yield companion
+    finally:
+        companion.terminate()
+        try:
+            companion.wait(seconds_to_end)
+        except subprocess.TimeoutExpired:
+            companion.kill()
+            companion.wait()
+
+
+def end_with_parent() -> None:
+    """Has a companion, and a stage that DVC has started, end as by Ctrl-C when its parent is gone."""
+    started_by = os.environ.pop(COMPANION_VARIABLE, None)
+    if started_by is None and "DVC_ROOT" not in os.environ:
+        return
+    parent = os.getppid() if started_by is None else int(started_by)
+    # Not the system's own signal at a parent's death (PR_SET_PDEATHSIG): it comes once for each thread of the parent,
+    # and a second one means not to wait.
+    threading.Thread(target=end_after, args=[parent], daemon=True).start()
+
+
+def end_after(process: int) -> None:
+    """Waits until a process is gone, then ends this one as by Ctrl-C."""
+    with suppress(ProcessLookupError, AttributeError):  # gone already; or a system that has no such descriptors
+        descriptor = os.pidfd_open(process)
+        if os.getppid() == process:
+            select.select([descriptor], [], [])
+        os.close(descriptor)
+    if os.getppid() != process:
+        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def end_orphans(root: Path) -> int:

@@ -1,8 +1,12 @@
 """Many pieces of asynchronous work, a fixed number of them under way at once."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from tuneproof.common.errors import UserError, say
 from tuneproof.common.interrupts import Interrupted, told_of_signals
@@ -18,7 +22,7 @@ def workers_for(requests_at_once: int) -> int:
 
 
 async def work_through(
-    items: Iterable[Item],
+    items: Iterable[Item] | AsyncIterator[Item],
     worker: Callable[[Item], Awaitable[None]],
     concurrency: int,
     stop_waiting: Callable[[], None] = lambda: None,
@@ -33,10 +37,10 @@ async def work_through(
     Raises Interrupted after a signal.
     """
     window = _Window(stop_waiting, seconds_to_end)
-    remaining = iter(items)
+    remaining = items if isinstance(items, AsyncIterator) else _AtOnce(iter(items))
 
     async def work() -> None:
-        for item in remaining:
+        async for item in remaining:
             if window.places_left and not window.ended:  # by workers that found nothing: there may be more now
                 start()
             try:
@@ -60,6 +64,58 @@ async def work_through(
             for _ in range(concurrency):
                 start()
     window.finish()
+
+
+@dataclass
+class _AtOnce(AsyncIterator[Item]):
+    """An iterator, which may end and go on, for workers that wait for their items."""
+
+    items: Iterator[Item]
+
+    async def __anext__(self) -> Item:
+        for item in self.items:
+            return item
+        raise StopAsyncIteration
+
+
+@dataclass
+class Inflow(AsyncIterator[Item], Generic[Item]):
+    """Items that come while others are worked on. `look` gives those that are new, None once no more will come.
+
+    It is called again after a pause of at least `seconds_between_looks`, and ten times what it took.
+    """
+
+    look: Callable[[], Iterable[Item] | None]
+    seconds_between_looks: float
+    _waiting: deque[Item] = field(default_factory=deque)
+    _looking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def __anext__(self) -> Item:
+        async with self._looking:  # one looks for all
+            while not self._waiting and not self._stopped.is_set():
+                started = time.monotonic()
+                new = self.look()
+                if new is None:
+                    break
+                self._waiting += new
+                if not self._waiting:
+                    await self._pause(max(self.seconds_between_looks, 10 * (time.monotonic() - started)))
+        if self._stopped.is_set() or not self._waiting:
+            raise StopAsyncIteration
+        return self._waiting.popleft()
+
+    async def _pause(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._stopped.wait(), seconds)
+
+    def again(self, item: Item) -> None:
+        """Has an item come once more."""
+        self._waiting.append(item)
+
+    def stop(self) -> None:
+        """Gives nothing more."""
+        self._stopped.set()
 
 
 class _Window:

@@ -1,13 +1,14 @@
 """What the generate stage and its engines agree on: a request, a result, and the protocol of an engine."""
 
 import hashlib
+import importlib
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from tuneproof.common.errors import UserError
 from tuneproof.generation.conversations.messages import Conversation
@@ -15,6 +16,7 @@ from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.rows import EngineDescription, Question, Result
 from tuneproof.settings.execution import ModelExecution
 from tuneproof.settings.generation import CompleteSampling, Generate, Model
+from tuneproof.settings.params import GenerationParams
 
 PASSED_ON = {"extra_body", "chat_template_kwargs"}  # in no key where they are empty, as before there were such
 
@@ -27,6 +29,12 @@ class Job:
     model: Model
     settings: Generate
     execution: ModelExecution
+
+    @classmethod
+    def of(cls, resolved: ResolvedModel, params: GenerationParams) -> Self:
+        """The job of a model, from all settings."""
+        key = resolved.model
+        return cls(resolved, params.model(key), params.generation(key), params.execution.generate.of_model(key))
 
     @cached_property
     def sampling(self) -> CompleteSampling:
@@ -113,6 +121,12 @@ class Engine(Protocol):
         on disk. What `save` adds to the requests, a next turn, it answers too, at most one for each that it saved. It
         raises a UserError when it cannot go on.
         """
+
+
+def load_engine(name: str) -> Engine:
+    """The engine module of that name; importing it loads no heavy library."""
+    engine: Engine = importlib.import_module(f"tuneproof.generation.engines.{name}")
+    return engine
 
 
 def row_seed(run_seed: int, question_id: str, sample: int, turn: int = 0) -> int:

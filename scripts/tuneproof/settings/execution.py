@@ -87,16 +87,26 @@ class Price(Settings):
 class JudgeExecution(Settings):
     """How fast judges are asked, with whose keys and for how much money; compare asks them likewise.
 
+    With `follow` answers are judged while they are generated.
+
     `key_variable` belongs to the endpoint of `judge.base_url`; `key_variables` to those of `judge.panel`, by name.
     """
 
     concurrency: Concurrency = 64
     timeout_seconds: Seconds = 120
     transport: Literal["direct", "batch"] = "direct"
+    follow: bool = False
     key_variable: KeyVariable | None = None
     key_variables: dict[str, KeyVariable] = Field(default_factory=dict)
     budget_usd: Annotated[float, Field(ge=0)] | None = None
     prices: dict[str, Price] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def check_follow(self) -> Self:
+        """A batch takes all requests at once."""
+        if self.follow and self.transport == "batch":
+            raise ValueError("follow is for transport direct: a batch is made when all answers are there")
+        return self
 
 
 S3_PREFIX = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[\w!.*'()/-]+)?")

@@ -8,7 +8,7 @@ import pytest
 
 from tuneproof.common.errors import UserError
 from tuneproof.common.interrupts import Interrupted
-from tuneproof.common.windows import work_through
+from tuneproof.common.windows import Inflow, work_through
 
 
 def test_work_never_runs_more_at_once_than_allowed_and_does_everything() -> None:
@@ -188,3 +188,35 @@ def test_being_cancelled_cancels_the_workers() -> None:
 
     asyncio.run(run())
     assert cancelled in (0, 8)
+
+
+def test_what_comes_while_others_are_worked_on_is_done_once_until_no_more_will_come() -> None:
+    coming, done = [[1, 2], [], [3], [], [], [4, 5, 6]], list[int]()
+
+    async def worker(item: int) -> None:
+        await asyncio.sleep(0.01)
+        done.append(item)
+
+    async def run() -> None:
+        inflow = Inflow(lambda: coming.pop(0) if coming else None, 0.001)
+        await work_through(inflow, worker, 3)
+
+    asyncio.run(run())
+    assert sorted(done) == [1, 2, 3, 4, 5, 6]
+
+
+def test_an_inflow_that_is_stopped_keeps_no_worker_waiting_and_gives_nothing_more() -> None:
+    done = list[int]()
+
+    async def run() -> None:
+        inflow = Inflow(lambda: [1, 2] if not done else [], 60)
+
+        async def worker(item: int) -> None:
+            done.append(item)
+            inflow.again(3)
+            inflow.stop()
+
+        await work_through(inflow, worker, 2)
+
+    asyncio.run(run())
+    assert done == [1]

@@ -1,6 +1,6 @@
 """What there is to judge, a model's answers or its answers beside the baseline's, and the rows made of the replies."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Generic, Literal, TypeVar
@@ -138,21 +138,28 @@ class Stage(Generic[AnyCase]):
 
 def judge_stage(model: str, params: Params, questions: Questions) -> Stage[AnswerCase]:
     """The answers of a model. Its cases raise a UserError for an answer that cannot be read or has no question."""
-    judge = params.judge
 
     def cases() -> Iterator[AnswerCase]:
-        for said in judged(model, questions, judge):
-            yield AnswerCase(said.answer, judge, material_of(said, questions, judge))
+        return answer_cases(model, ANSWERS.iterate(model), params.judge, questions)
 
-    return Stage(f"judge {model}", judge.criteria, cases)
+    return Stage(f"judge {model}", params.judge.criteria, cases)
+
+
+def answer_cases(model: str, answers: Iterable[Answer], judge: Judge, questions: Questions) -> Iterator[AnswerCase]:
+    """The answers of a model that are judged, one by one. Raises a UserError as `judge_stage` says."""
+    for said in judged(model, answers, questions, judge):
+        yield AnswerCase(said.answer, judge, material_of(said, questions, judge))
 
 
 def compare_stage(model: str, params: Params, questions: Questions) -> Stage[Pair]:
     """A model's answers beside the baseline's, in both orders. Its cases raise a UserError as `judge_stage`'s do."""
     criteria = preference_criteria(params.compare.criteria)
 
+    def told(one: str) -> Iterator[Said]:
+        return judged(one, ANSWERS.iterate(one), questions, params.judge)
+
     def cases() -> Iterator[Pair]:
-        for one, other in zip_longest(*(judged(one, questions, params.judge) for one in (model, params.baseline))):
+        for one, other in zip_longest(*(told(one) for one in (model, params.baseline))):
             if one is None or other is None or place_of(one) != place_of(other):
                 found = f"the answers of {model} and {params.baseline} are not of the same questions"
                 raise UserError(f"compare {model}", found, "run `dvc repro`")
@@ -179,13 +186,13 @@ def place_of(said: Said) -> tuple[str, int, int | None]:
     return said.answer.id, said.answer.sample, said.answer.turn
 
 
-def judged(model: str, questions: Questions, judge: Judge) -> Iterator[Said]:
+def judged(model: str, answers: Iterable[Answer], questions: Questions, judge: Judge) -> Iterator[Said]:
     """A model's answers that are judged, one by one: all of them, or of each conversation the last.
 
     Raises a UserError for an answer whose question, or whose earlier turns, are not there.
     """
     earlier: tuple[Answer, ...] = ()
-    for answer in ANSWERS.iterate(model):
+    for answer in answers:
         earlier = earlier if answer.turn else ()
         turns = len(question_of(answer, questions).all_turns)
         if any((one.id, one.sample) != (answer.id, answer.sample) for one in earlier) or len(earlier) != (

@@ -1,10 +1,10 @@
 """Buying what a stage lacks: the quote first, then each reply, recorded as it arrives."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic
+from typing import Any
 
 from tuneproof.common.errors import UserError, say
 from tuneproof.common.progress import Progress
@@ -16,7 +16,7 @@ from tuneproof.records.claims import Claims
 from tuneproof.scoring.judging.buying.batches import ANY_BATCH, Batches, Brought
 from tuneproof.scoring.judging.buying.budget import Budget
 from tuneproof.scoring.judging.buying.quotes import Quote, in_usd
-from tuneproof.scoring.judging.cases import AnyCase, Stage
+from tuneproof.scoring.judging.cases import AnyCase, Case, Stage
 from tuneproof.scoring.judging.chains import Asking, Chain, refused_material
 from tuneproof.scoring.judging.worklist import Worklist
 
@@ -46,7 +46,7 @@ def buy(asking: Asking, stage: Stage[AnyCase], run: Sequence[Stage[Any]]) -> Non
             buy_in_batches(worklist, budget, others)
         else:
             take_from_batches(worklist, budget)
-            asyncio.run(Purchases(worklist, budget).buy())
+            asyncio.run(buy_listed(worklist, Purchases(asking, stage.name, budget)))
     finally:
         quoted = quote.estimate(stage.name)
         bought = f"{budget.bought} replies for {in_usd(budget.bought_usd)}"
@@ -102,24 +102,55 @@ def buy_in_batches(worklist: Worklist[AnyCase], budget: Budget, others: Iterable
         missing = batches.submit(brought)
 
 
-@dataclass
-class Purchases(Generic[AnyCase]):
-    """Buying the replies that a stage lacks."""
+async def buy_listed(worklist: Worklist[AnyCase], purchases: "Purchases") -> None:
+    """Completes the cases that lack replies, a sliding window at a time.
 
-    worklist: Worklist[AnyCase]
+    What another experiment is buying just now is left until all else is done; then it is in the ledger.
+    """
+    lacking = worklist.positions
+    count = len(lacking)
+    with Progress(purchases.name, count, "verdicts", purchases.facts) as progress:
+        async with purchases.opened():
+            while lacking:
+                left = await pass_through(worklist, lacking, purchases, progress)
+                if len(left) == len(lacking):
+                    await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
+                lacking = left
+    purchases.require_none_failed(count)
+
+
+async def pass_through(
+    worklist: Worklist[AnyCase], positions: Sequence[int], purchases: "Purchases", progress: Progress
+) -> list[int]:
+    """Completes the cases at these positions once; gives those that others are buying."""
+    left: list[int] = []
+
+    async def settle_case(numbered: tuple[int, AnyCase]) -> None:
+        position, case = numbered
+        if await purchases.complete_case(case):
+            progress.advance()
+        else:
+            left.append(position)
+
+    await work_through(worklist.cases(positions), settle_case, purchases.workers, stop_waiting=purchases.stop)
+    return sorted(left)
+
+
+@dataclass
+class Purchases:
+    """Buying replies, each recorded as it arrives. `name` is the stage's."""
+
+    asking: Asking
+    name: str
     budget: Budget
     claims: Claims = field(init=False)
     clients: dict[Access, Client] = field(default_factory=dict)
     failures: list[str] = field(default_factory=list)
 
-    async def buy(self) -> None:
-        """Completes the cases that lack replies, a sliding window at a time.
-
-        What another experiment is buying just now is left until all else is done; then it is in the ledger.
-        """
-        asking, stage = self.worklist.asking, self.worklist.stage
-        lacking = self.worklist.positions
-        count = len(lacking)
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        """Within, replies can be bought."""
+        asking = self.asking
         async with AsyncExitStack() as stack:
             self.claims = stack.enter_context(Claims(asking.ledger.path.with_name("claims")))
             for access in asking.panel:
@@ -129,30 +160,18 @@ class Purchases(Generic[AnyCase]):
                     concurrency=asking.execution.concurrency, timeout_seconds=asking.execution.timeout_seconds,
                 )  # fmt: skip
                 self.clients[access] = await stack.enter_async_context(client)
-            with Progress(stage.name, count, "verdicts", self.facts) as progress:
-                while lacking:
-                    left = await self.pass_through(lacking, progress)
-                    if len(left) == len(lacking):
-                        await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
-                    lacking = left
+            yield
+
+    def require_none_failed(self, count: int) -> None:
+        """Raises a UserError where some of so many cases got no reply, for a reason that passes."""
         if self.failures:
             found = f"{len(self.failures)} of {count} got no reply, the last because {self.failures[-1]}"
-            raise UserError(stage.name, found, "run again: everything that arrived is kept and not bought again")
+            raise UserError(self.name, found, "run again: everything that arrived is kept and not bought again")
 
-    async def pass_through(self, positions: Sequence[int], progress: Progress) -> list[int]:
-        """Completes the cases at these positions once; gives those that others are buying."""
-        left: list[int] = []
-
-        async def settle_case(numbered: tuple[int, AnyCase]) -> None:
-            position, case = numbered
-            if await self.complete_case(case):
-                progress.advance()
-            else:
-                left.append(position)
-
-        workers = workers_for(self.worklist.asking.execution.concurrency)
-        await work_through(self.worklist.cases(positions), settle_case, workers, stop_waiting=self.stop)
-        return sorted(left)
+    @property
+    def workers(self) -> int:
+        """How many cases are worked on at once."""
+        return workers_for(self.asking.execution.concurrency)
 
     def stop(self) -> None:
         """Sends nothing more."""
@@ -165,17 +184,17 @@ class Purchases(Generic[AnyCase]):
         spent = f"{self.budget.bought} replies bought, {in_usd(self.budget.bought_usd)}"
         return f"{spent}, {waiting} waiting for limits" if waiting else spent
 
-    async def complete_case(self, case: AnyCase) -> bool:
+    async def complete_case(self, case: Case) -> bool:
         """Buys what a case lacks, recording each reply; gives whether nothing of it is left to others."""
         try:
-            return all([await self.complete_chain(chain, case) for chain in self.worklist.asking.chains(case)])
+            return all([await self.complete_chain(chain, case) for chain in self.asking.chains(case)])
         except TransportFailure as failure:
             self.failures.append(str(failure))
             return True
 
-    async def complete_chain(self, chain: Chain, case: AnyCase) -> bool:
+    async def complete_chain(self, chain: Chain, case: Case) -> bool:
         """Buys replies until there is a usable one, or none is left to try; gives whether others are not at it."""
-        asking = self.worklist.asking
+        asking = self.asking
         with self.claims.claim(asking.key(chain, attempt=1)) as mine:
             if mine:
                 asking.take_recorded([chain])  # also what somebody has bought since the worklist was made
@@ -183,12 +202,12 @@ class Purchases(Generic[AnyCase]):
                     await self.extend(chain, case)
             return mine
 
-    async def extend(self, chain: Chain, case: AnyCase) -> None:
+    async def extend(self, chain: Chain, case: Case) -> None:
         """Buys one reply. From its receipt until the ledger's thread has it nothing waits and nothing can fail.
 
         What is bought next waits until it is on disk, so that nothing is asked that could not be kept.
         """
-        asking, access, attempt = self.worklist.asking, chain.access, len(chain.replies) + 1
+        asking, access, attempt = self.asking, chain.access, len(chain.replies) + 1
         key = asking.key(chain, attempt)
         body = asking.body(access, case.messages(case.nonce))
         async with self.budget.purchase(access.model, len(chain.request)) as purchase:
