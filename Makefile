@@ -24,10 +24,10 @@ PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/pyt
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # win_rates.py and recorded_outputs.py are not among them: they need data of others (docs/compare.md, docs/measured.md).
-MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation cluster turns judging people annotate serving
+MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation cluster turns judging following people annotate serving
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo results compare annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare timeline annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -52,6 +52,9 @@ rehearse: $(BASE)  ## the first 10 questions of your own models, beside the work
 
 experiments: $(BASE)  ## list the experiments of this commit: what each changed, and what came of it
 	@PYTHONPATH=scripts python -m tuneproof.results.report.experiments
+
+timeline: $(BASE)  ## draw how long each part of the last run took
+	@PYTHONPATH=scripts python -m tuneproof.records.writing.timeline
 
 annotate: $(SERVING)  ## rate answers blind on a page of this machine, RATER=name
 	@python scripts/annotate.py $(if $(RATER),--rater $(RATER))

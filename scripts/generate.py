@@ -12,7 +12,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 
@@ -26,14 +26,15 @@ from tuneproof.common.progress import Progress
 from tuneproof.common.windows import SECONDS_TO_END
 from tuneproof.endpoint.access import require_keys
 from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
+from tuneproof.generation.conversations.landing import answer_row, finished
 from tuneproof.generation.conversations.turns import Open, Turns, first_requests
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request, load_engine
-from tuneproof.generation.landing import answer_row, finished
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
 from tuneproof.records.ledger import Ledger, ledger_path
 from tuneproof.records.rows import Answer, EngineDescription, Question, Result
+from tuneproof.records.writing.timeline import plan, timed
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
 
@@ -66,6 +67,7 @@ def main() -> None:
             f"{resolved.engine}; {known} answers are in the ledger, {to_come} to generate"
         )
         if missing:
+            say_plan(resolved.model, params, to_come)
             if isinstance(params, Params):
                 require_judge(params)
             ledger.require_space(to_come)
@@ -183,10 +185,17 @@ def generate(
         return f"{done / max(progress.seconds, 1e-9):,.0f} {unit}/s"
 
     what = f"generate {job.resolved.model}"
-    with started as ask, handed_over(rows) as hand_over, Progress(what, to_come, "answers", speed) as progress:
+    with ExitStack() as stack:
+        with timed(what, "start") as begun:
+            ask = stack.enter_context(started)
+            begun.units = 1
+        hand_over = stack.enter_context(handed_over(rows))
+        progress = stack.enter_context(Progress(what, to_come, "answers", speed))
+        answered = stack.enter_context(timed(what, "answers"))
         try:
             ask(requests, save)
         finally:
+            answered.units = counts["answers"]
             errors = f"{counts['errors']} errors"
             errors += f", {counts['runs']} of one repeated token" if counts["runs"] else ""
             tokens = f", {counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens"
@@ -194,6 +203,17 @@ def generate(
                 f"{what}: generated {counts['answers']} of {to_come} answers ({errors})"
                 f"{tokens if counts['answer tokens'] else ''} in {progress.seconds:.1f} s, {speed()}"
             )
+
+
+def say_plan(model: str, params: GenerationParams, to_come: int) -> None:
+    """Says how long this will take by earlier runs of the clone, if there were any."""
+    stage = f"generate {model}"
+    coming = {(stage, "start"): 1, (stage, "answers"): to_come}
+    if isinstance(params, Params) and params.judge.backend == "openai":
+        coming[f"judge {model}", "verdicts"] = to_come
+    line = plan(stage, coming)
+    if line:
+        say(line)
 
 
 def write(job: Job, first: Sequence[Request], turns: Turns) -> None:

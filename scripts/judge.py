@@ -13,8 +13,8 @@ from collections.abc import Iterator
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
+from tuneproof.generation.conversations.landing import Landing
 from tuneproof.generation.jobs import Job
-from tuneproof.generation.landing import Landing
 from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGE, JUDGEMENTS, QUESTIONS

@@ -164,9 +164,9 @@ def questions_for(count: int) -> list[Any]:
 def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[float, int]:
     """The seconds of the stage with a started engine and an empty ledger, and the tokens it generated."""
     import generate
+    from tuneproof.generation.conversations.landing import finished
     from tuneproof.generation.conversations.turns import Turns, first_requests
     from tuneproof.generation.engines import vllm
-    from tuneproof.generation.landing import finished
     from tuneproof.records.handovers import ANSWERS
     from tuneproof.records.ledger import Ledger
 

@@ -82,10 +82,10 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
 def run(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tuple[float, float, int]:
     """The seconds of generating turn by turn, and at once; and the tokens of each."""
     import generate
+    from tuneproof.generation.conversations.landing import finished
     from tuneproof.generation.conversations.messages import Conversation
     from tuneproof.generation.conversations.turns import Turns
     from tuneproof.generation.engines import vllm
-    from tuneproof.generation.landing import finished
     from tuneproof.records.ledger import Ledger
 
     render, samples = vllm.renderer(job), tuple(range(job.samples))

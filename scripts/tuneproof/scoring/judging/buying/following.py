@@ -8,6 +8,7 @@ from tuneproof.common.errors import UserError, say
 from tuneproof.common.progress import Progress
 from tuneproof.common.windows import Inflow, work_through
 from tuneproof.endpoint.access import require_keys
+from tuneproof.records.writing.timeline import timed
 from tuneproof.scoring.judging.buying.budget import Budget
 from tuneproof.scoring.judging.buying.purchases import (
     SECONDS_BETWEEN_LOOKS,
@@ -41,7 +42,11 @@ def follow(asking: Asking, name: str, run: Sequence[Stage[Any]], look: Look, cou
     take_from_batches(worklist, budget)
     say(f"{name}: follows the answers, {len(there)} of {count} are there")
     try:
-        asyncio.run(judge_as_they_land(Purchases(asking, name, budget), there, look, count))
+        with timed(name, "verdicts while answers came") as done:
+            try:
+                asyncio.run(judge_as_they_land(Purchases(asking, name, budget), there, look, count))
+            finally:
+                done.units = budget.bought
     finally:
         say(f"{name}: bought {budget.bought} replies for {in_usd(budget.bought_usd)} while answers were generated")
 

@@ -13,6 +13,7 @@ from tuneproof.endpoint.access import Access, require_keys
 from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.records.claims import Claims
+from tuneproof.records.writing.timeline import timed
 from tuneproof.scoring.judging.buying.batches import ANY_BATCH, Batches, Brought
 from tuneproof.scoring.judging.buying.budget import Budget
 from tuneproof.scoring.judging.buying.quotes import Quote, in_usd
@@ -109,10 +110,14 @@ async def buy_listed(worklist: Worklist[AnyCase], purchases: "Purchases") -> Non
     """
     lacking = worklist.positions
     count = len(lacking)
-    with Progress(purchases.name, count, "verdicts", purchases.facts) as progress:
+    with (
+        timed(purchases.name, "verdicts") as done,
+        Progress(purchases.name, count, "verdicts", purchases.facts) as progress,
+    ):
         async with purchases.opened():
             while lacking:
                 left = await pass_through(worklist, lacking, purchases, progress)
+                done.units = count - len(left)
                 if len(left) == len(lacking):
                     await asyncio.sleep(SECONDS_BETWEEN_LOOKS)
                 lacking = left
