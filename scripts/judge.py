@@ -88,16 +88,24 @@ def follow_answers(job: Job, params: Params, resolved: ResolvedJudge, questions:
         landing = Landing(job, list(questions.values()), ledger)
         whole = params.judge.per == "conversation"
         count = sum(1 if whole else chain[0][0].turns_to_come for chain in landing.open)
+        others = [key for key in params.models if key != model]
+
+        def landed(some: Landing) -> list[AnswerCase]:
+            return [
+                case
+                for answers, before in some.look()
+                for case in answer_cases(some.job.resolved.model, answers, params.judge, questions)
+                if (case.answer.turn or 0) >= before
+            ]
 
         def look() -> list[AnswerCase] | None:
             if not landing.open:
                 return None
-            return [
-                case
-                for answers, before in landing.look()
-                for case in answer_cases(model, answers, params.judge, questions)
-                if (case.answer.turn or 0) >= before
-            ]
+            found = landed(landing)
+            if not found and others:  # nothing to do: what the ledger has of other models may not be judged yet
+                other, _ = model_settings(others.pop(0), Params)
+                found = landed(Landing(Job.of(other, params), list(questions.values()), ledger))
+            return found
 
         asking = Asking(params.judge, params.execution.judge, params.judge.criteria, ledger)
         follow(asking, f"judge {model}", run_stages, look, count)

@@ -71,6 +71,21 @@ def test_answers_are_judged_while_others_are_generated_and_none_twice(project: P
         assert followed > 5 and judge.counts.paid.total() == 40
 
 
+def test_what_earlier_models_lack_is_bought_when_nothing_lands(project: Project) -> None:
+    with OpenAIServer(scorer=answering) as model, OpenAIServer() as judge:
+        with_servers(project, model.base_url, judge.base_url, plain(QUESTIONS), models=("sft", "dpo"))
+        project.set(execution__judge__follow=False)
+        project.run_ok("generate.py", "sft")
+        follower = start(project.root, "judge.py", "dpo", "--follow")
+        wait_until(lambda: judge.counts.paid.total() == QUESTIONS, follower)
+        project.run_ok("generate.py", "dpo")
+        assert follower.wait() == 0
+        project.run_ok("judge.py", "sft")
+        project.run_ok("judge.py", "dpo")
+        assert judge.counts.paid.total() == 2 * QUESTIONS
+        assert bought_twice(judge) == []
+
+
 @pytest.mark.parametrize(("scorer", "admitted"), [(at_random, False), (good, True)])
 def test_a_judge_is_asked_about_graded_answers_first_and_only_an_admitted_one_follows(
     project: Project, scorer: Any, admitted: bool
