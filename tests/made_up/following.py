@@ -12,7 +12,8 @@ from tests.servers.openai.server import OpenAIServer
 
 def answering(body: dict[str, Any]) -> str:
     """A model's answer: the last message and how many came before it, so that every answer is another one."""
-    return f"Of {body['messages'][-1]['content']} {body.get('model')} says {len(body['messages'])}, by seed {body.get('seed')}."
+    asked, said = body["messages"][-1]["content"], len(body["messages"])
+    return f"Of {asked} {body.get('model')} says {said}, by seed {body.get('seed')}."
 
 
 def with_servers(
