@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from transformers import AutoTokenizer
 
 from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
@@ -62,6 +61,8 @@ def test_a_prompt_begins_with_exactly_one_bos_whether_its_text_shows_one_or_not(
 
 @pytest.mark.parametrize("name", ["PreTrainedTokenizerFast", "TokenizersBackend", "LlamaTokenizerFast"])
 def test_the_tokenizer_is_the_one_that_the_library_chooses(folder: Path, name: str) -> None:
+    from transformers import AutoTokenizer
+
     change_json(folder / "tokenizer_config.json", tokenizer_class=name)
     loaded, chosen = load_tokenizer(folder), AutoTokenizer.from_pretrained(folder)
     assert type(loaded) is type(chosen)

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from tests.measurements.decision_worlds import collapse_world, lower_limits, verdicts
 from tuneproof.statistics.collapses import (
@@ -28,7 +28,7 @@ def test_even_differences_get_nearly_students_t() -> None:
 
     low, high = mean_limits(differences, 0.05, 2)
 
-    reference = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+    reference = scipy.stats.ttest_1samp(differences, 0).confidence_interval(0.95)
     assert (low, high) == pytest.approx((reference.low, reference.high), abs=0.01 * (high - low))
     assert difference_interval(differences, 0.05).method == PAIRED_METHOD
 
@@ -38,7 +38,7 @@ def test_the_skewness_corrected_limit_is_the_one_computed_by_hand() -> None:
     n, mean, spread = 20, 0.275, math.sqrt(sum((d - 0.275) ** 2 for d in differences) / 19)
     cubes = sum((d - mean) ** 3 for d in differences) - 0.25 * (mean + 2) ** 3  # a quarter of a collapse by 2
     skewness = cubes / n / spread**3 / math.sqrt(n)
-    t = stats.t(19).ppf(0.975)
+    t = scipy.stats.t(19).ppf(0.975)
     errors = 3 / skewness * (np.cbrt(1 + skewness * (t - skewness / 6)) - 1)
     assert skewness < -0.5 and errors > t
 
@@ -79,7 +79,7 @@ def test_mirrored_differences_give_mirrored_limits_to_the_last_bit() -> None:
 def test_no_limit_is_narrower_than_students_t() -> None:
     for seed in range(50):
         differences = np.random.default_rng(seed).choice([-2, -1, 0, 1, 2], 40, p=[0.1, 0.1, 0.2, 0.5, 0.1]) * 1.0
-        reference = stats.ttest_1samp(differences, 0).confidence_interval(0.95)
+        reference = scipy.stats.ttest_1samp(differences, 0).confidence_interval(0.95)
         low, high = mean_limits(differences, 0.05, 2)
         assert low <= reference.low + 1e-12 and high >= reference.high - 1e-12
 

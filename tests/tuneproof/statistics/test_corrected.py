@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from tuneproof.statistics.corrected import (
     FEWEST_LABELS,
@@ -186,5 +186,5 @@ def test_a_guards_limits_are_one_sided() -> None:
 
     low, high = found.limits(0.05, 0.05 / 4, (1.5, 2.5))
 
-    reach = stats.t.ppf(0.95, 98) * found.error
+    reach = scipy.stats.t.ppf(0.95, 98) * found.error
     assert (low, high) == pytest.approx((found.mean - reach, found.mean + reach))

@@ -4,8 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
-from statsmodels.stats.power import TTestPower
+import scipy
 
 from tests.measurements.decisions import SCORES, family_rates, paired_worlds
 from tuneproof.results.words.figures import shown_decimals
@@ -61,7 +60,7 @@ def test_nothing_scored_in_both_is_no_comparison() -> None:
 
 def test_one_comparison_alone_is_scipys_paired_t_test() -> None:
     model, baseline = scores(1, shares=(0.2, 0.3, 0.5)), scores(2)
-    reference = stats.ttest_rel(list(model.values()), list(baseline.values()))
+    reference = scipy.stats.ttest_rel(list(model.values()), list(baseline.values()))
 
     difference = paired_difference(model, baseline, 0.05)
 
@@ -127,8 +126,8 @@ def test_simultaneous_level_is_the_one_at_which_correlated_normals_stay_inside_t
 
     level = simultaneous_level(differences, 0.05)
 
-    bound = np.full(4, stats.norm.ppf(1 - level / 2))
-    inside = stats.multivariate_normal(np.zeros(4), correlations).cdf(bound, lower_limit=-bound)
+    bound = np.full(4, scipy.stats.norm.ppf(1 - level / 2))
+    inside = scipy.stats.multivariate_normal(np.zeros(4), correlations).cdf(bound, lower_limit=-bound)
     assert 0.05 / 4 < level < 0.05
     assert inside == pytest.approx(0.95, abs=2e-3)
 
@@ -214,6 +213,8 @@ def test_identical_models_are_undecided_with_a_width_and_without_invented_power(
 @pytest.mark.parametrize("level", [0.05, 0.0125])
 @pytest.mark.parametrize("questions", [30, 200])
 def test_power_figures_agree_with_statsmodels(questions: int, level: float) -> None:
+    from statsmodels.stats.power import TTestPower
+
     effect = TTestPower().solve_power(nobs=questions, alpha=level, power=0.8)
 
     assert smallest_detectable(0.7, questions, level) == pytest.approx(0.7 * effect, rel=0.01)
@@ -225,7 +226,7 @@ def test_smallest_detectable_difference_is_found_in_four_of_five_repeats() -> No
     true_difference = smallest_detectable(1.0, 100, 0.05)
     drawn = generator.normal(true_difference, 1.0, (4_000, 100))
 
-    assert np.mean(stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
+    assert np.mean(scipy.stats.ttest_1samp(drawn, 0, axis=1).pvalue < 0.05) == pytest.approx(0.8, abs=0.03)
 
 
 def test_missing_scores_that_could_turn_the_verdict_are_told() -> None:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
+import scipy
 
 from tuneproof.statistics.exact_pairs import exact_paired_interval, exact_test_rejects
 
@@ -14,10 +14,10 @@ def unconditional_p(better: int, differing: int, n: int, tail: float) -> float:
     penalty, numbers = PENALTY * tail, np.arange(1, n + 1)
     z = (2 * better - differing) / np.sqrt(differing)
     heads = np.ceil((numbers + z * np.sqrt(numbers)) / 2 - 1e-9)
-    lowest = stats.beta.ppf(penalty / 2, differing, n - differing + 1)
-    highest = stats.beta.ppf(1 - penalty / 2, differing + 1, n - differing) if differing < n else 1.0
-    chances = stats.binom.pmf(numbers, n, np.linspace(lowest, highest, 500)[:, None])
-    return float((chances @ stats.binom.sf(heads - 1, numbers, 0.5)).max()) + penalty
+    lowest = scipy.stats.beta.ppf(penalty / 2, differing, n - differing + 1)
+    highest = scipy.stats.beta.ppf(1 - penalty / 2, differing + 1, n - differing) if differing < n else 1.0
+    chances = scipy.stats.binom.pmf(numbers, n, np.linspace(lowest, highest, 500)[:, None])
+    return float((chances @ scipy.stats.binom.sf(heads - 1, numbers, 0.5)).max()) + penalty
 
 
 @pytest.mark.parametrize("n", [12, 31])
@@ -39,8 +39,8 @@ def test_false_verdicts_are_at_most_as_many_as_said(n: int, tail: float) -> None
     rejected = []
     for differing in range(n + 1):
         at_least = (b for b in range(differing + 1) if exact_test_rejects(b, differing - b, n, tail))
-        rejected.append(stats.binom.sf(next(at_least, differing + 1) - 1, differing, 0.5))
-    chances = stats.binom.pmf(numbers, n, np.linspace(0, 1, 2_001)[:, None])
+        rejected.append(scipy.stats.binom.sf(next(at_least, differing + 1) - 1, differing, 0.5))
+    chances = scipy.stats.binom.pmf(numbers, n, np.linspace(0, 1, 2_001)[:, None])
     worst = float((chances @ np.array(rejected)).max())
     assert worst <= tail
     assert n < 30 or worst > 0.8 * tail
@@ -50,9 +50,9 @@ def test_it_rejects_more_often_than_mcnemars_conditional_test() -> None:
     assert exact_test_rejects(4, 0, 30, 0.025), "four of thirty pairs differ, all of them for the better"
     found = [(better, worse) for better in range(61) for worse in range(61 - better)]
     exact = {pair for pair in found if exact_test_rejects(*pair, 60, 0.025)}
-    conditional = {(b, w) for b, w in found if stats.binom.sf(b - 1, b + w, 0.5) < 0.025}
+    conditional = {(b, w) for b, w in found if scipy.stats.binom.sf(b - 1, b + w, 0.5) < 0.025}
     assert conditional < exact
-    assert exact_test_rejects(2_600, 2_400, 20_000, 0.025) == (stats.binom.sf(2_599, 5_000, 0.5) < 0.025)
+    assert exact_test_rejects(2_600, 2_400, 20_000, 0.025) == (scipy.stats.binom.sf(2_599, 5_000, 0.5) < 0.025)
 
 
 @pytest.mark.parametrize(("better", "worse", "n"), [(9, 2, 44), (6, 0, 100), (3, 7, 40), (130, 70, 1000), (20, 1, 22)])
@@ -81,7 +81,7 @@ def test_the_interval_at_its_ends(better: int, worse: int) -> None:
     low, high = exact_paired_interval(better, worse, 30, 0.05)
 
     # With nothing better the limit is Clopper and Pearson's for the share that differs, so never without width.
-    reference = stats.binomtest(better + worse, 30).proportion_ci(0.95, method="exact")
+    reference = scipy.stats.binomtest(better + worse, 30).proportion_ci(0.95, method="exact")
     assert low == pytest.approx(-reference.high) if better == 0 else low > -reference.high
     assert high == pytest.approx(reference.high) if worse == 0 else high < reference.high
     assert low < high
@@ -96,5 +96,5 @@ def test_each_limit_misses_at_most_as_often_as_it_says(n: int) -> None:
         for difference in (-0.5, -0.1, -1e-4, 0.0, 1e-4, 0.01, 0.03, 0.06, 0.108, 0.2, 0.4, 0.7):
             if abs(difference) <= differing:
                 better, worse = (differing + difference) / 2, (differing - difference) / 2
-                chances = stats.multinomial.pmf(counts, n, [better, worse, 1 - differing])
+                chances = scipy.stats.multinomial.pmf(counts, n, [better, worse, 1 - differing])
                 assert chances[lows > difference].sum() <= 0.025, (better, worse)

@@ -2,9 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy import stats
-from statsmodels.stats.proportion import proportion_confint
-from statsmodels.stats.weightstats import DescrStatsW
+import scipy
 
 from tests.measurements import interval_candidates
 from tuneproof.statistics.exact_pairs import exact_paired_interval
@@ -26,7 +24,7 @@ DIFFERENCES = GENERATOR.choice([-2.0, -1.0, 0.0, 1.0, 2.0], size=80, p=[0.05, 0.
 
 def test_yes_or_no_scores_get_wilsons_interval_with_student_t() -> None:
     successes, n = 37, 60
-    effective, t = n - 1, stats.t(n - 1).ppf(0.975)
+    effective, t = n - 1, scipy.stats.t(n - 1).ppf(0.975)
     share, weight = successes / n, t**2 / effective
     half = np.sqrt(share * (1 - share) * weight + weight**2 / 4)
 
@@ -39,6 +37,8 @@ def test_yes_or_no_scores_get_wilsons_interval_with_student_t() -> None:
 
 
 def test_many_scores_in_the_middle_get_nearly_the_t_interval() -> None:
+    from statsmodels.stats.weightstats import DescrStatsW
+
     scores = np.tile([1.0, 2.0, 2.0, 3.0], 5_000)
 
     interval = mean_interval(scores, 0.05)
@@ -48,6 +48,8 @@ def test_many_scores_in_the_middle_get_nearly_the_t_interval() -> None:
 
 @pytest.mark.parametrize("score", [1.0, 3.0])
 def test_scores_all_at_an_end_get_wilsons_bound_and_not_a_width_of_zero(score: float) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     interval = mean_interval([score] * 100, 0.05)
 
     low, high = proportion_confint(100 * (score - 1) / 2, 100, 0.05, method="wilson")
@@ -105,11 +107,13 @@ def test_what_is_not_a_score_on_the_scale_is_refused(scores: list[float]) -> Non
 
 
 def test_paired_interval_of_even_differences_is_nearly_the_t_interval_of_scipy_and_statsmodels() -> None:
+    from statsmodels.stats.weightstats import DescrStatsW
+
     even = np.concatenate([DIFFERENCES, -DIFFERENCES])
     interval = difference_interval(even, 0.05)
 
     assert (interval.low, interval.high) == pytest.approx(tuple(DescrStatsW(even).tconfint_mean(0.05)), rel=0.002)
-    reference = stats.ttest_1samp(even, 0).confidence_interval(0.95)
+    reference = scipy.stats.ttest_1samp(even, 0).confidence_interval(0.95)
     assert (interval.low, interval.high) == pytest.approx((reference.low, reference.high), rel=0.002)
     assert interval.method == PAIRED_METHOD
 
@@ -144,6 +148,8 @@ def test_two_step_differences_take_the_exact_method() -> None:
 
 @pytest.mark.parametrize("successes", [0, 1, 20, 39, 40])
 def test_wilson_agrees_with_statsmodels(successes: int) -> None:
+    from statsmodels.stats.proportion import proportion_confint
+
     reference = proportion_confint(successes, 40, 0.05, method="wilson")
 
     assert wilson_interval(successes, 40, 0.05) == pytest.approx(reference, rel=1e-6, abs=1e-12)
@@ -157,7 +163,7 @@ def test_wilson_refuses_what_is_no_share() -> None:
 
 @pytest.mark.parametrize("method", ["percentile", "BCa"])
 def test_bootstraps_tried_agree_with_scipy_on_the_same_resamples(method: str) -> None:
-    reference = stats.bootstrap(
+    reference = scipy.stats.bootstrap(
         (SCORES,), np.mean, n_resamples=2_000, method=method, rng=np.random.default_rng(3), vectorized=True
     )
     indices = np.random.default_rng(3).integers(0, len(SCORES), (2_000, len(SCORES)))  # as scipy draws them
@@ -178,12 +184,12 @@ def test_bootstraps_tried_agree_with_scipy_on_the_same_resamples(method: str) ->
 def test_studentized_bootstrap_agrees_with_its_definition_on_the_same_resamples() -> None:
     indices = np.random.default_rng(4).integers(0, len(SCORES), (999, len(SCORES)))
     drawn = SCORES[indices]
-    statistics = (drawn.mean(axis=1) - SCORES.mean()) / stats.sem(drawn, axis=1)
+    statistics = (drawn.mean(axis=1) - SCORES.mean()) / scipy.stats.sem(drawn, axis=1)
     low, high = np.quantile(statistics, [0.025, 0.975])
     values, counts = np.array([1.0, 2.0, 3.0]), np.array([np.sum(value == SCORES) for value in (1, 2, 3)], dtype=float)
     resamples = np.stack([np.sum(drawn == value, axis=1) for value in values], axis=1).astype(float)
 
     limits = interval_candidates.studentized(values, counts, resamples, 0.05)
 
-    error = stats.sem(SCORES)
+    error = scipy.stats.sem(SCORES)
     assert limits == pytest.approx((SCORES.mean() - high * error, SCORES.mean() - low * error), rel=1e-9)

@@ -4,9 +4,9 @@ import math
 
 import numpy as np
 import pytest
+import scipy
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
 
 from tuneproof.statistics.strata import STRATIFIED_METHOD, equal_task_weights, stratified_interval
 
@@ -34,7 +34,7 @@ def test_the_interval_of_unequal_tasks_is_the_one_computed_by_hand() -> None:
     tasks = ["first"] * 8 + ["second"] * 4
     found = stratified_interval(np.concatenate([first, second]), tasks, equal_task_weights(tasks), 0.1, YES_NO)
     variance = 0.5**2 * (15 / 56) / 8 + 0.5**2 * 0.25 / 4  # each task's own variance, by half of the mean
-    width = stats.t.ppf(0.95, 7 + 3) * math.sqrt(variance)
+    width = scipy.stats.t.ppf(0.95, 7 + 3) * math.sqrt(variance)
     assert (found.mean, found.low, found.high) == pytest.approx((0.4375, 0.4375 - width, 0.4375 + width))
     assert (found.method, found.caution) == (STRATIFIED_METHOD, None)
 
@@ -42,7 +42,7 @@ def test_the_interval_of_unequal_tasks_is_the_one_computed_by_hand() -> None:
 def test_one_task_alone_has_students_interval() -> None:
     scores = np.array([0.2, 0.4, 0.9, 0.5, 0.6])
     found = stratified_interval(scores, ["a"] * 5, np.ones(5), 0.05, YES_NO)
-    expected = stats.ttest_1samp(scores, 0).confidence_interval(0.95)
+    expected = scipy.stats.ttest_1samp(scores, 0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
 
 
@@ -69,7 +69,7 @@ def test_the_standard_error_is_the_harness_own(by_size: bool) -> None:
     tasks = [name for name, size in zip("abc", sizes, strict=True) for _ in range(size)]
     weights = np.ones(len(tasks)) if by_size else equal_task_weights(tasks)
     found = stratified_interval(np.concatenate(parts), tasks, weights, 0.05, YES_NO)
-    error = (found.high - found.low) / 2 / stats.t.ppf(0.975, sum(sizes) - len(sizes))
+    error = (found.high - found.low) / 2 / scipy.stats.t.ppf(0.975, sum(sizes) - len(sizes))
     errors = [metrics.mean_stderr(list(part)) for part in parts]
     if by_size:  # the harness pools, with items less 1 in place of items
         assert error == pytest.approx(metrics.pooled_sample_stderr(errors, list(sizes)), rel=1 / min(sizes))

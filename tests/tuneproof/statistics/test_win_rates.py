@@ -5,8 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-import statsmodels.api as sm
-from scipy import stats
+import scipy
 
 from tuneproof.statistics import win_rates
 from tuneproof.statistics.win_rates import (
@@ -56,7 +55,7 @@ def test_plain_win_rate_is_the_mean_and_its_standard_error() -> None:
 
     scored = [1.0, 0.0, 0.5, 0.98, 0.02, 1.0]
     assert rate.win_rate == pytest.approx(np.mean(scored), rel=1e-12)
-    assert rate.standard_error == pytest.approx(stats.sem(scored), rel=1e-12)
+    assert rate.standard_error == pytest.approx(scipy.stats.sem(scored), rel=1e-12)
     assert rate.n == 6
 
 
@@ -236,6 +235,8 @@ def test_with_difficulty_the_rate_is_not_pulled() -> None:
 
 
 def test_regression_agrees_with_statsmodels(monkeypatch: pytest.MonkeyPatch) -> None:
+    import statsmodels.api as sm
+
     monkeypatch.setattr(win_rates, "_RIDGE", 0.0)
     monkeypatch.setattr(win_rates, "_QUESTIONS_PER_RIDGE", math.inf)
     wins, lengths = logistic_world(300, 1.0)
@@ -245,7 +246,7 @@ def test_regression_agrees_with_statsmodels(monkeypatch: pytest.MonkeyPatch) -> 
 
     result = length_controlled(wins, lengths, 0.05)
 
-    intercept, width = reference.params[0], stats.t(299).ppf(0.975) * reference.bse[0] * math.sqrt(300 / 298)
+    intercept, width = reference.params[0], scipy.stats.t(299).ppf(0.975) * reference.bse[0] * math.sqrt(300 / 298)
     limits = [intercept - width, intercept, intercept + width]
     expected = [1 / (1 + math.exp(-limit)) for limit in limits]
     assert [result.interval.low, result.interval.mean, result.interval.high] == pytest.approx(expected, rel=1e-6)

@@ -9,8 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-from scipy import stats
+import scipy
 
 from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import (
@@ -114,6 +113,8 @@ def test_an_answer_does_not_depend_on_its_batch(workspace: Workspace, monkeypatc
 @pytest.mark.parametrize("seed", [0, 1, 42, 2**31 - 1])
 @pytest.mark.parametrize("count", [1, 16, 2048])
 def test_the_numbers_are_those_that_torch_draws(seed: int, count: int) -> None:
+    import torch
+
     drawn = torch.rand(count, generator=torch.Generator().manual_seed(seed)).numpy()
     assert np.array_equal(uniforms(seed, count), drawn)
 
@@ -125,7 +126,7 @@ def test_tokens_are_chosen_as_often_as_the_settings_say() -> None:
     counts = np.bincount(chosen, minlength=5)
     assert counts[3:].sum() == 0, "0.04 is under min_p times 0.5 or past top_p"
     expected = np.array([0.5, 0.3, 0.15]) / 0.95 * rows
-    assert stats.chisquare(counts[:3], expected).pvalue > 1e-4
+    assert scipy.stats.chisquare(counts[:3], expected).pvalue > 1e-4
 
 
 def test_it_loads_neither_torch_nor_transformers(workspace: Workspace) -> None:

@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
-import transformers
 
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS
 from tuneproof.generation.engines.llama import Llama
@@ -14,8 +12,16 @@ from tuneproof.generation.engines.llama import Llama
 PROMPTS = [[0, 17, 300, 45], [0, *range(100, 160)], [0, 5, 6, 7, 8, 9, 10, 11, 999]]
 
 
-def logits_of_the_library(folder: Path, prompts: list[list[int]]) -> "np.ndarray[Any, Any]":
-    model = transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+def the_library(folder: Path) -> Any:
+    import torch
+    import transformers
+
+    return transformers.AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float64).eval()
+
+
+def logits_of(model: Any, prompts: list[list[int]]) -> "np.ndarray[Any, Any]":
+    import torch
+
     with torch.inference_mode():
         return np.stack([model(torch.tensor([prompt])).logits[0, -1].numpy() for prompt in prompts])
 
@@ -36,36 +42,14 @@ def logits_here(folder: Path, prompts: list[list[int]], first_tokens: int) -> "n
 @pytest.mark.parametrize("model", ["base", "sft", "dpo"])
 @pytest.mark.parametrize("first_tokens", [61, 3, 1])
 def test_the_logits_are_the_librarys_but_for_its_single_precision(model: str, first_tokens: int) -> None:
-    expected = logits_of_the_library(SMALL_MODELS / model, PROMPTS)
+    expected = logits_of(the_library(SMALL_MODELS / model), PROMPTS)
     assert np.abs(logits_here(SMALL_MODELS / model, PROMPTS, first_tokens) - expected).max() < 1e-4
 
 
-class DoubleNorm(torch.nn.Module):
-    """The library's norm without its step through single precision."""
-
-    def __init__(self, weight: torch.Tensor, epsilon: float) -> None:
-        super().__init__()
-        self.weight, self.epsilon = weight, epsilon
-
-    def forward(self, hidden: torch.Tensor) -> torch.Tensor:
-        return self.weight * hidden * torch.rsqrt(hidden.pow(2).mean(-1, keepdim=True) + self.epsilon)
-
-
-class DoubleRotation(torch.nn.Module):
-    """The library's rotary angles in double precision."""
-
-    def __init__(self, width: int, theta: float) -> None:
-        super().__init__()
-        self.frequencies = theta ** (-torch.arange(0, width, 2, dtype=torch.float64) / width)
-
-    def forward(self, hidden: torch.Tensor, position_ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        angles = position_ids[..., None].double() * self.frequencies
-        both = torch.cat((angles, angles), dim=-1)
-        return both.cos(), both.sin()
-
-
 def test_the_logits_are_the_librarys_where_it_computes_in_double_precision_too() -> None:
-    model = transformers.AutoModelForCausalLM.from_pretrained(SMALL_MODELS / "sft", dtype=torch.float64).eval()
+    from tests.tuneproof.generation.engines.double_precision import DoubleNorm, DoubleRotation
+
+    model = the_library(SMALL_MODELS / "sft")
     epsilon = model.config.rms_norm_eps
     inner = model.model
     inner.norm = DoubleNorm(inner.norm.weight, epsilon)
@@ -73,6 +57,5 @@ def test_the_logits_are_the_librarys_where_it_computes_in_double_precision_too()
         for name in ("input_layernorm", "post_attention_layernorm"):
             setattr(layer, name, DoubleNorm(getattr(layer, name).weight, epsilon))
     inner.rotary_emb = DoubleRotation(model.config.head_dim, model.config.rope_parameters["rope_theta"])
-    with torch.inference_mode():
-        expected = np.stack([model(torch.tensor([prompt])).logits[0, -1].numpy() for prompt in PROMPTS])
+    expected = logits_of(model, PROMPTS)
     assert np.abs(logits_here(SMALL_MODELS / "sft", PROMPTS, 3) - expected).max() < 1e-9

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import rankdata, spearmanr
+import scipy
 
 from tuneproof.results.analysis.criteria import (
     MOST_LENGTH_BINS,
@@ -22,8 +22,8 @@ def test_ranks_and_their_correlation_are_those_of_scipy() -> None:
     generator = np.random.default_rng(3)
     for _ in range(20):
         first, second = generator.integers(1, 6, 50).astype(float), generator.normal(size=50)
-        assert ranks(first) == pytest.approx(rankdata(first))
-        assert rank_correlation(first, second) == pytest.approx(spearmanr(first, second).statistic)
+        assert ranks(first) == pytest.approx(scipy.stats.rankdata(first))
+        assert rank_correlation(first, second) == pytest.approx(scipy.stats.spearmanr(first, second).statistic)
 
 
 def test_a_correlation_needs_variation_and_both_values() -> None:

@@ -3,8 +3,6 @@ import socket
 from typing import Any
 
 import pytest
-from if_verifiable.common import evaluate_instructions
-from if_verifiable.ifeval.instructions_registry import INSTRUCTION_DICT
 
 from tests.tuneproof.scoring.checks.cases import found, question
 from tuneproof.scoring.checks.instructions import checkers
@@ -35,6 +33,9 @@ def test_all_of_ifeval_s_instructions_are_known() -> None:
 @pytest.mark.parametrize("answer", ANSWERS)
 @pytest.mark.parametrize(("name", "arguments"), ASKED)
 def test_verdicts_are_those_of_the_package(answer: str, name: str, arguments: dict[str, Any]) -> None:
+    from if_verifiable.common import evaluate_instructions
+    from if_verifiable.ifeval.instructions_registry import INSTRUCTION_DICT
+
     asked = question(checks=asking((name, arguments)))
     random.seed(asked.instruction)
     results, _ = evaluate_instructions(answer, [name], [arguments], asked.instruction, INSTRUCTION_DICT)

@@ -2,12 +2,8 @@
 
 from itertools import product
 
-import krippendorff
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score
-from statsmodels.stats.inter_rater import aggregate_raters
-from statsmodels.stats.inter_rater import fleiss_kappa as fleiss_of_statsmodels
 
 from tuneproof.statistics.agreement.raters import (
     Level,
@@ -37,6 +33,8 @@ def rated(seed: int, raters: int = 3, answers: int = 60, steps: int = 4, missing
 
 @pytest.mark.parametrize(("seed", "level"), list(product(SEEDS, ("nominal", "ordinal", "interval"))))
 def test_alpha_is_the_one_of_the_library_also_where_ratings_are_missing(seed: int, level: Level) -> None:
+    import krippendorff
+
     ratings = rated(seed, raters=2 + seed % 4, missing=0.1 * (seed % 5))
 
     theirs = krippendorff.alpha(reliability_data=ratings, level_of_measurement=level)
@@ -45,6 +43,8 @@ def test_alpha_is_the_one_of_the_library_also_where_ratings_are_missing(seed: in
 
 
 def test_alpha_of_steps_that_are_not_evenly_spaced_is_the_library_s() -> None:
+    import krippendorff
+
     ratings = rated(1) ** 2
 
     for level in ("ordinal", "interval"):
@@ -54,6 +54,8 @@ def test_alpha_of_steps_that_are_not_evenly_spaced_is_the_library_s() -> None:
 
 @pytest.mark.parametrize(("seed", "weights"), list(product(SEEDS, SKLEARN)))
 def test_kappa_is_scikit_learns(seed: int, weights: Weights) -> None:
+    from sklearn.metrics import cohen_kappa_score
+
     one, other = rated(seed, raters=2)
 
     theirs = cohen_kappa_score(one.astype(int), other.astype(int), weights=SKLEARN[weights])
@@ -80,6 +82,9 @@ def test_weighted_kappa_takes_scores_between_the_steps() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_fleiss_kappa_is_the_one_of_statsmodels(seed: int) -> None:
+    from statsmodels.stats.inter_rater import aggregate_raters
+    from statsmodels.stats.inter_rater import fleiss_kappa as fleiss_of_statsmodels
+
     ratings = rated(seed)
 
     table, _ = aggregate_raters(ratings.T.astype(int))

@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from scipy.stats import spearmanr
-from sklearn.metrics import confusion_matrix, roc_auc_score
+import scipy
 
 from tuneproof.statistics.agreement.scores import (
     ScoreBias,
@@ -22,12 +21,14 @@ STEPS = (1.0, 2.0, 3.0)
 
 @pytest.mark.parametrize("seed", range(20))
 def test_area_and_rank_correlation_are_those_of_the_libraries(seed: int) -> None:
+    from sklearn.metrics import roc_auc_score
+
     random = np.random.default_rng(seed)
     people = random.integers(1, 4, 50).astype(np.float64)
     judge = np.round(people + random.normal(0, 1, 50), 1)
 
     assert area_under_curve(people >= 2, judge) == pytest.approx(roc_auc_score(people >= 2, judge))
-    assert rank_correlation(people, judge) == pytest.approx(spearmanr(people, judge).statistic)
+    assert rank_correlation(people, judge) == pytest.approx(scipy.stats.spearmanr(people, judge).statistic)
 
 
 def test_an_area_needs_answers_on_both_sides() -> None:
@@ -35,6 +36,8 @@ def test_an_area_needs_answers_on_both_sides() -> None:
 
 
 def test_the_confusion_is_scikit_learns_with_scores_at_their_nearest_step() -> None:
+    from sklearn.metrics import confusion_matrix
+
     random = np.random.default_rng(1)
     people, judge = random.integers(1, 4, 80).astype(np.float64), random.uniform(1, 3, 80)
 

@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.metrics import cohen_kappa_score, roc_auc_score
 
 from tuneproof.scoring.evaluator.contract import Calibration
 from tuneproof.scoring.evaluator.learning.calibrating import HeldOut, fit_calibration, fit_cuts, fit_isotonic, midpoints
@@ -32,6 +31,8 @@ def held_out(rows: int, sharpness: float) -> HeldOut:
 
 
 def test_kappa_and_area_are_scikit_learns() -> None:
+    from sklearn.metrics import cohen_kappa_score, roc_auc_score
+
     wanted, shares = CHANCE.integers(0, 3, 300).astype(float), shares_of(300)
     given = shares.argmax(axis=1).astype(float)
     rated = Rated(given, shares)
