@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import yaml
+from hypothesis import HealthCheck, settings
 
 from tests.own_settings import own_settings
 from tests.running import Done, run_apart, run_here
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parent.parent
 NO_PINS = json.dumps({"datasets": {}, "models": {}}, indent=2) + "\n"
+# A loaded machine is slow, not wrong.
+settings.register_profile("on any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("on any machine")
 # A shell starts what it runs in the background deaf to Ctrl-C, and processes hand that on to those they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

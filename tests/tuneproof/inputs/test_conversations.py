@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneproof.common.errors import UserError
@@ -209,7 +209,6 @@ ANYTHING = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # no test fails for a busy machine
 @given(ANYTHING)
 def test_whatever_stands_there_is_a_conversation_or_one_line(value: Any) -> None:
     for chosen, row in [(MESSAGES, {"messages": value}), (TURNS, {"turns": value, "reference": value})]:

@@ -104,14 +104,14 @@ NUMBERLIKE = st.text("0123456789+-._eExobtrufalsnyYNO:~ ", max_size=12)
 
 
 @given(NUMBERLIKE)
-@settings(deadline=None, derandomize=True, max_examples=2000)
+@settings(derandomize=True, max_examples=2000)
 def test_whatever_looks_like_a_number_is_read_as_dvc_reads_it(scalar: str) -> None:
     check_alike(f"a: {scalar}\n")
     check_alike(f"[{scalar}]\n")
 
 
 @given(st.text(max_size=20))
-@settings(deadline=None, derandomize=True, max_examples=1000)
+@settings(derandomize=True, max_examples=1000)
 def test_whatever_text_is_read_is_read_as_dvc_reads_it(text: str) -> None:
     check_alike(f"a: {text}\n")
     check_alike(text)
@@ -125,7 +125,7 @@ VALUES = st.recursive(
 
 
 @given(st.dictionaries(NUMBERLIKE | st.text(max_size=5), VALUES, max_size=4))
-@settings(deadline=None, derandomize=True, max_examples=500)
+@settings(derandomize=True, max_examples=500)
 def test_settings_that_were_written_are_read_as_they_were_by_both(values: dict[str, Any]) -> None:
     text = settings_text(values)
     assert same(parse_settings(text), values)
