@@ -18,6 +18,8 @@ from tuneproof.settings.params import GenerationParams
 from tuneproof.settings.reading import PARAMS_FILE, settings_text
 from tuneproof.sources.weights.files import model_files
 
+ROOMS = ("common", "endpoint", "generation", "records", "settings", "sources")  # a test compares
+
 
 def project_files(
     job: Job, params: GenerationParams, questions: Sequence[Question], missing: Sequence[Request]
@@ -48,8 +50,10 @@ def open_row(request: Request) -> OpenRow:
 
 
 def scripts() -> dict[str, str | Path]:
-    """The whole of generate.py and `tuneproof`: a few hundred kilobytes, and none can be forgotten."""
-    paths = [SCRIPTS / "generate.py", *sorted((SCRIPTS / "tuneproof").rglob("*.py"))]
+    """generate.py and the whole of the rooms that it reaches: a few hundred kilobytes."""
+    package = SCRIPTS / "tuneproof"
+    paths = [SCRIPTS / "generate.py", package / "__init__.py"]
+    paths += [path for room in ROOMS for path in sorted((package / room).rglob("*.py"))]
     return {f"scripts/{path.relative_to(SCRIPTS)}": path for path in paths}
 
 
