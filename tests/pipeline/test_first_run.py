@@ -31,7 +31,7 @@ def fresh_clone(root: Path) -> Clone:
     return clone
 
 
-def test_the_demonstration_changes_no_tracked_file_and_a_rehearsal_follows_it(tmp_path: Path) -> None:
+def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path) -> None:
     clone = fresh_clone(tmp_path / "clone")
     said = clone.dvc("repro", **NO_HUB)
     assert "set `embedded: false` in params.yaml" in said
@@ -39,6 +39,13 @@ def test_the_demonstration_changes_no_tracked_file_and_a_rehearsal_follows_it(tm
     metrics = json.loads(clone.read("metrics/sft.json"))
     assert (metrics["run"], metrics["n"], metrics["verdict"]) == ("embedded", 40, "better")
     assert clone.stages_run(**NO_HUB) == set()
+
+
+@pytest.mark.exhaustive
+def test_a_rehearsal_follows_the_demonstration_and_the_demonstration_the_rehearsal(tmp_path: Path) -> None:
+    clone = fresh_clone(tmp_path / "clone")
+    clone.dvc("repro", **NO_HUB)
+    metrics = json.loads(clone.read("metrics/sft.json"))
     said = clone.dvc("exp", "run", "-S", "dummy=true", **NO_HUB)
     assert "this machine cannot rehearse with your models" in said
     assert "there is no OPENAI_API_KEY for the judge" in said

@@ -39,7 +39,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace,
     """A workspace, and what its engines answered when they were asked in many ways."""
     root = tmp_path_factory.mktemp("vllm")
     workspace = make_workspace(root / "workspace", execution=EXECUTION, engine="vllm", vllm=SETTINGS)
-    workspace.ask([*instructions(400), OVER_LONG])
+    workspace.ask([*instructions(120), OVER_LONG])
     common = {
         "id": workspace.params()["models"]["sft"]["id"], "prompt": "alpaca", "engine": "vllm", "vllm": SETTINGS,
         "execution": EXECUTION,
@@ -67,22 +67,22 @@ def test_answers_are_the_same_whatever_the_window_the_order_and_the_samples(
     asked: tuple[Workspace, dict[str, Any]],
 ) -> None:
     answers = asked[1]["answers"]
-    expected = answers["window 384"]
-    assert len(expected) == 401
-    assert len({text for text, *_ in expected.values()}) > 390
+    expected = answers["window 96"]
+    assert len(expected) == 121
+    assert len({text for text, *_ in expected.values()}) > 115
     assert answers["shuffled"] == expected
     assert answers["window 1"] == {name: expected[name] for name in answers["window 1"]}
     assert len(answers["window 1"]) == 40
-    assert len(answers["three samples"]) == 360
+    assert len(answers["three samples"]) == 90
     first_samples = {name: row for name, row in answers["three samples"].items() if name.endswith("#0")}
     assert first_samples == {name: expected[name] for name in first_samples}
-    assert len(first_samples) == 120
+    assert len(first_samples) == 30
 
 
 def test_an_over_long_prompt_is_an_error_row_and_costs_the_others_nothing(
     asked: tuple[Workspace, dict[str, Any]],
 ) -> None:
-    answer, reason, error, prompt_tokens, answer_tokens = asked[1]["answers"]["window 384"][f"{OVER_LONG[:16]}#0"]
+    answer, reason, error, prompt_tokens, answer_tokens = asked[1]["answers"]["window 96"][f"{OVER_LONG[:16]}#0"]
     assert (answer, reason, answer_tokens) == ("", "error", None)
     assert error == f"the prompt has {prompt_tokens} tokens and the model takes 512, prompt and answer together"
 
@@ -90,7 +90,7 @@ def test_an_over_long_prompt_is_an_error_row_and_costs_the_others_nothing(
 def test_an_answer_ends_before_its_stop_string(asked: tuple[Workspace, dict[str, Any]]) -> None:
     answers = asked[1]["answers"]
     for name, (text, reason, *_) in answers["stop string"].items():
-        whole = answers["window 384"][name][0]
+        whole = answers["window 96"][name][0]
         assert text == whole.split("e")[0]
         assert "e" not in whole or reason == "stop"
 
@@ -170,7 +170,7 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
         ]
         for answer in workspace.answers()
     }  # fmt: skip
-    expected = asked[1]["answers"]["window 384"]
+    expected = asked[1]["answers"]["window 96"]
     assert rows == {name: expected[name] for name in rows}
     assert len(rows) == 201
 
@@ -247,7 +247,7 @@ def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[
         aws.create_bucket(BUCKET)
         said = workspace.run_ok("generate.py", "sft", **aws.environment())
     assert "sft on SageMaker: the job runs Python 3." in said
-    expected = asked[1]["answers"]["window 384"]
+    expected = asked[1]["answers"]["window 96"]
     for row in workspace.answers():
         found = [row.answer, row.finish_reason, row.error, row.prompt_tokens, row.answer_tokens]
         assert found == expected[f"{row.id}#{row.sample}"]

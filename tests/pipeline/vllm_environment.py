@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS
 
 SETTINGS = {"dtype": "float32", "max_model_len": 512}
-EXECUTION = {"vllm": {"enforce_eager": True, "max_num_seqs": 128}}
+EXECUTION = {"vllm": {"enforce_eager": True, "max_num_seqs": 32}}
 LORA_SCALE = 8.0  # lora_alpha over r
 
 
