@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Browser
 
 from tests.browser import chromium, opened
+from tests.made_up.committed_run import DVC, command
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
-from tests.stages.test_gate import DVC, command
 
 REPOSITORY = Path(__file__).parent.parent.parent
 MARKS = """() => [...document.querySelectorAll('canvas')].filter(canvas => canvas.width > 0).map(canvas => {

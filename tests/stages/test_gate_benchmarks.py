@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from tests.made_up.benchmark_rows import write_benchmarks
+from tests.made_up.committed_run import commit_run, gate, start_project
 from tests.running import Done, run_here
-from tests.stages.test_gate import commit_run, gate, start_project
 from tuneproof.common.files import write_text
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary

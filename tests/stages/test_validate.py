@@ -1,50 +1,13 @@
-import csv
+"""validate settles the world: embedded, rehearsed or real, its models and its judge; what is left over goes."""
+
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
 from tests.conftest import ROOT, Project
-
-EMBEDDED_MODELS = ROOT / "data" / "embedded" / "models"
-QUESTIONS = [
-    {"instruction": "What is a token?", "output": "A piece of text.", "topic": "basics"},
-    {"instruction": "What is an epoch?", "output": "One pass over the data.", "topic": "training"},
-]
-
-
-@pytest.fixture
-def local(project: Project) -> Project:
-    """A real world made of local files: a question file, three model folders, a judge at a private address."""
-    write_questions(project, QUESTIONS)
-    shutil.copytree(EMBEDDED_MODELS / "sft", project.root / "my-model")
-    project.set(
-        questions__dataset="questions.jsonl",
-        generate__engine="transformers",
-        judge__base_url="http://localhost:9/v1",
-        models={
-            "sft": {"id": "my-model", "prompt": "alpaca"},
-            "baseline": {"id": str(EMBEDDED_MODELS / "base"), "prompt": "chat"},
-        },
-    )
-    return project
-
-
-def write_questions(project: Project, rows: list[dict[str, Any]], name: str = "questions.jsonl") -> None:
-    (project.root / name).write_text("".join(json.dumps(row) + "\n" for row in rows))
-
-
-def resolved(project: Project, name: str) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads((project.root / "data" / "resolved" / f"{name}.json").read_text())
-    return document
-
-
-def questions(project: Project) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (project.root / "data" / "questions.jsonl").read_text().splitlines()]
+from tests.made_up.local_world import QUESTIONS, edit_config, questions, resolved, served, write_questions
 
 
 def test_the_embedded_world_replaces_questions_models_and_judge_together(project: Project) -> None:
@@ -142,58 +105,6 @@ def test_a_local_model_is_known_by_its_content(local: Project) -> None:
     assert resolved(local, "sft")["content"] != before
 
 
-def test_the_same_questions_come_from_json_lines_csv_and_parquet(local: Project) -> None:
-    import pyarrow
-    import pyarrow.parquet
-
-    with (local.root / "questions.csv").open("w", newline="") as file:
-        writer = csv.DictWriter(file, ["instruction", "output", "topic"])
-        writer.writeheader()
-        writer.writerows(QUESTIONS)
-    pyarrow.parquet.write_table(pyarrow.Table.from_pylist(QUESTIONS), local.root / "questions.parquet")
-    found = []
-    for name in ("questions.jsonl", "questions.csv", "questions.parquet"):
-        local.set(questions__dataset=name, questions__tag_columns=["topic"])
-        local.run_ok("validate.py")
-        found.append(questions(local))
-    assert found[0] == found[1] == found[2]
-    assert found[0][0]["tags"] == {"topic": "basics"}
-
-
-def test_ids_stay_when_rows_are_inserted(local: Project) -> None:
-    local.run_ok("validate.py")
-    before = [question["id"] for question in questions(local)]
-    write_questions(local, [QUESTIONS[0], {"instruction": "New?", "output": "Yes."}, QUESTIONS[1]])
-    local.run_ok("validate.py")
-    after = [question["id"] for question in questions(local)]
-    assert [after[0], after[2]] == before
-
-
-@pytest.mark.parametrize("id_column", [None, "name"])
-def test_a_question_that_stands_there_several_times_counts_once(local: Project, id_column: str | None) -> None:
-    rows = [*QUESTIONS, QUESTIONS[0] | {"output": "Something else."}, *QUESTIONS * 3]
-    write_questions(local, [row | {"name": f"row {number}"} for number, row in enumerate(rows)])
-    local.set(questions__id_column=id_column)
-    said = local.run_ok("validate.py")
-    assert len(questions(local)) == len(QUESTIONS) + 1
-    assert f"left out {3 * len(QUESTIONS)} rows that repeat an earlier question and its reference (rows 4, 5, " in said
-    local.set(questions__limit=3)
-    local.run_ok("validate.py")
-    assert len(questions(local)) == 3
-
-
-def test_different_questions_have_different_ids(local: Project) -> None:
-    write_questions(local, [{"instruction": "a", "output": "b"}, {"instruction": "a\nb", "output": None}])
-    local.run_ok("validate.py")
-    assert len({question["id"] for question in questions(local)}) == 2
-
-
-def test_a_null_reference_stays_null(local: Project) -> None:
-    write_questions(local, [{"instruction": "Why?", "output": None}])
-    local.run_ok("validate.py")
-    assert questions(local)[0]["reference"] is None
-
-
 def test_a_rehearsal_finds_bad_settings_also_where_the_machine_lacks_something(local: Project) -> None:
     local.set(dummy=True, judge__base_url=None, questions__instruction_column="prompt")
     assert "no column prompt" in local.error_line("validate.py")
@@ -224,139 +135,6 @@ def test_a_stage_names_a_model_that_it_does_not_know_or_that_changed(script: str
     for path in (embedded_project.root / "data" / "resolved").glob("*.json"):
         path.write_text(path.read_text().replace('"run": "embedded"', '"run": "real"'))
     assert "its engine was embedded when it was validated" in embedded_project.error_line(script, "sft")
-
-
-Break = Callable[[Project], object]
-
-
-def model_file(name: str, text: str | None) -> Break:
-    def change(project: Project) -> None:
-        path = project.root / "my-model" / name
-        path.unlink() if text is None else path.write_text(text)
-
-    return change
-
-
-LFS_POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:abc\nsize 16000000\n"
-
-
-def edit_config(**values: Any) -> Break:
-    def change(project: Project) -> None:
-        path = project.root / "my-model" / "config.json"
-        path.write_text(json.dumps(json.loads(path.read_text()) | values))
-
-    return change
-
-
-def pickled(project: Project) -> None:
-    (project.root / "my-model" / "model.safetensors").rename(project.root / "my-model" / "pytorch_model.bin")
-
-
-def without_chat_template(project: Project) -> None:
-    path = project.root / "my-model" / "tokenizer_config.json"
-    config = json.loads(path.read_text())
-    config.pop("chat_template", None)
-    path.write_text(json.dumps(config))
-    (project.root / "my-model" / "chat_template.jinja").unlink(missing_ok=True)
-    project.set(models__sft={"id": "my-model", "prompt": "chat"})
-
-
-def with_adapter_of_another_kind(project: Project) -> None:
-    adapter = project.root / "adapter"
-    adapter.mkdir()
-    (adapter / "adapter_config.json").write_text('{"peft_type": "PREFIX_TUNING"}')
-    shutil.copy(project.root / "my-model" / "model.safetensors", adapter / "adapter_model.safetensors")
-    project.set(models__sft={"id": "my-model", "prompt": "alpaca", "engine": "vllm", "adapter": "adapter"})
-
-
-def with_repeated_ids(project: Project) -> None:
-    write_questions(project, [QUESTIONS[0]] * 2)
-    project.set(questions__id_column="output")
-
-
-def with_a_recorded_file(content: str) -> Break:
-    def change(project: Project) -> None:
-        (project.root / "answers.jsonl").write_text(content)
-        project.set(models__sft={"engine": "recorded", "path": "answers.jsonl"})
-
-    return change
-
-
-def without_a_tracked_section(project: Project) -> None:
-    shutil.copy(ROOT / "dvc.yaml", project.root)
-    params = project.params()
-    del params["decision"]
-    (project.root / "params.yaml").write_text(yaml.safe_dump(params))
-
-
-def with_resolved_blocked(project: Project) -> None:
-    shutil.rmtree(project.root / "data" / "resolved")
-    (project.root / "data" / "resolved").write_text("a file where a folder belongs")
-    write_questions(project, QUESTIONS[:1])
-
-
-def with_questions_blocked(project: Project) -> None:
-    (project.root / "data" / "questions.jsonl").unlink()
-    (project.root / "data" / "questions.jsonl").mkdir()
-
-
-def served(**settings: Any) -> Break:
-    model = {"id": "hosted", "engine": "endpoint", "base_url": "http://localhost:9/v1", **settings}
-    return lambda project: project.set(models__sft=model)
-
-
-BAD_WORLDS: list[tuple[str, Break, str]] = [
-    ("empty recorded file", with_a_recorded_file(""), "error: answers.jsonl: the file is empty"),
-    ("recorded file of others", with_a_recorded_file('{"a": 1}'), "error: answers.jsonl: its columns are a; give it"),
-    ("section left out", without_a_tracked_section, "params.yaml, decision: it is missing"),
-    ("no question file", lambda p: p.set(questions__dataset="missing.jsonl"), "there is no such file"),
-    ("empty question file", lambda p: write_questions(p, []), "empty"),
-    ("broken JSON", lambda p: (p.root / "questions.jsonl").write_text('{"instruction": 1}\n{"inst'), "line 2"),
-    ("missing column", lambda p: p.set(questions__instruction_column="prompt"), "no column prompt, only"),
-    ("missing tag", lambda p: p.set(questions__tag_columns=["level"]), "no column level, only"),
-    ("empty instruction", lambda p: write_questions(p, [{"instruction": " ", "output": "x"}]), "row 1: the field"),
-    ("null instruction", lambda p: write_questions(p, [*QUESTIONS, {"instruction": None, "output": "x"}]), "row 3"),
-    ("list instruction", lambda p: write_questions(p, [{"instruction": ["a"], "output": "x"}]), "is a list"),
-    ("repeated id", with_repeated_ids, "twice"),
-    ("unknown file type", lambda p: p.set(questions__dataset="params.yaml"), "in no format that is read here"),
-    ("no model folder", lambda p: p.set(models__sft={"id": "./nowhere"}), "there is no such folder"),
-    ("no Hub id", lambda p: p.set(models__sft={"id": "my model"}), "neither a folder here nor a Hub id"),
-    ("model is a file", lambda p: p.set(models__sft={"id": "params.yaml"}), "this is a file, not a folder"),
-    ("no weights", model_file("model.safetensors", None), "no weights"),
-    ("pickled weights", pickled, "pickles"),
-    ("no config", model_file("config.json", None), "it has no config.json"),
-    ("broken config", model_file("config.json", "{"), "its config.json is no JSON"),
-    ("tokenizer is a pointer", model_file("tokenizer.json", LFS_POINTER), "its tokenizer.json is no JSON"),
-    ("broken tokenizer", model_file("tokenizer.json", "{"), "its tokenizer.json is no JSON"),
-    ("tokenizer is a list", model_file("tokenizer.json", "[]"), "its tokenizer.json is no JSON object"),
-    ("weights are a pointer", model_file("model.safetensors", LFS_POINTER), "its model.safetensors cannot be read"),
-    ("config is a list", model_file("config.json", "[]"), "is no JSON object"),
-    ("no architecture", edit_config(architectures=[]), "names no architecture"),
-    ("foreign code", edit_config(auto_map={"AutoModel": "evil.Model"}), "code of its own"),
-    ("no tokenizer", model_file("tokenizer.json", None), "it has no tokenizer"),
-    ("no chat template", without_chat_template, "it has no chat template"),
-    ("adapter of another kind", with_adapter_of_another_kind, "its adapter is of type PREFIX_TUNING"),
-    ("no recorded file", lambda p: p.set(models__sft={"engine": "recorded", "path": "x.jsonl"}), "no file x.jsonl"),
-    ("alpaca at an endpoint", served(prompt="alpaca"), "an endpoint is asked in chat messages"),
-    ("split of a file", lambda p: p.set(questions__split="train"), "a split has no effect on it"),
-    ("long model id", lambda p: p.set(models__sft={"id": "m" * 300}), "this cannot be looked for"),
-    ("long dataset", lambda p: p.set(questions__dataset="q" * 300 + ".jsonl"), "this cannot be looked for"),
-    ("secrets not UTF-8", lambda p: (p.root / ".env").write_bytes(b"A=\xff\n"), "it cannot be read as UTF-8 text"),
-    ("resolved is a file", with_resolved_blocked, "it cannot be written"),
-    ("questions is a folder", with_questions_blocked, "it cannot be written"),
-    ("broken pins", lambda p: (p.root / "data" / "pins.json").write_text("{"), "this is not a file of pins"),
-]
-
-
-@pytest.mark.parametrize(("fault", "expected"), [row[1:] for row in BAD_WORLDS], ids=[row[0] for row in BAD_WORLDS])
-def test_a_fault_of_the_outside_world_is_one_line_and_leaves_the_workspace_as_it_was(
-    fault: Break, expected: str, local: Project
-) -> None:
-    local.run_ok("validate.py")
-    fault(local)
-    before = local.files()
-    assert expected in local.error_line("validate.py")
-    assert local.files() == before
 
 
 def test_disagreeing_ends_of_text_are_said_and_do_not_stop(local: Project) -> None:
@@ -436,42 +214,3 @@ def test_secrets_of_the_environment_file_are_honoured_and_never_written(local: P
 def test_a_script_outside_a_project_says_where_to_run_it(tmp_path: Path, project: Project) -> None:
     (project.root / "params.yaml").unlink()
     assert "run this in the project's root" in project.error_line("validate.py")
-
-
-CHATS = [
-    {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "Yes."}, *more], "topic": "t"}
-    for text, more in [("Is it?", []), ("Is it so?", [{"role": "user", "content": "And why?"}])]
-]
-
-
-def test_conversations_are_refused_where_a_model_is_asked_in_alpaca_s_format(local: Project) -> None:
-    write_questions(local, CHATS)
-    local.set(questions__messages_column="messages", questions__reference_column=None)
-    line = local.error_line("validate.py")
-    assert line.startswith("error: model sft: `prompt: alpaca` takes one turn only, and 1 questions have several")
-    local.set(models__sft__prompt="chat")
-    local.run_ok("validate.py")
-    plain, talk = questions(local)
-    assert list(plain) == ["id", "instruction", "reference", "tags"]
-    assert list(talk) == ["id", "instruction", "reference", "tags", "history", "turns", "references"]
-    assert (talk["instruction"], talk["turns"], talk["references"]) == ("And why?", ["And why?"], [None])
-
-
-def test_a_system_message_of_a_question_beside_one_of_a_model_is_refused(local: Project) -> None:
-    system = {"messages": [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Is it?"}]}
-    write_questions(local, [system])
-    local.set(questions__messages_column="messages", questions__reference_column=None)
-    local.set(models__sft__prompt="chat", models__sft__system="Be kind.")
-    assert "model sft: 1 questions have a system message, and the model's `system` is" in local.error_line(
-        "validate.py"
-    )
-
-
-def test_messages_without_a_conversation_among_them_are_the_same_questions(local: Project) -> None:
-    write_questions(local, [{"instruction": "Is it?", "output": "Yes."}])
-    local.run_ok("validate.py")
-    before = (local.root / "data" / "questions.jsonl").read_bytes()
-    write_questions(local, CHATS[:1])
-    local.set(questions__messages_column="messages", questions__reference_column=None)
-    assert "column messages: OpenAI's messages, 1 of 1 turn" in local.run_ok("validate.py")
-    assert (local.root / "data" / "questions.jsonl").read_bytes() == before
