@@ -31,8 +31,8 @@ from tuneproof.records.handovers import (
 from tuneproof.results.analysis.assembling import all_details
 from tuneproof.results.analysis.benchmarks import asked, reaches, read_benchmarks
 from tuneproof.results.analysis.exploring.kinds import kinds
-from tuneproof.results.analysis.scores import read_scores
-from tuneproof.results.analysis.sources import plan_details, run_criteria
+from tuneproof.results.analysis.reading.scores import read_scores
+from tuneproof.results.analysis.reading.sources import plan_details, run_criteria
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RubricCriterion, RunDetails
 from tuneproof.results.plots import PLOTS_DIRECTORY, write_plots

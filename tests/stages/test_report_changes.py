@@ -14,10 +14,10 @@ import yaml
 from playwright.sync_api import Browser
 
 from tests.browser import chromium, opened
+from tests.made_up.committed_run import SHAPE, change_scores, commit_as_it_is, commit_run, start_project
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import write_run
 from tests.running import Done, run_here
-from tests.stages.test_gate import SHAPE, change_scores, commit_as_it_is, commit_run, start_project
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.rows import Answer

@@ -29,8 +29,8 @@ from tuneproof.results.analysis.people import (
     with_people,
 )
 from tuneproof.results.analysis.preferences import orders_of_run, read_preferences, win_rate_details
-from tuneproof.results.analysis.scores import ModelScores
-from tuneproof.results.analysis.usage import judge_cost
+from tuneproof.results.analysis.reading.scores import ModelScores
+from tuneproof.results.analysis.reading.usage import judge_cost
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.decisions import DecisionDetails
 from tuneproof.results.details.model import AnswerLengths, Details, Usage, WinRateDetails

@@ -9,7 +9,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
 from tuneproof.records.rows import Benchmark, TaskSummary
 from tuneproof.results.analysis.criteria import Scored
-from tuneproof.results.analysis.sources import check_scale
+from tuneproof.results.analysis.reading.sources import check_scale
 from tuneproof.results.details.run import Criterion
 from tuneproof.settings.evidence.benchmarks import Benchmarks
 from tuneproof.settings.params import Params

@@ -6,7 +6,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from tuneproof.results.analysis.scores import ModelScores
+from tuneproof.results.analysis.reading.scores import ModelScores
 from tuneproof.results.details.criteria import Collapses
 from tuneproof.results.details.run import Criterion
 from tuneproof.statistics.collapses import collapsed

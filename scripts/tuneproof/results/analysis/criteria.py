@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from tuneproof.results.analysis.scores import ModelScores
+from tuneproof.results.analysis.reading.scores import ModelScores
 from tuneproof.results.details.criteria import Collapses, CriterionDetails, LengthBin, MissingScores
 from tuneproof.results.details.run import Criterion, RubricCriterion, RunDetails
 from tuneproof.statistics.agreement.scores import rank_correlation

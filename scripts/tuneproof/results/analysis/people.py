@@ -8,7 +8,7 @@ import numpy as np
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import LABELLED
 from tuneproof.results.analysis.criteria import Scored
-from tuneproof.results.analysis.sources import RERUN
+from tuneproof.results.analysis.reading.sources import RERUN
 from tuneproof.results.details.criteria import CriterionDetails, JudgeAlone, PeopleScores
 from tuneproof.results.details.decisions import PeopleVerdict
 from tuneproof.results.details.model import WinRateDetails

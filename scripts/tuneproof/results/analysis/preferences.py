@@ -9,8 +9,8 @@ import numpy as np
 from tuneproof.common.errors import UserError
 from tuneproof.records.documents.admission import Figure, Orders
 from tuneproof.records.handovers import COMPARISONS
-from tuneproof.results.analysis.sources import RERUN
-from tuneproof.results.analysis.usage import ReplyUsage
+from tuneproof.results.analysis.reading.sources import RERUN
+from tuneproof.results.analysis.reading.usage import ReplyUsage
 from tuneproof.results.details.model import WinRateDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.statistics import admission

@@ -13,7 +13,7 @@ from tuneproof.records.handovers import (
     QUESTIONS,
     benchmark_summary,
 )
-from tuneproof.results.analysis.sources import HANDOVERS, role_of
+from tuneproof.results.analysis.reading.sources import HANDOVERS, role_of
 from tuneproof.results.details.model import read_details
 from tuneproof.results.details.run import BENCHMARK
 from tuneproof.results.gate.changes import changed_most

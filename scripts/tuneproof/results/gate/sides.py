@@ -7,7 +7,7 @@ from typing import Any
 
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, QUESTIONS
 from tuneproof.records.rows import Check, Judgement, Question
-from tuneproof.results.analysis.sources import HANDOVERS
+from tuneproof.results.analysis.reading.sources import HANDOVERS
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.gate.items import Asked, NotComparableError, read_items
 from tuneproof.statistics.differences import question_means

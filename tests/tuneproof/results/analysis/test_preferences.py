@@ -17,7 +17,7 @@ from tuneproof.results.analysis.preferences import (
     six_decimals,
     win_rate_details,
 )
-from tuneproof.results.analysis.usage import ReplyUsage
+from tuneproof.results.analysis.reading.usage import ReplyUsage
 from tuneproof.results.details.model import WinRateDetails
 from tuneproof.results.details.run import Criterion, RubricCriterion, RunDetails
 from tuneproof.statistics.win_rates import Row, both_orders, question_preferences, win_rate_interval

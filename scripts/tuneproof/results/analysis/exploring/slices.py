@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tuneproof.results.analysis.criteria import Scored
-from tuneproof.results.analysis.scores import ModelScores, Places
+from tuneproof.results.analysis.reading.scores import ModelScores, Places
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.details.slices import Slice, SliceScore
 from tuneproof.statistics.intervals import difference_interval, mean_interval

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tuneproof.records.rows import Judgement, Reply
-from tuneproof.results.analysis.panel import PanelScores, chains, panel_details
+from tuneproof.results.analysis.reading.panel import PanelScores, chains, panel_details
 from tuneproof.statistics.agreement.raters import weighted_kappa
 
 JUDGES = [{"model": "small", "endpoint": "openai"}, {"model": "large", "endpoint": "openai"}]

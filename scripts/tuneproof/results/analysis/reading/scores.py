@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement
-from tuneproof.results.analysis.panel import PanelScores
-from tuneproof.results.analysis.sources import HANDOVERS, RERUN, SourceRows, check_scale
-from tuneproof.results.analysis.usage import ReplyUsage
+from tuneproof.results.analysis.reading.panel import PanelScores
+from tuneproof.results.analysis.reading.sources import HANDOVERS, RERUN, SourceRows, check_scale
+from tuneproof.results.analysis.reading.usage import ReplyUsage
 from tuneproof.results.details.model import PanelDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.statistics.distributions import Array
