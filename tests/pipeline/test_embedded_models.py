@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT
-from tuneproof.generation.prompts import ALPACA_PREAMBLE, alpaca_prompt, chat_messages
+from tuneproof.generation.conversations.prompts import ALPACA_PREAMBLE, alpaca_prompt, chat_messages
 from tuneproof.generation.tokens import first_token_id, load_tokenizer, prompt_token_ids, stop_token_ids
 
 EMBEDDED = ROOT / "data" / "embedded"

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError
-from tuneproof.generation.prompts import alpaca_prompt
+from tuneproof.generation.conversations.prompts import alpaca_prompt
 
 BOS, EOS, PAD = "<s>", "</s>", "<pad>"
 SEED = 20

@@ -21,7 +21,7 @@ from exercises import BOS, EOS, PAD, SEED, Exercise, passages, plain_texts, read
 from measurement import ANSWER_TOKENS, load_model, measurement_table
 
 from tuneproof.common.errors import UserError, run, say
-from tuneproof.generation.prompts import ALPACA_PREAMBLE, alpaca_prompt
+from tuneproof.generation.conversations.prompts import ALPACA_PREAMBLE, alpaca_prompt
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 MODELS_DIRECTORY = EMBEDDED_DIRECTORY / "models"

@@ -10,8 +10,8 @@ from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.conversations.messages import Chat, Conversation, with_contents
+from tuneproof.generation.conversations.prompts import alpaca_prompt
 from tuneproof.generation.jobs import Job, Renderer, Request, answer_key, at_temperature, of_turn, row_seed
-from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.records.keys import content_key
 from tuneproof.sources.folders import tokenizer_folder
 from tuneproof.sources.weights.small import read_json, token_ids

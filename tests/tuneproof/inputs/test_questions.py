@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.generation.prompts import alpaca_prompt
+from tuneproof.generation.conversations.prompts import alpaca_prompt
 from tuneproof.inputs.questions import read_questions
 from tuneproof.records.keys import sha256_hex
 from tuneproof.settings.inputs import Questions

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from tuneproof.generation.prompts import chat_messages
+from tuneproof.generation.conversations.prompts import chat_messages
 from tuneproof.records.rows import Question, Result
 
 Chat = list[dict[str, str]]

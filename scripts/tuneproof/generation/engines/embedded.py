@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tuneproof.common.errors import UserError, shortened
 from tuneproof.generation.broken_weights import not_finite
 from tuneproof.generation.conversations.messages import Chat, Conversation
+from tuneproof.generation.conversations.prompts import alpaca_prompt
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, save_all
-from tuneproof.generation.prompts import alpaca_prompt
 from tuneproof.generation.sampled_answers import (
     allowed_tokens,
     batches,

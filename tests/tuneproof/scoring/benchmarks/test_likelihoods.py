@@ -103,7 +103,7 @@ def bits_of(folder: Path, question: str, reference: str) -> float:
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from tuneproof.generation.prompts import alpaca_prompt
+    from tuneproof.generation.conversations.prompts import alpaca_prompt
 
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)

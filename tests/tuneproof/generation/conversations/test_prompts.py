@@ -1,7 +1,7 @@
 import doctest
 
-from tuneproof.generation import prompts
-from tuneproof.generation.prompts import alpaca_prompt, chat_messages
+from tuneproof.generation.conversations import prompts
+from tuneproof.generation.conversations.prompts import alpaca_prompt, chat_messages
 
 
 def test_the_example_in_the_documentation_holds() -> None:
