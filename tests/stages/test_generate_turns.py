@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import sqlite3
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import pytest
 
 from tests.made_up.sagemaker_workspaces import BUCKET, SETTINGS
 from tests.servers.aws.services import LocalAWS
+from tests.servers.openai.faults import canonical
 from tests.servers.openai.server import OpenAIServer
 from tests.stages.test_generate import recorded_rows, wait_for_rows
 from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
@@ -193,3 +195,50 @@ def test_killed_at_ten_points_of_three_hundred_questions_in_two_turns_the_final_
     (workspace.root / ".cache" / "ledger.sqlite").unlink()
     workspace.run_ok("generate.py", "sft")
     assert workspace.files() == interrupted
+
+
+@pytest.mark.exhaustive
+def test_killed_at_ten_points_nothing_recorded_is_asked_again_and_at_most_one_window_twice(
+    workspace: Workspace,
+) -> None:
+    """Counted at a server, for the first turns as for the second ones."""
+    ask(workspace, two_turns(300))
+    window, kills = 16, 10
+
+    def said(body: dict[str, Any]) -> str:
+        return f"Answer to {canonical(body)}."
+
+    with OpenAIServer(scorer=said, latency_seconds=0.02) as server:
+        workspace.change(engine="endpoint", id="hosted", base_url=server.base_url, served_as="ours")
+        workspace.set(execution__generate__endpoint={"concurrency": window})
+        for point in sorted(random.Random(5).sample(range(1, 560), kills)):
+            known, asked = recorded_texts(workspace), Counter(server.counts.requests)
+            process = workspace.process()
+            wait_for_rows(workspace, process, max(point, len(known) + 1))
+            os.kill(process.pid, signal.SIGKILL)
+            process.communicate()
+            assert process.returncode == -signal.SIGKILL
+            again = [name for name in server.counts.requests - asked if asked[name]]
+            assert not {f"Answer to {name}." for name in again} & known
+            assert len(again) <= window
+        known, asked = recorded_texts(workspace), Counter(server.counts.requests)
+        left = 300 * TURNS - len(known)
+        assert f"{left} to generate" in workspace.run_ok("generate.py", "sft")
+        assert (server.counts.requests - asked).total() == left
+        assert server.counts.requests.total() <= 300 * TURNS + kills * window
+        interrupted = workspace.files()
+        (workspace.root / ".cache" / "ledger.sqlite").unlink()
+        workspace.run_ok("generate.py", "sft")
+        assert workspace.files() == interrupted
+
+
+def recorded_texts(workspace: Workspace) -> set[str]:
+    """The answers that the ledger holds."""
+    path = workspace.root / ".cache" / "ledger.sqlite"
+    if not path.is_file():
+        return set()
+    connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)
+    try:
+        return {json.loads(body)["answer"] for (body,) in connection.execute("SELECT body FROM results")}
+    finally:
+        connection.close()
