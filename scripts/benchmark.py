@@ -9,7 +9,8 @@ Run     python scripts/benchmark.py <model>
 
 import argparse
 import importlib.util
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -31,11 +32,12 @@ from tuneproof.records.handovers import BENCHMARKS, QUESTIONS, benchmark_summary
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import BenchmarkSummary
 from tuneproof.scoring.benchmarks import lighteval
-from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel
+from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel, Request, Save
+from tuneproof.scoring.benchmarks.gathering import GatheringModel, gather
 from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
 from tuneproof.scoring.benchmarks.likelihoods import VERSION, Reference, reference_likelihood
 from tuneproof.scoring.benchmarks.messages import Messages
-from tuneproof.scoring.benchmarks.tasks import load_tasks
+from tuneproof.scoring.benchmarks.tasks import Asked, load_tasks
 from tuneproof.settings.evidence.benchmarks import REFERENCE_LIKELIHOOD, Benchmarks
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import model_settings
@@ -63,7 +65,7 @@ def main() -> None:
         execution = params.execution.generate.of_model(model)
         job = Job(resolved, params.models[model], params.generation(model), execution)
         check_place(job, params)
-        write(model, benchmark(job, settings) if settings.harness == "lm_eval" else with_lighteval(job, settings))
+        write(model, benchmark(job, params) if settings.harness == "lm_eval" else with_lighteval(job, settings))
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -88,15 +90,23 @@ def check_place(job: Job, params: Params) -> None:
     if job.resolved.engine == "recorded":
         found = "its answers were recorded elsewhere, so a benchmark has nothing to ask"
         raise UserError(where, found, "give it an engine, or set benchmark.tasks: {}")
-    elsewhere = {"sagemaker": "as a job on SageMaker", "ray": "on a Ray cluster"}.get(params.execution.generate.run_on)
-    if elsewhere and job.resolved.engine in ("vllm", "transformers"):
-        found = f"benchmarks do not run {elsewhere} yet"
-        remedy = "set execution.generate.run_on: local on a machine with a GPU, or benchmark.tasks: {}"
+    if params.execution.generate.run_on == "ray" and job.resolved.engine in ("vllm", "transformers"):
+        remedy = "set execution.generate.run_on: local on a machine with a GPU, or sagemaker, or benchmark.tasks: {}"
+        raise UserError(where, "benchmarks do not run on a Ray cluster yet", remedy)
+    if is_elsewhere(job, params) and (job.resolved.engine != "vllm" or params.benchmark.harness != "lm_eval"):
+        found = "a job on SageMaker answers a benchmark through lm_eval and vLLM alone"
+        remedy = "set engine: vllm and benchmark.harness: lm_eval, or execution.generate.run_on: local"
         raise UserError(where, found, remedy)
 
 
-def benchmark(job: Job, settings: Benchmarks) -> Evaluated:
+def is_elsewhere(job: Job, params: Params) -> bool:
+    """Whether the model is asked in a job on SageMaker."""
+    return params.execution.generate.run_on == "sagemaker" and job.resolved.engine in ("vllm", "transformers")
+
+
+def benchmark(job: Job, params: Params) -> Evaluated:
     """Puts the model to every task, and pins the datasets that are new."""
+    settings = params.benchmark
     quiet_harness()
     pins = Pins.load()
     tasks = load_tasks(settings, pins)
@@ -107,13 +117,54 @@ def benchmark(job: Job, settings: Benchmarks) -> Evaluated:
     if in_messages(job):
         check_messages(job, compared, settings)
     with Ledger() as ledger, recorded_model(job, versions | OWN_VERSIONS, bool(compared), ledger, where) as model:
+        if is_elsewhere(job, params):
+            ask_elsewhere(job, params, model, tasks)
         found = evaluate(tasks, model, settings)
         for name in own:
-            limit = settings.tasks[name].limit or settings.limit
-            found = found.with_task(name, *reference_likelihood(name, references(job), model, limit))
+            found = found.with_task(name, *reference_likelihood(name, references(job), model, settings.limit_of(name)))
         say(f"{where}: {model.asked} requests were answered, {model.known} were in the ledger")
     pins.save()
     return found
+
+
+def ask_elsewhere(job: Job, params: Params, model: RecordedModel, tasks: Sequence[Asked]) -> None:
+    """Has one job on SageMaker answer what is not known of all tasks together."""
+    settings = params.benchmark
+    own = [name for name in settings.tasks if settings.is_reference_likelihood(name)]
+    shown = [references(job)[: settings.limit_of(name)] for name in own]
+    noting = GatheringModel(model.identity, model.versions, model.start, model.ledger, model.template, model.where)
+    gather(noting, tasks, shown, settings)
+    model.start = lambda: start_on_sagemaker(job, params, noting.keys)
+    model.ask_ahead(list(noting.missing.values()))
+
+
+@contextmanager
+def start_on_sagemaker(job: Job, params: Params, keys: set[str]) -> Iterator[Answer]:
+    """What answers in a job that has vLLM and no harness: requests go there in tokens. `keys` are those of all."""
+    from tuneproof.generation.likelihoods.parts import Given, OpenRow, Part, Wanted, work_in_tokens
+    from tuneproof.generation.sagemaker import run as sagemaker
+    from tuneproof.scoring.benchmarks import tokens
+
+    tokenizer, context_tokens = load_tokenizer(job), job.settings.vllm.max_model_len
+
+    def part(one: tokens.Part) -> Part:
+        if isinstance(one, tokens.Text):
+            return Part(token_ids=tuple(one.token_ids), wanted=Wanted(**vars(one.wanted)))
+        return Part(token_ids=tuple(one.token_ids), start=one.start)
+
+    with sagemaker.start_on_sagemaker(work_in_tokens(job, params, keys), params.execution.sagemaker) as ask:
+
+        def answer(requests: Sequence[Request], save: Save) -> None:
+            by_key = {request.key: request for request in requests}
+
+            def saved(row: OpenRow, given: Given) -> Future[None]:
+                request = by_key[row.key]
+                return save(request, tokens.response_of_parts(request, given))
+
+            parts = {key: tokens.parts_of(request, tokenizer, context_tokens) for key, request in by_key.items()}
+            ask([OpenRow(key=key, parts=tuple(map(part, found))) for key, found in parts.items()], saved)
+
+        yield answer
 
 
 def references(job: Job) -> list[Reference]:
@@ -239,7 +290,7 @@ def start_transformers(job: Job) -> Iterator[Answer]:
 def start_vllm(job: Job) -> Iterator[Answer]:
     """VLLM in this process with the model's adapter; nothing of it is left behind, however this ends."""
     from tuneproof.generation.engines.vllm import start_engine
-    from tuneproof.generation.likelihoods import VllmModel
+    from tuneproof.generation.likelihoods.vllm import VllmModel
     from tuneproof.scoring.benchmarks.tokens import Runs, answer_with
 
     tokenizer = load_tokenizer(job)
@@ -251,7 +302,7 @@ def start_vllm(job: Job) -> Iterator[Answer]:
 @contextmanager
 def start_endpoint(job: Job, compares_likelihoods: bool) -> Iterator[Answer]:
     """A model behind an endpoint, in tokens where its tokenizer is known; what it cannot is told before it is asked."""
-    from tuneproof.generation.likelihoods import check_likelihoods, served, served_context_tokens
+    from tuneproof.generation.likelihoods.served import check_likelihoods, served, served_context_tokens
     from tuneproof.scoring.benchmarks import messages, tokens
 
     if in_messages(job):

@@ -123,8 +123,9 @@ def start(
 
         return start_on_ray(job, params.execution.ray)
     from tuneproof.generation.sagemaker.run import start_on_sagemaker
+    from tuneproof.generation.sagemaker.upload import generation
 
-    return start_on_sagemaker(job, params, questions, requests)
+    return start_on_sagemaker(generation(job, params, questions, requests), params.execution.sagemaker)
 
 
 @contextmanager

@@ -18,7 +18,10 @@ from tuneproof.generation.engines import transformers as transformers_engine
 
 # AWS's image adds botocore to vLLM and what vLLM requires (aws/deep-learning-containers, docker/vllm/Dockerfile).
 ADDED_BY_AWS = {"botocore", "jmespath", "python-dateutil", "six", "urllib3"}
-RUN_THERE = ("generate.py", "tuneproof/generation/sagemaker/container.py", "tuneproof/generation/engines/vllm.py")
+RUN_THERE = (
+    "generate.py", "tuneproof/generation/sagemaker/container.py", "tuneproof/generation/engines/vllm.py",
+    "tuneproof/generation/likelihoods/answering.py", "tuneproof/generation/likelihoods/vllm.py",
+)  # fmt: skip
 CHOSEN_THERE = (
     "tuneproof/generation/engines/transformers.py",
     "tuneproof/sources/hub/downloads.py",

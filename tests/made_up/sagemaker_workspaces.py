@@ -10,6 +10,7 @@ from tests.conftest import ROOT
 from tests.servers.aws.services import ROLE, LocalAWS
 from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
 from tuneproof.generation.handing_over import FinishedRow
+from tuneproof.records.rows import Result
 
 BUCKET = "tuneproof-tests"
 SETTINGS: dict[str, Any] = {
@@ -33,7 +34,7 @@ def started(workspace: Workspace, aws: LocalAWS, model: str = "sft") -> "subproc
     )  # fmt: skip
 
 
-def rows_in_s3(aws: LocalAWS) -> list[FinishedRow]:
+def rows_in_s3(aws: LocalAWS) -> list[FinishedRow[Result]]:
     """Every row that a job has put into S3."""
     parts = [content for name, content in sorted(aws.objects(BUCKET).items()) if "/part-" in name]
-    return [FinishedRow.model_validate_json(line) for part in parts for line in part.splitlines()]
+    return [FinishedRow[Result].model_validate_json(line) for part in parts for line in part.splitlines()]

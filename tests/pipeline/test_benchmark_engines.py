@@ -16,8 +16,11 @@ import pytest
 
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_generation
+from tests.made_up.sagemaker_workspaces import BUCKET
+from tests.made_up.sagemaker_workspaces import SETTINGS as SAGEMAKER
 from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python
 from tests.pipeline.vllm_server import vllm_server
+from tests.servers.aws.services import LocalAWS
 from tests.stages.test_benchmark import BASE, SFT, rows_of, summary
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tuneproof.common.processes import marks_of_processes
@@ -153,3 +156,30 @@ def test_a_served_model_scores_every_item_as_transformers_does(project: Project,
     assert "2200 requests were answered, 0 were in the ledger" in said
     project.run_ok("benchmark.py", "sft")
     same_items(rows_of(project, "served"), rows_of(project, "sft"))
+
+
+@pytest.mark.exhaustive
+def test_a_job_on_sagemaker_scores_every_item_as_transformers_does_also_after_its_machine_failed(
+    project: Project,
+) -> None:
+    models = {name: {"id": SFT, "prompt": "alpaca", "engine": name} for name in ("vllm", "transformers")}
+    prepared(project, 100, 40, **models)
+    project.run_ok("benchmark.py", "transformers")
+    project.set(execution__generate=EXECUTION | {"run_on": "sagemaker"}, execution__sagemaker=SAGEMAKER)
+    with LocalAWS(vllm_python()) as aws:
+        aws.create_bucket(BUCKET)
+        aws.jobs.faults.rows_to_stand_still = 50
+        command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "vllm"]
+        environment = os.environ | aws.environment()
+        with subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True) as stage:
+            before = recorded(project)
+            wait_until(lambda: recorded(project) > before, stage)
+            aws.jobs.kill(aws.jobs.running[0])
+            _, said = stage.communicate(timeout=PATIENCE_SECONDS)
+        assert "InternalServerError" in said
+        there = recorded(project) - before
+        aws.jobs.faults.rows_to_stand_still = None
+        said = project.run_ok("benchmark.py", "vllm", **aws.environment())
+    assert 0 < there < 440
+    assert f"{440 - there} requests were answered, {there} were in the ledger" in said
+    same_items(rows_of(project, "vllm"), rows_of(project, "transformers"))

@@ -211,7 +211,9 @@ def test_recorded_answers_and_jobs_on_sagemaker_are_refused_in_one_line(project:
     write_choice(project.root, 4)
     with_models(project, choice={"path": "tasks/choice.yaml"})
     project.set(execution__generate__run_on="sagemaker")
-    assert "benchmarks do not run as a job on SageMaker yet" in project.error_line("benchmark.py", "sft")
+    assert "a job on SageMaker answers a benchmark through lm_eval and vLLM alone" in project.error_line(
+        "benchmark.py", "sft"
+    )
     models = project.params()["models"] | {"sft": {"engine": "recorded", "path": "answers.jsonl"}}
     (project.root / "answers.jsonl").write_text('{"instruction": "Why?", "answer": "So."}\n')
     project.set(execution__generate__run_on="local", models=models)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, Generic, TypeVar
 
 from pydantic import Field
 
@@ -19,24 +20,25 @@ from tuneproof.records.rows import Record, Result
 
 SECONDS_BETWEEN_PARTS = 3
 PART_PREFIX = "part-"
+Given = TypeVar("Given")
 
 
-class FinishedRow(Record):
+class FinishedRow(Record, Generic[Given]):
     """A row's key and its result."""
 
     key: str
-    result: Result
+    result: Given
 
 
 class OpenRow(Record):
     """A row that is to be generated, with the answers to the turns before it."""
 
     key: str
-    earlier: tuple[FinishedRow, ...] = Field(default=(), exclude_if=lambda earlier: not earlier)
+    earlier: tuple[FinishedRow[Result], ...] = Field(default=(), exclude_if=lambda earlier: not earlier)
 
 
 @contextmanager
-def handed_over(directory: Path | None) -> Iterator[Callable[[str, Result], None]]:
+def handed_over(directory: Path | None) -> Iterator[Callable[[str, Any], None]]:
     """Gives what takes each finished row; they appear in `directory` every few seconds and at the end, however it ends.
 
     Without a directory nothing is written. Raises a UserError when it cannot be written to.
@@ -55,12 +57,12 @@ class Parts:
     """The part files of one directory, numbered on from those that are there."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.rows, self.written_at = directory, list[FinishedRow](), 0.0
+        self.directory, self.rows, self.written_at = directory, list[FinishedRow[Any]](), 0.0
         self.number = len(list(directory.glob(f"{PART_PREFIX}*")))
 
-    def add(self, key: str, result: Result) -> None:
+    def add(self, key: str, result: Any) -> None:
         """Takes a row; the first one is handed over at once."""
-        self.rows.append(FinishedRow(key=key, result=result))
+        self.rows.append(FinishedRow[Any](key=key, result=result))
         if time.monotonic() - self.written_at >= SECONDS_BETWEEN_PARTS:
             self.write()
 

@@ -15,7 +15,7 @@ RESULT = Result(answer="Ja, \u2713\n", finish_reason="stop")
 def read(directory: Path) -> list[list[str]]:
     """The keys of each part, in order."""
     parts = [part.read_text(encoding="utf-8").splitlines() for part in sorted(directory.iterdir())]
-    return [[FinishedRow.model_validate_json(line).key for line in lines] for lines in parts]
+    return [[FinishedRow[Result].model_validate_json(line).key for line in lines] for lines in parts]
 
 
 def test_the_first_row_is_handed_over_at_once_and_the_rest_at_the_end(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_generate_makes_only_the_chosen_rows_and_writes_no_out(tmp_path: Path) -
     said = workspace.run_ok("generate.py", "sft", "--only", "open.jsonl", "--rows", str(rows))
     assert "generated 3 of 3 answers" in said
     lines = [line for part in sorted(rows.iterdir()) for line in part.read_text(encoding="utf-8").splitlines()]
-    found = [FinishedRow.model_validate_json(line) for line in lines]
+    found = [FinishedRow[Result].model_validate_json(line) for line in lines]
     assert {row.key: row.result.answer for row in found} == {key: expected[key] for key in chosen}
     assert not (workspace.root / "data/answers/sft.jsonl").exists()
 

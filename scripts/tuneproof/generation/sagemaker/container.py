@@ -1,4 +1,6 @@
-"""What the container of a SageMaker job runs: generate.py itself, with what it needs around it. Nothing is installed.
+"""What the container of a SageMaker job runs: generate.py itself, or the module that answers a benchmark's requests.
+
+It has what these need around it, and nothing is installed.
 
 It says first what it runs on, fetches the Hub's token by the name of its secret, hands a stop on to generate.py so that
 finished rows are handed over, and leaves the reason of a failure where SageMaker looks for it.
@@ -33,7 +35,7 @@ SIGNAL_SECONDS = 0.5  # how long a stop can wait to be seen, of the two minutes 
 
 
 def main() -> None:
-    """Runs generate.py on the open rows. Exits 1 with a message when it fails."""
+    """Runs generate.py, or the module that is named, on the open rows. Exits 1 with a message when it fails."""
     arguments = parse_arguments()
     os.chdir(PROJECT)
     token = None
@@ -41,7 +43,8 @@ def main() -> None:
         describe_machine()
         check_room()
         token = hub_token()
-        command = [sys.executable, "scripts/generate.py", arguments.model]
+        what = ["-m", arguments.module] if arguments.module else ["scripts/generate.py"]
+        command = [sys.executable, *what, arguments.model]
         command += ["--only", str(OPEN_ROWS_FILE), "--rows", arguments.rows]
         code, reason = run_child(command, token)
     except UserError as error:
@@ -49,7 +52,9 @@ def main() -> None:
         say(reason)
     if code:
         show_engine_log(arguments.model, token)
-        leave_message(Path(arguments.message), reason or f"generate.py ended with exit code {code}")
+        leave_message(
+            Path(arguments.message), reason or f"{arguments.module or 'generate.py'} ended with exit code {code}"
+        )
         sys.exit(1)
 
 
@@ -58,6 +63,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="the model's key")
     parser.add_argument("--rows", required=True, help="the directory that is uploaded while the job runs")
+    parser.add_argument("--module", help="what answers the open rows, in place of generate.py")
     parser.add_argument("--message", required=True, help="the file for the reason of a failure")
     return parser.parse_args()
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tuneproof.common.errors import UserError
-from tuneproof.generation.jobs import Job, Request
+from tuneproof.generation.sagemaker.work import Size
 from tuneproof.settings.execution import SageMaker
 
 SECONDS_PER_HOUR = 3600
@@ -34,11 +34,12 @@ def longest_run_seconds(settings: SageMaker, instance_types: Sequence[str]) -> i
     return min(settings.max_runtime_seconds, seconds)
 
 
-def estimate(job: Job, settings: SageMaker, missing: Sequence[Request], instance_types: Sequence[str]) -> str:
+def estimate(settings: SageMaker, sizes: Sequence[Size], instance_types: Sequence[str]) -> str:
     """What the job is thought to take, from the assumptions in the settings, in words."""
-    rows = sum(request.turns_to_come for request in missing)
-    answer_tokens = rows * min(settings.assumed_tokens_per_answer, job.sampling.max_tokens)
-    prompt_tokens = sum(len(request.token_ids) for request in missing)
+    rows = sum(size.rows for size in sizes)
+    assumed = settings.assumed_tokens_per_answer
+    answer_tokens = sum(size.rows * min(assumed, size.most_answer_tokens) for size in sizes)
+    prompt_tokens = sum(size.prompt_tokens for size in sizes)
     hours = (
         settings.assumed_startup_minutes / 60 + answer_tokens / settings.assumed_tokens_per_second / SECONDS_PER_HOUR
     )

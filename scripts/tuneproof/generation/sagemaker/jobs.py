@@ -43,6 +43,7 @@ class Plan:
 
     name: str
     model: str
+    module: str | None  # that the container runs, generate.py where it is None
     image_uri: str
     instance_types: tuple[str, ...]
     longest_seconds: int
@@ -130,7 +131,14 @@ def request(plan: Plan, settings: SageMaker) -> dict[str, Any]:
         "AppSpecification": shapes.AppSpecification(
             image_uri=plan.image_uri,
             container_entrypoint=["python3", "-m", "tuneproof.generation.sagemaker.container"],
-            container_arguments=[plan.model, "--rows", CONTAINER_ROWS, "--message", CONTAINER_MESSAGE],
+            container_arguments=[
+                plan.model,
+                "--rows",
+                CONTAINER_ROWS,
+                "--message",
+                CONTAINER_MESSAGE,
+                *(["--module", plan.module] if plan.module else []),
+            ],
         ),
         "Environment": plan.environment,
         "ProcessingInputs": [job_input(folder, address) for folder, address in plan.inputs.items()],

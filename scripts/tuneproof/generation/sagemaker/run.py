@@ -1,4 +1,4 @@
-"""Generation as a job on SageMaker: the same generate.py in a container, its rows brought into the ledger here.
+"""One model's work as a job on SageMaker: the same code in a container, its rows brought into the ledger here.
 
 A job's name derives from what it computes, so that a rerun finds it: one that runs is taken up, of one that ended the
 rows are collected, and a new attempt gets only what is still open.
@@ -6,12 +6,13 @@ rows are collected, and a new attempt gets only what is still open.
 
 import re
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from typing import Any, Generic
 
 from tuneproof.common.errors import UserError, say, warn
 from tuneproof.common.interrupts import Interrupts
-from tuneproof.generation.jobs import Ask, Job, Request, Save
 from tuneproof.generation.sagemaker.connection import Connection, connect, require_role
 from tuneproof.generation.sagemaker.cost import bill
 from tuneproof.generation.sagemaker.errors import AGAIN, Patience, explained, explaining, job_failure
@@ -19,73 +20,55 @@ from tuneproof.generation.sagemaker.inbox import Inbox
 from tuneproof.generation.sagemaker.jobs import Jobs, JobState, Log, Plan
 from tuneproof.generation.sagemaker.start import Starter
 from tuneproof.generation.sagemaker.storage import Storage
+from tuneproof.generation.sagemaker.work import Asked, Given, Work
 from tuneproof.records.keys import canonical_json, sha256_hex
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.rows import Question
-from tuneproof.settings.params import GenerationParams
+from tuneproof.settings.execution import SageMaker
 
 WORK_DIGITS = 16
 LONGEST_MODEL_IN_NAME = 30  # a job's name may have 63 characters in all
 NEARLY_ALL = 0.95  # of the longest run, for clocks that differ
+AnyInbox = Inbox[Any, Any]
 SECONDS_TO_STOP = 180  # AWS gives a container 120 to end
 
 
 @contextmanager
 def start_on_sagemaker(
-    job: Job, params: GenerationParams, questions: Sequence[Question], requests: Sequence[Request]
-) -> Iterator[Ask]:
-    """Gives what has requests answered by a job. `requests` are all of the model's, also those that are answered.
+    work: Work[Asked, Given], settings: SageMaker
+) -> Iterator[Callable[[Iterable[Asked], Callable[[Asked, Given], Future[None]]], None]]:
+    """Gives what has a work's open rows answered by a job, each saved as it comes.
 
     Raises a UserError when a package, the role, credentials, the region or the bucket are missing.
     """
-    connection = connect(params.execution.sagemaker)
-    require_role(params.execution.sagemaker)
+    connection = connect(settings)
+    require_role(settings)
     with Interrupts() as interrupts:  # without being told of one, a job would go on and be paid for
-        yield Remote(job, params, questions, requests, connection, interrupts).ask
+        yield Remote(work, settings, connection, interrupts).ask
 
 
-def first_turns(requests: Sequence[Request]) -> Iterator[Request]:
-    """The requests that are there before anything is answered, so that they name a job."""
-    return (request for request in requests if not request.turn)
+class Remote(Generic[Asked, Given]):
+    """One model's work on SageMaker."""
 
-
-def work_of(request: Request) -> str:
-    """What a first request leads to: its answer, and the later turns where there are any."""
-    later = request.conversation.question.all_turns[1:] if request.conversation else []
-    return canonical_json([request.key, later]) if later else request.key
-
-
-class Remote:
-    """One model's generation on SageMaker."""
-
-    def __init__(
-        self,
-        job: Job,
-        params: GenerationParams,
-        questions: Sequence[Question],
-        requests: Sequence[Request],
-        aws: Connection,
-        interrupts: Interrupts,
-    ) -> None:
-        self.job, self.settings, self.requests, self.connection = job, params.execution.sagemaker, requests, aws
+    def __init__(self, work: Work[Asked, Given], settings: SageMaker, aws: Connection, interrupts: Interrupts) -> None:
+        self.work, self.job, self.settings, self.connection = work, work.job, settings, aws
         self.interrupts = interrupts
-        self.where = f"model {job.resolved.model}"
-        work = sha256_hex(canonical_json(sorted(map(work_of, first_turns(requests)))))[:WORK_DIGITS]
-        model = re.sub("[^a-zA-Z0-9]", "-", job.resolved.model)[:LONGEST_MODEL_IN_NAME]
-        self.title = f"{model}-{work}"
+        self.where = f"model {self.job.resolved.model}"
+        digits = sha256_hex(canonical_json(work.names))[:WORK_DIGITS]
+        model = re.sub("[^a-zA-Z0-9]", "-", self.job.resolved.model)[:LONGEST_MODEL_IN_NAME]
+        self.title = f"{model}-{digits}"
         self.storage = Storage(aws.client("s3"), f"{aws.s3_prefix(self.settings)}/{self.title}", self.settings.kms_key)
         self.storage.check()
         self.jobs = Jobs(aws.session, aws.region)
-        self.starter = Starter(job, params, questions, aws, self.storage, self.jobs)
+        self.starter = Starter(work, settings, aws, self.storage, self.jobs)
         self.patience = Patience(self.settings.patience_seconds)
 
     def name(self, attempt: int) -> str:
         """The name of an attempt's job."""
         return f"tuneproof-{self.title}-{attempt}"
 
-    def ask(self, missing: Iterable[Request], save: Save) -> None:
+    def ask(self, missing: Iterable[Asked], save: Callable[[Asked, Given], Future[None]]) -> None:
         """Saves each answer as it arrives. Raises a UserError when a job fails; nothing is left running then."""
-        inbox = Inbox(self.storage, self.requests, missing, save)
+        inbox = Inbox(self.storage, self.work, missing, save)
         attempt, latest = self.latest()
         state = None
         if latest and latest.is_running:
@@ -108,7 +91,7 @@ class Remote:
                 attempt, state = attempt + 1, found
         return attempt, state
 
-    def collect_left(self, inbox: Inbox) -> None:
+    def collect_left(self, inbox: AnyInbox) -> None:
         """Takes what jobs that have ended put into S3."""
         before = len(inbox.open)
         with explaining(self.storage.address, "collect rows"):
@@ -116,7 +99,7 @@ class Remote:
         if len(inbox.open) < before:
             say(f"{self.where}: took {before - len(inbox.open)} rows that an earlier job had put into S3")
 
-    def require_all(self, state: JobState, inbox: Inbox) -> None:
+    def require_all(self, state: JobState, inbox: AnyInbox) -> None:
         """Raises a UserError where a job has ended well and rows are neither in S3 nor in the ledger by now.
 
         No further attempt is made by itself: it could cost as much and bring as little.
@@ -133,7 +116,7 @@ class Remote:
         if not self.settings.keep:
             self.storage.remove()
 
-    def follow(self, name: str, inbox: Inbox, new: Plan | None = None, may_be_stopped: bool = False) -> JobState:
+    def follow(self, name: str, inbox: AnyInbox, new: Plan | None = None, may_be_stopped: bool = False) -> JobState:
         """Creates a job that is new, takes rows and shows the log until it ends, and gives how it did.
 
         Stops it on trouble. Raises a UserError when it fails before every row is there.
@@ -155,7 +138,7 @@ class Remote:
             self.ended_badly(state, inbox, log)
         return state
 
-    def ended_badly(self, state: JobState, inbox: Inbox, log: Log) -> None:
+    def ended_badly(self, state: JobState, inbox: AnyInbox, log: Log) -> None:
         """Raises why a job failed; where every row had come before, it is only said."""
         time.sleep(self.settings.poll_seconds)  # the last lines of a log come late
         with self.patience.tried(self.where, "read the log"):
@@ -165,7 +148,7 @@ class Remote:
             raise failure
         warn(f"{failure.where}: every row had come when {failure.found}")
 
-    def wait(self, name: str, inbox: Inbox, log: Log, until: float = float("inf")) -> JobState:
+    def wait(self, name: str, inbox: AnyInbox, log: Log, until: float = float("inf")) -> JobState:
         """The job's state when it has ended and its rows are taken; the latest known when time is over."""
         state = None
         while True:
@@ -182,7 +165,7 @@ class Remote:
                 return state
             time.sleep(self.settings.poll_seconds)
 
-    def interrupted(self, name: str, inbox: Inbox, log: Log) -> None:
+    def interrupted(self, name: str, inbox: AnyInbox, log: Log) -> None:
         """Leaves the job running, or stops it and waits for its last rows."""
         if self.settings.on_interrupt == "leave":
             say(f"{self.where}: the job {name} goes on and is paid for; the same command takes it up again")

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from tuneproof.common.errors import one_line, say, warn
-from tuneproof.generation.jobs import Job, Request
 from tuneproof.generation.sagemaker.connection import Connection
 from tuneproof.generation.sagemaker.container import SECRET_VARIABLE
 from tuneproof.generation.sagemaker.cost import estimate, longest_run_seconds
@@ -12,33 +12,25 @@ from tuneproof.generation.sagemaker.errors import NAME_IS_TAKEN, QUOTA, code_of,
 from tuneproof.generation.sagemaker.inbox import OUTPUT
 from tuneproof.generation.sagemaker.jobs import CONTAINER_PROJECT, Jobs, Plan
 from tuneproof.generation.sagemaker.storage import Storage
-from tuneproof.generation.sagemaker.upload import local_folders, project_files
-from tuneproof.records.rows import Question
-from tuneproof.settings.params import GenerationParams
+from tuneproof.generation.sagemaker.upload import local_folders
+from tuneproof.generation.sagemaker.work import AnyWork
+from tuneproof.settings.execution import SageMaker
 
 
 class Starter:
     """Starts jobs of one model."""
 
-    def __init__(
-        self,
-        job: Job,
-        params: GenerationParams,
-        questions: Sequence[Question],
-        aws: Connection,
-        storage: Storage,
-        jobs: Jobs,
-    ) -> None:
-        """Takes the model, all settings and questions, the way to AWS, and where its data goes."""
-        self.job, self.params, self.settings, self.questions = job, params, params.execution.sagemaker, questions
+    def __init__(self, work: AnyWork, settings: SageMaker, aws: Connection, storage: Storage, jobs: Jobs) -> None:
+        """Takes what is to be done, the way to AWS, and where its data goes."""
+        self.work, self.job, self.settings = work, work.job, settings
         self.aws, self.storage, self.jobs = aws, storage, jobs
-        self.where = f"model {job.resolved.model}"
+        self.where = f"model {self.job.resolved.model}"
 
-    def plan(self, name: str, attempt: int, missing: Sequence[Request]) -> Plan:
+    def plan(self, name: str, attempt: int, missing: Sequence[Any]) -> Plan:
         """Says what is about to be paid for, and uploads what the job needs. Raises a UserError."""
         types = self.settings.instance_types
         longest_seconds = longest_run_seconds(self.settings, types)  # first: it tells of a cap that cannot be kept
-        say(f"{self.where}: {estimate(self.job, self.settings, missing, types)}")
+        say(f"{self.where}: {estimate(self.settings, [self.work.size(one) for one in missing], types)}")
         if self.job.resolved.sha and not self.settings.hf_token_secret:
             unset = "execution.sagemaker.hf_token_secret is not set"
             warn(f"{self.where}: {unset}, so the job can only fetch what is public")
@@ -46,6 +38,7 @@ class Starter:
         return Plan(
             name=name,
             model=self.job.resolved.model,
+            module=self.work.module,
             image_uri=image_uri,
             instance_types=types,
             longest_seconds=longest_seconds,
@@ -54,9 +47,9 @@ class Starter:
             environment=self.environment(),
         )
 
-    def upload(self, attempt: int, missing: Sequence[Request]) -> dict[str, str]:
+    def upload(self, attempt: int, missing: Sequence[Any]) -> dict[str, str]:
         """Uploads the project folder of an attempt, and local weights once for all attempts; returns the inputs."""
-        files = project_files(self.job, self.params, self.questions, missing)
+        files = self.work.files(missing)
         self.storage.put({f"input/{attempt}/{name}": content for name, content in files.items()})
         inputs = {"project": self.storage.place(f"input/{attempt}/")}
         for folder, weights in local_folders(self.job.resolved).items():

@@ -10,15 +10,39 @@ from tuneproof.common.places import SCRIPTS, local_path
 from tuneproof.generation.handing_over import FinishedRow, OpenRow
 from tuneproof.generation.jobs import Job, Request
 from tuneproof.generation.sagemaker.container import OPEN_ROWS_FILE
+from tuneproof.generation.sagemaker.work import Size, Work
 from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import QUESTIONS, RESOLVED_DIRECTORY
-from tuneproof.records.rows import Question
+from tuneproof.records.keys import canonical_json
+from tuneproof.records.rows import Question, Result
 from tuneproof.settings.params import GenerationParams
 from tuneproof.settings.reading import PARAMS_FILE, settings_text
 from tuneproof.sources.weights.files import model_files
 
 ROOMS = ("common", "endpoint", "generation", "records", "settings", "sources")  # a test compares
+
+
+def generation(
+    job: Job, params: GenerationParams, questions: Sequence[Question], requests: Sequence[Request]
+) -> Work[Request, Result]:
+    """The work of a job that generates answers. `requests` are all of the model's, also those that are answered."""
+
+    def files(missing: Sequence[Request]) -> dict[str, str | Path]:
+        return project_files(job, params, questions, missing)
+
+    def size(request: Request) -> Size:
+        return Size(request.turns_to_come, len(request.token_ids), job.sampling.max_tokens)
+
+    first = (request for request in requests if not request.turn)  # there before anything is answered
+    keys = frozenset(request.key for request in requests)
+    return Work(job, sorted(map(work_of, first)), keys, files, size, FinishedRow[Result])
+
+
+def work_of(request: Request) -> str:
+    """What a first request leads to: its answer, and the later turns where there are any."""
+    later = request.conversation.question.all_turns[1:] if request.conversation else []
+    return canonical_json([request.key, later]) if later else request.key
 
 
 def project_files(
@@ -28,11 +52,18 @@ def project_files(
     wanted = {request.id for request in missing}
     asked = [without_answers(question, job.settings.temperature_by_tag) for question in questions]
     return {
+        **job_files(job, params),
+        str(QUESTIONS.path): rows_text(question for question in asked if question.id in wanted),
+        str(OPEN_ROWS_FILE): rows_text(open_row(request) for request in missing),
+    }
+
+
+def job_files(job: Job, params: GenerationParams) -> dict[str, str | Path]:
+    """What every job needs: the code, its settings, and its model as validate found it."""
+    return {
         **scripts(),
         str(PARAMS_FILE): job_params(job, params),
         str(RESOLVED_DIRECTORY / f"{job.resolved.model}.json"): record_text(in_container(job.resolved)),
-        str(QUESTIONS.path): rows_text(question for question in asked if question.id in wanted),
-        str(OPEN_ROWS_FILE): rows_text(open_row(request) for request in missing),
     }
 
 
@@ -46,7 +77,9 @@ def without_answers(question: Question, tags: Container[str]) -> Question:
 def open_row(request: Request) -> OpenRow:
     """A row to be generated, with what was answered to it before: the job has no ledger."""
     earlier = request.conversation.earlier if request.conversation else ()
-    return OpenRow(key=request.key, earlier=tuple(FinishedRow(key=one.key, result=one.result) for one in earlier))
+    return OpenRow(
+        key=request.key, earlier=tuple(FinishedRow[Result](key=one.key, result=one.result) for one in earlier)
+    )
 
 
 def scripts() -> dict[str, str | Path]:

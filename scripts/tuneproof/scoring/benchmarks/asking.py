@@ -93,6 +93,7 @@ class RecordedModel:
     tokenizer_name: str = field(default="", init=False)
     _started: AbstractContextManager[Answer] | None = field(default=None, init=False)
     _answer: Answer | None = field(default=None, init=False)
+    _asked_ahead: set[str] = field(default_factory=set, init=False)
 
     def __enter__(self) -> "RecordedModel":
         return self
@@ -131,9 +132,9 @@ class RecordedModel:
         by_key = {request.key: request for request in requests}
         responses: dict[str, Response] = self.ledger.take(by_key, response_of)
         missing = [request for key, request in by_key.items() if key not in responses]
-        self.known += len(by_key) - len(missing)
+        self.known += len(by_key.keys() - self._asked_ahead) - len(missing)
         if missing:
-            self._ask(kind, missing, responses)
+            self._ask(missing, responses)
         return [responses[request.key] for request in requests]
 
     def _keyed(self, kind: Kind, instances: Sequence[Any]) -> Iterator[Request]:
@@ -148,12 +149,18 @@ class RecordedModel:
             times[id(instance)] += 1
             yield Request(kind, arguments, content_key(determines))
 
-    def _ask(self, kind: Kind, missing: Sequence[Request], responses: dict[str, Response]) -> None:
+    def ask_ahead(self, missing: Sequence[Request]) -> None:
+        """Has requests of any kinds answered at once, before the harness asks them."""
+        if missing:
+            self._ask(missing, {})
+            self._asked_ahead |= {request.key for request in missing}
+
+    def _ask(self, missing: Sequence[Request], responses: dict[str, Response]) -> None:
         self.ledger.require_space(len(missing))
         if self._answer is None:
             self._started = self.start()
             self._answer = self._started.__enter__()
-        words = kind.replace("_", " ")
+        words = " and ".join(dict.fromkeys(request.kind.replace("_", " ") for request in missing))
         say(f"{self.where}: {len(missing)} {words} requests to answer, {len(responses)} are in the ledger")
         with Progress(f"{self.where}, {words}", len(missing), "requests") as progress:
 

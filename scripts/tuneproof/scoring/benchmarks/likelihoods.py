@@ -47,6 +47,11 @@ def bits_per_byte(log_likelihood: float, text: str) -> float:
     return -log_likelihood / (len(text.encode()) * math.log(2))
 
 
+def instances(references: Sequence[Reference]) -> list[Instance]:
+    """What is asked of references."""
+    return [Instance((one.prompt, one.answer)) for one in references]
+
+
 def reference_likelihood(
     name: str, references: Sequence[Reference], model: RecordedModel, limit: int | None
 ) -> tuple[list[Benchmark], TaskSummary]:
@@ -58,7 +63,7 @@ def reference_likelihood(
     if not asked:
         raise UserError(where, "no question has a reference answer", "set questions.reference_column, or leave it out")
     say(f"{model.where}: {name} says how well the references are predicted, which is no measure of helpfulness")
-    responses = model.loglikelihood_tokens([Instance((one.prompt, one.answer)) for one in asked])
+    responses = model.loglikelihood_tokens(instances(asked))
     rows = []
     for one, (likelihood, _) in zip(asked, responses, strict=True):
         bits = bits_per_byte(likelihood, one.text)

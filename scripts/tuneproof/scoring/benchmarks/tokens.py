@@ -28,6 +28,25 @@ class Wanted:
     more: dict[str, Any]  # whatever else a task sets, such as top_p
 
 
+@dataclass(frozen=True)
+class Text:
+    """Tokens to be continued."""
+
+    token_ids: list[int]
+    wanted: Wanted
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """Tokens that are so likely from `start` on, given those before."""
+
+    token_ids: list[int]
+    start: int
+
+
+Part = Text | Likelihood
+
+
 class TokenModel(Protocol):
     """A model that is asked in tokens, prompt and answer together at most `context_tokens` of them."""
 
@@ -81,35 +100,56 @@ def answering(response_to: Callable[[Request], Awaitable[Response]], runs: Runs)
 
 async def response_to(request: Request, model: TokenModel, tokenizer: Any) -> Response:
     """The response to one request of any kind."""
+    parts = parts_of(request, tokenizer, model.context_tokens)
+    return response_of_parts(request, [await answered(part, model) for part in parts])
+
+
+async def answered(part: Part, model: TokenModel) -> LogLikelihood | str:
+    """What a model says to one part."""
+    if isinstance(part, Text):
+        return await model.generate(part.token_ids, part.wanted)
+    return await model.log_likelihood(part.token_ids, part.start)
+
+
+def parts_of(request: Request, tokenizer: Any, context_tokens: int) -> list[Part]:
+    """A request in the parts that a model is asked: one, but for a whole text as many as it has windows."""
     if request.kind == "generate_until":
-        return await generated(request, model, tokenizer)
+        return [text_of(request, tokenizer, context_tokens)]
     if request.kind == "loglikelihood_tokens":
-        context, tokens = request.arguments
-        return await continuation(context, tokens, model)
-    if request.kind == "loglikelihood":
-        return await continuation(*pair_of(tokenizer, *request.arguments), model)
-    windows = rolling_windows(tokenizer, request.arguments[0], model.context_tokens)
-    return sum([(await continuation(context, tokens, model))[0] for context, tokens in windows])
+        pairs = [request.arguments]
+    elif request.kind == "loglikelihood":
+        pairs = [pair_of(tokenizer, *request.arguments)]
+    else:
+        pairs = rolling_windows(tokenizer, request.arguments[0], context_tokens)
+    return [continuation(context, tokens, context_tokens) for context, tokens in pairs]
 
 
-async def continuation(context: Sequence[int], tokens: Sequence[int], model: TokenModel) -> LogLikelihood:
-    """The log-likelihood of tokens in a context, which loses its beginning where both together are too long."""
-    room = model.context_tokens - 1  # an engine makes one token more
+def response_of_parts(request: Request, given: Sequence[LogLikelihood | str]) -> Response:
+    """A request's response from what a model said to its parts, in their order."""
+    if request.kind == "loglikelihood_rolling":
+        return float(sum(one[0] for one in given if not isinstance(one, str)))
+    response = given[0]
+    return as_scored(response, wanted_of(request)) if isinstance(response, str) else response
+
+
+def continuation(context: Sequence[int], tokens: Sequence[int], context_tokens: int) -> Likelihood:
+    """Tokens in a context, which loses its beginning where both together are too long."""
+    room = context_tokens - 1  # an engine makes one token more
     if len(tokens) >= room:
-        found = f"a continuation has {len(tokens)} tokens, and the model takes {model.context_tokens}"
+        found = f"a continuation has {len(tokens)} tokens, and the model takes {context_tokens}"
         raise UserError("benchmark", found, LONGER)
     kept = [*context, *tokens][-room:]
-    return await model.log_likelihood(kept, len(kept) - len(tokens))
+    return Likelihood(kept, len(kept) - len(tokens))
 
 
-async def generated(request: Request, model: TokenModel, tokenizer: Any) -> str:
-    """The text that follows a context, without the task's own ending."""
+def text_of(request: Request, tokenizer: Any, context_tokens: int) -> Text:
+    """A context to continue, without its beginning where the model has no room for it and what is wanted."""
     wanted = wanted_of(request)
-    room = model.context_tokens - wanted.max_tokens
+    room = context_tokens - wanted.max_tokens
     if room < 1:
-        found = f"a task wants {wanted.max_tokens} tokens, and the model takes {model.context_tokens}, its prompt too"
+        found = f"a task wants {wanted.max_tokens} tokens, and the model takes {context_tokens}, its prompt too"
         raise UserError("benchmark", found, LONGER)
-    return as_scored(await model.generate(encoded(tokenizer, request.arguments[0])[-room:], wanted), wanted)
+    return Text(encoded(tokenizer, request.arguments[0])[-room:], wanted)
 
 
 def wanted_of(request: Request) -> Wanted:

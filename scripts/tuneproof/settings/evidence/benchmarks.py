@@ -97,6 +97,10 @@ class Benchmarks(Settings):
         negative = self.is_reference_likelihood(name) or self.tasks[name].metric == "-bits_per_byte"
         return WORST_BITS_PER_BYTE if negative else (0.0, 1.0)
 
+    def limit_of(self, name: str) -> int | None:
+        """How many items of a criterion are asked; None for all."""
+        return self.tasks[name].limit or self.limit
+
     def is_reference_likelihood(self, name: str) -> bool:
         """Whether a criterion is the one task that is no harness's: how well the references are predicted."""
         return self.tasks[name].path is None and (self.tasks[name].task or name) == REFERENCE_LIKELIHOOD

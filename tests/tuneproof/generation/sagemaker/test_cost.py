@@ -6,6 +6,7 @@ from tests.tuneproof.generation.engines.workspaces import make_workspace
 from tuneproof.common.errors import UserError
 from tuneproof.generation.jobs import Request
 from tuneproof.generation.sagemaker.cost import bill, estimate, longest_run_seconds
+from tuneproof.generation.sagemaker.upload import generation
 from tuneproof.settings.execution import SageMaker
 
 PRICES = {"ml.g5.2xlarge": 1.5, "ml.g6.2xlarge": 1.2}
@@ -29,15 +30,17 @@ def test_a_cap_that_cannot_be_kept_is_refused() -> None:
 
 
 def test_the_estimate_is_that_of_the_stated_assumptions(tmp_path: Path) -> None:
-    job = make_workspace(tmp_path / "workspace").job()  # answers of 24 tokens at most
+    workspace = make_workspace(tmp_path / "workspace")
+    job = workspace.job()  # answers of 24 tokens at most
     requests = [Request(id=str(number), sample=0, prompt="", key=str(number), seed=0) for number in range(3000)]
+    sizes = [generation(job, workspace.settings, [], requests).size(request) for request in requests]
     settings = SageMaker(prices_usd_per_hour=PRICES, assumed_startup_minutes=30.0, assumed_tokens_per_second=20.0)
-    words = estimate(job, settings, requests, TYPES)
+    words = estimate(settings, sizes, TYPES)
     assert words == (
         "3000 rows on ml.g5.2xlarge or ml.g6.2xlarge, 0 prompt tokens and about 72,000 answer tokens; "
         "an estimate from assumptions: 1.5 h, 2.25 USD at 1.5 USD an hour"
     )
-    assert estimate(job, settings, requests, ("unknown",)).endswith("1.5 h, at a price that is not known")
+    assert estimate(settings, sizes, ("unknown",)).endswith("1.5 h, at a price that is not known")
 
 
 def test_the_bill_is_in_seconds_and_in_usd_where_the_price_is_known() -> None:
