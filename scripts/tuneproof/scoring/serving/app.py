@@ -16,7 +16,7 @@ from tuneproof.scoring.serving.metrics import Metrics
 from tuneproof.scoring.serving.work import BoundedWork, BusyError
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI
+    from fastapi import FastAPI, Response
 
 PLAYGROUND = Path(__file__).parent / "playground"
 PATHS = (*OPEN, "/score", "/metrics")
@@ -41,30 +41,53 @@ class Service:
 
 def application(service: Service) -> "FastAPI":
     """The service as an ASGI application."""
-    from fastapi import Depends, FastAPI, Request
-    from fastapi.exceptions import RequestValidationError
-    from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
-    from fastapi.security import HTTPBearer
-    from starlette.exceptions import HTTPException
+    from fastapi import FastAPI
 
-    page, page_headers = inline_page(PLAYGROUND)
     metrics = Metrics(service.work)
     app = FastAPI(
         title="Tuneproof evaluators", version="1", docs_url=None, redoc_url=None, redirect_slashes=False,
         description=f"Scores answers by {', '.join(service.desk.evaluators)}.",
     )  # fmt: skip
+    add_problems(app)
+    add_scores(app, service, metrics)
+    add_health(app, service, metrics)
+    add_pages(app)
 
-    def problem(reason: str, status: int, **headers: str) -> Response:
-        return JSONResponse({"error": reason}, status, PRIVATE_HEADERS | headers)
+    def count(path: str, status: int) -> None:
+        metrics.requests.labels(path if path in PATHS else "other", str(status)).inc()
+
+    app.add_middleware(Door, token=service.token, count=count)
+    return app
+
+
+def problem(reason: str, status: int, **headers: str) -> "Response":
+    """A problem in one line."""
+    from fastapi.responses import JSONResponse
+
+    return JSONResponse({"error": reason}, status, PRIVATE_HEADERS | headers)
+
+
+def add_problems(app: "FastAPI") -> None:
+    """What is answered to requests that are not what is asked for."""
+    from fastapi import Request, Response
+    from fastapi.exceptions import RequestValidationError
+    from starlette.exceptions import HTTPException
 
     @app.exception_handler(RequestValidationError)
-    async def invalid(request: Request, error: RequestValidationError) -> Response:
+    async def invalid(_: Request, error: RequestValidationError) -> Response:
         reason, status = first_problem(error.errors())
         return problem(reason, status)
 
     @app.exception_handler(HTTPException)
-    async def refused(request: Request, error: HTTPException) -> Response:
+    async def refused(_: Request, error: HTTPException) -> Response:
         return problem(str(error.detail), error.status_code, **(error.headers or {}))
+
+
+def add_scores(app: "FastAPI", service: Service, metrics: Metrics) -> None:
+    """The scores."""
+    from fastapi import Depends
+    from fastapi.responses import JSONResponse
+    from fastapi.security import HTTPBearer
 
     @app.post(
         "/score", response_model=Answered, summary="Score up to 32 answers",
@@ -90,6 +113,11 @@ def application(service: Service) -> "FastAPI":
         count_scores(metrics, answered)
         return JSONResponse(answered.model_dump(), 200, PRIVATE_HEADERS)
 
+
+def add_health(app: "FastAPI", service: Service, metrics: Metrics) -> None:
+    """What those read who watch over the service."""
+    from fastapi.responses import PlainTextResponse, Response
+
     @app.get("/healthz", summary="Whether the process answers")
     async def healthz() -> dict[str, str]:
         return {"status": "ok"}
@@ -103,6 +131,13 @@ def application(service: Service) -> "FastAPI":
     async def show_metrics() -> Response:
         return PlainTextResponse(metrics.text(), headers=PRIVATE_HEADERS)
 
+
+def add_pages(app: "FastAPI") -> None:
+    """The pages: to try an answer, and the documentation."""
+    from fastapi.responses import HTMLResponse, Response
+
+    page, page_headers = inline_page(PLAYGROUND)
+
     @app.get("/", include_in_schema=False)
     async def playground() -> Response:
         return HTMLResponse(page, headers=page_headers)
@@ -110,12 +145,6 @@ def application(service: Service) -> "FastAPI":
     @app.get("/docs", include_in_schema=False)
     async def docs() -> Response:
         return HTMLResponse(documentation(app.openapi()), headers=page_headers)
-
-    def count(path: str, status: int) -> None:
-        metrics.requests.labels(path if path in PATHS else "other", str(status)).inc()
-
-    app.add_middleware(Door, token=service.token, count=count)
-    return app
 
 
 def first_problem(errors: Sequence[Any]) -> tuple[str, int]:
