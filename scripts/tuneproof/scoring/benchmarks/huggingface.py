@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from tuneproof.common.errors import UserError
 from tuneproof.scoring.benchmarks.asking import Answer, Request, Save
 
 BATCHES_IN_A_CHUNK = 8  # the most that a kill loses; the class sorts within it
@@ -28,10 +29,19 @@ def answer_with(model: Any, tokenizer: Any, stops: Sequence[int], batch_size: in
 def responses_of(inner: Any, chunk: Sequence[Request]) -> list[Any]:
     """The class's responses to requests of one kind; its method for tokens is the one that its others come to."""
     if chunk[0].kind == "loglikelihood_tokens":
+        for request in chunk:
+            check_fits(len(request.arguments[1]), inner.max_length)
         tokens = [(("", ""), *map(list, request.arguments)) for request in chunk]
         return list(inner._loglikelihood_tokens(tokens, disable_tqdm=True))
     method = getattr(inner, chunk[0].kind)
     return list(method([Instance(request.arguments) for request in chunk], disable_tqdm=True))
+
+
+def check_fits(tokens: int, context_tokens: int) -> None:
+    """Raises a UserError for a continuation that the model cannot read whole, which the class takes for a bug."""
+    if tokens > context_tokens:
+        found = f"a continuation has {tokens} tokens, and the model takes {context_tokens}"
+        raise UserError("benchmark", found, "leave the task out, or shorten the reference")
 
 
 class Instance:

@@ -154,3 +154,12 @@ def test_doctests() -> None:
     import doctest
 
     assert doctest.testmod(likelihoods).failed == 0
+
+
+def test_a_reference_that_the_model_cannot_read_whole_is_one_clear_line(project: Project) -> None:
+    with_references(project, 2)
+    path = project.root / "data/questions.jsonl"
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(row | {"reference": "river " * 900}) + "\n" for row in rows))
+    line = project.error_line("benchmark.py", "sft")
+    assert " tokens, and the model takes 512; leave the task out, or shorten the reference" in line
