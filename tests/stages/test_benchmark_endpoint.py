@@ -1,18 +1,23 @@
 """Benchmarks of a model behind an endpoint: scored as its weights are, and told in one line what a server cannot."""
 
 import re
+import signal
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_generation
+from tests.pipeline.test_benchmark_engines import finish, recorded, start
 from tests.pipeline.vllm_server import free_port
 from tests.servers.openai.completions import SmallModel
 from tests.servers.openai.faults import Faults, canonical, share_of
 from tests.servers.openai.server import OpenAIServer
 from tests.stages.test_benchmark import BASE, SFT, rows_of, summary, with_models
+from tests.waiting import PATIENCE_SECONDS, wait_until
+from tuneproof.common.windows import workers_for
 from tuneproof.records.handovers import BENCHMARKS
 
 CHOICE, SAYS = {"path": "tasks/choice.yaml"}, {"path": "tasks/says.yaml"}
@@ -170,3 +175,40 @@ def test_a_tokenizer_that_is_not_there_is_told_by_validate(project: Project, ser
         assert found in project.error_line("validate.py", OPENAI_API_KEY="sk-none")
     project.set(models=models | {"baseline": {"id": BASE, "prompt": "alpaca", "tokenizer": SFT}})
     assert "`tokenizer` is only for engine endpoint" in project.error_line("validate.py", OPENAI_API_KEY="sk-none")
+
+
+KILLS = 4
+
+
+def reached(project: Project, results: int) -> bool:
+    return recorded(project) >= results
+
+
+@pytest.mark.exhaustive
+def test_killed_again_and_again_an_endpoint_is_asked_nothing_that_was_recorded(
+    project: Project, small: SmallModel
+) -> None:
+    with OpenAIServer(completer=small, faults=Faults(wait_seconds=0.02)) as server:
+        with_served(project, server, {"choice": CHOICE, "says": SAYS})
+        project.set(execution__generate__endpoint={"concurrency": 2})
+        lost = 0
+        for kill in range(1, KILLS + 1):
+            before, asked = recorded(project), requests(server)
+            stage = start(project, "served")
+            wait_until(partial(reached, project, kill * 10), stage)
+            stage.send_signal(signal.SIGKILL)
+            stage.communicate(timeout=PATIENCE_SECONDS)
+            lost += requests(server) - asked - 1 - (recorded(project) - before)  # one looks what the server can do
+        there = recorded(project)
+        said = finish(start(project, "served"))
+        assert f"{54 - there} requests were answered, {there} were in the ledger" in said
+        assert requests(server) == 54 + lost + KILLS + 1
+        assert lost <= KILLS * workers_for(2)
+    first = (project.root / BENCHMARKS.path("served")).read_bytes()
+    (project.root / ".cache" / "ledger.sqlite").unlink()
+    with OpenAIServer(completer=small) as server:
+        models = project.params()["models"]
+        project.set(models=models | {"served": models["served"] | {"base_url": server.base_url}})
+        project.run_ok("validate.py", OPENAI_API_KEY="sk-none")
+        project.run_ok("benchmark.py", "served")
+    assert (project.root / BENCHMARKS.path("served")).read_bytes() == first
