@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import Project
 from tests.made_up.encoders import small_encoder
 from tests.made_up.evaluators import YES_NO, labelled
+from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.made_up.serving import served
 from tests.running import SCRIPTS
 from tests.stages.test_train import no_pickle_in, own_table, report_of, with_labels_alone
 from tests.waiting import wait_until
@@ -68,6 +70,19 @@ def test_it_is_asked_as_any_evaluator_is(trained: Project) -> None:
     assert evaluator.score(output="\x00 [SEP] \ud800").probability <= 1
 
 
+def test_it_is_served(trained: Project) -> None:
+    folder = trained.root / "data/evaluator/useful"
+    texts = [*HOSTILE_TEXTS, "It doubles block 3."]
+    items = [{"input": "What does the cache do?", "output": text} for text in texts]
+    with served("--threshold", "useful=0.5", evaluators=[str(folder)]) as service:
+        answers = [service.ask("/score", {"items": [item]}).json["results"][0] for item in items]
+        assert service.ask("/readyz").json["evaluators"] == {"useful": load(folder).content}
+        assert service.stop() == 0
+    for answer, scored in zip(answers, load(folder).score_table(items), strict=True):
+        assert answer["scores"]["useful"]["probability"] == scored.probability
+        assert answer["passed"] is (scored.probability >= 0.5)
+
+
 def test_a_broken_encoder_is_one_clear_line(trained: Project, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(trained.root / "data/evaluator/useful", tmp_path / "copy"))
     manifest = json.loads((copy / "evaluator.json").read_text())
@@ -88,7 +103,8 @@ def test_a_base_that_is_no_encoder_is_one_clear_line(trained: Project, tmp_path:
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("kind", ["modernbert", "distilbert", "roberta"])
+@pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # DeBERTa's own code
+@pytest.mark.parametrize("kind", ["modernbert", "distilbert", "roberta", "deberta-v2"])
 def test_other_kinds_of_encoders_go_the_same_way(kind: str, tmp_path: Path) -> None:
     project = with_encoder(tmp_path / "project", kind)
     project.set(evaluator__learning_curve=False)
