@@ -1,7 +1,7 @@
 """Scores every row of a table with trained evaluators.
 
 Reads   the evaluators (folders, or by Hub id, at the commit in data/pins.json where one is pinned);
-        a .csv, .jsonl or .parquet file with the columns output, input, ground_truth
+        a .csv, .jsonl, .txt or .parquet file with the columns output, input, ground_truth
 Writes  the same rows as .csv or .jsonl, with <criterion>_probability, _score and _label of each evaluator
 Run     python scripts/score.py --evaluator FOLDER_OR_ID [--evaluator ...] FILE [--output FILE]
 """
@@ -46,10 +46,10 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("file", help="a .csv, .jsonl or .parquet file")
+    parser.add_argument("file", help="a .csv, .jsonl, .parquet or .txt file (with tabs)")
     evaluator_help = "a trained evaluator's folder or Hub id (owner/name@revision); may be repeated"
     parser.add_argument("--evaluator", action="append", required=True, metavar="FOLDER_OR_ID", help=evaluator_help)
-    output_help = "a .csv or .jsonl file (default: FILE with .scored before its suffix; of a .parquet file .jsonl)"
+    output_help = "a .csv or .jsonl file (default: FILE with .scored before its suffix; of others .jsonl)"
     parser.add_argument("--output", metavar="FILE", help=output_help)
     column_help = "where the table calls a column otherwise, such as output=answer; may be repeated"
     parser.add_argument("--column", action="append", default=[], type=column, metavar="NAME=COLUMN", help=column_help)

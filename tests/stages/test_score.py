@@ -96,3 +96,12 @@ def test_what_cannot_be_scored_is_named_in_one_line_and_nothing_is_written(
     assert said in done.stderr.splitlines()[-1]
     assert [path.name for path in tmp_path.iterdir() if path.name != ".cache"] == ["a.jsonl"]
     assert table.read_bytes() == before
+
+
+def test_a_text_file_is_scored_too(tmp_path: Path) -> None:
+    (tmp_path / "answers.txt").write_text("output\nIt keeps the GPU busy.\nNo idea.\n")
+    assert run_here(tmp_path, "score.py", "--evaluator", ACCURACY, "answers.txt").returncode == 0
+    rows = read_table(tmp_path / "answers.scored.jsonl")
+    assert [row["accuracy_score"] for row in rows] == [
+        load(ACCURACY).score(output=row["output"]).score for row in rows
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from typing import Any
 from tuneproof.common.errors import UserError, one_line
 from tuneproof.sources.hub.downloads import Resolved, download_dataset, quiet_progress
 
-FORMATS = {".jsonl": "json lines", ".csv": "csv", ".parquet": "parquet"}
+FORMATS = {".jsonl": "json lines", ".csv": "csv", ".txt": "text", ".parquet": "parquet"}
 DEFAULT_SUBSET = "default"  # the library's own name where a dataset names none
 SHOWN_NAMES = 20
 MAX_CSV_FIELD_CHARACTERS = 10_000_000
@@ -60,15 +60,16 @@ def _check_subset(where: str, subset: str | None, known: Sequence[str]) -> None:
 def load_local_table(
     file: str | Path, columns: Sequence[str] | None, wanted: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Rows of a .jsonl, .csv or .parquet file: the columns asked for (None: all), and those `wanted` if there.
+    """Rows of a .jsonl, .csv, .txt or .parquet file: the columns asked for (None: all), and those `wanted` if there.
 
-    An empty field of a .csv file is null, and so is a NaN. Raises a UserError that names the line or the columns there
+    A .txt file has tabs between its fields, and their names in its first line. An empty field
+    of it or of a .csv file is null, and so is a NaN. Raises a UserError that names the line or the columns there
     are.
     """
     path = Path(file)
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise UserError(str(file), "it is in no format that is read here", "give a .jsonl, .csv or .parquet file")
+        raise UserError(str(file), "it is in no format that is read here", "give a .jsonl, .csv, .txt or .parquet file")
     if not path.is_file():
         raise UserError(str(file), "there is no such file", "correct the path (it is relative to the project's root)")
     if path.stat().st_size == 0:
@@ -77,6 +78,8 @@ def load_local_table(
     _check_encoding(path)
     if suffix == ".jsonl":  # the library would turn texts that look like dates into dates
         return _chosen(str(file), _json_lines(path), columns, wanted)
+    if suffix == ".txt":
+        return _chosen(str(file), _text_lines(path), columns, wanted)
     if suffix == ".csv":
         _check_csv(path)  # without the options the answer "NA" is missing and the id "007" is 7
         options |= {"keep_default_na": False, "converters": dict.fromkeys(_csv_columns(path), str)}
@@ -114,6 +117,25 @@ def _json_lines(path: Path) -> list[dict[str, Any]]:
             if not isinstance(row, dict):
                 raise UserError(f"{path}, line {number}", "this is not a JSON object", "write one {...} per line")
             rows.append(row)
+    _check_rows(path, len(rows))
+    return rows
+
+
+def _text_lines(path: Path) -> list[dict[str, Any]]:
+    """The lines of a text file below the one with the names, nothing in them quoted. Raises a UserError."""
+    try:
+        lines = [line for line in path.read_text(encoding="utf-8-sig").split("\n") if line.strip()]
+    except UnicodeDecodeError as error:
+        raise UserError(str(path), f"this is no text in UTF-8 ({one_line(str(error))})", "save it as such") from None
+    names = lines[0].split("\t") if lines else []
+    _check_header(path, names)
+    rows = []
+    for number, line in enumerate(lines[1:], start=1):
+        fields = line.split("\t")
+        if len(fields) != len(names):
+            found = f"there are {len(fields)} fields under {len(names)} names"
+            raise UserError(f"{path}, row {number}", found, "put one tab between fields, and none into them")
+        rows.append({name: field or None for name, field in zip(names, fields, strict=True)})
     _check_rows(path, len(rows))
     return rows
 

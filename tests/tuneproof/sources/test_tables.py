@@ -270,3 +270,27 @@ def test_a_subset_is_chosen_by_name_and_one_that_is_not_named_or_not_there_is_as
         load_hub_table(two, "test", ["q"])
     with pytest.raises(UserError, match=r"there is no subset medium, only easy, hard; correct questions\.subset"):
         load_hub_table(two, "test", ["q"], subset="medium")
+
+
+def test_a_text_file_has_names_above_and_tabs_between_its_fields(tmp_path: Path) -> None:
+    path = tmp_path / "rows.txt"
+    path.write_bytes('\ufefflabel\toutput\r\n2\t"Ja", it\'s 007\r\n\r\n\tNA\r\n'.encode())
+    rows = [{"label": "2", "output": '"Ja", it\'s 007'}, {"label": None, "output": "NA"}]
+    assert load_local_table(path, None) == rows
+    assert load_local_table(path, ["output"]) == [{"output": row["output"]} for row in rows]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"output\n", "the file has no rows"),
+        (b"output\tlabel\na\t1\nb\n", "rows.txt, row 2: there are 1 fields under 2 names"),
+        (b"output\toutput\na\tb\n", "the column 'output' stands there twice"),
+        (b"output\n\xff\xfe\n", "this is no text in UTF-8"),
+        (b"\n\n", "the file has no rows"),
+    ],
+)
+def test_a_text_file_that_is_no_table_is_one_clear_line(tmp_path: Path, content: bytes, said: str) -> None:
+    (tmp_path / "rows.txt").write_bytes(content)
+    with pytest.raises(UserError, match=said):
+        load_local_table(tmp_path / "rows.txt", None)
