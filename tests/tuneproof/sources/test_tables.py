@@ -275,7 +275,7 @@ def test_a_subset_is_chosen_by_name_and_one_that_is_not_named_or_not_there_is_as
 def test_a_text_file_has_names_above_and_tabs_between_its_fields(tmp_path: Path) -> None:
     path = tmp_path / "rows.txt"
     path.write_bytes('\ufefflabel\toutput\r\n2\t"Ja", it\'s 007\r\n\r\n\tNA\r\n'.encode())
-    rows = [{"label": "2", "output": '"Ja", it\'s 007'}, {"label": None, "output": "NA"}]
+    rows: list[dict[str, Any]] = [{"label": "2", "output": '"Ja", it\'s 007'}, {"label": None, "output": "NA"}]
     assert load_local_table(path, None) == rows
     assert load_local_table(path, ["output"]) == [{"output": row["output"]} for row in rows]
 
