@@ -23,7 +23,8 @@ PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/pyt
 	TUNEPROOF_LIGHTEVAL_PYTHON=$(CURDIR)/$(VENV_LIGHTEVAL)/bin/python python -m pytest \
 	--numprocesses $(shell expr $$(nproc) + 2) --dist loadfile --no-loadscope-reorder --durations=20
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
-# win_rates.py and recorded_outputs.py are not among them: they need data of others (docs/compare.md, docs/measured.md).
+# Not among them: win_rates.py and recorded_outputs.py, which need data of others (docs/compare.md, docs/measured.md), and
+# on_a_gpu.py.
 MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation cluster turns judging following people annotate serving
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 

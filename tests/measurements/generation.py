@@ -195,7 +195,7 @@ def raw_engine(job: Any) -> Any:
         return LLM(**engine_arguments(job, Path(job.resolved.id)))
 
 
-def run_raw(raw: Any, job: Any, prompts: Sequence[str], seeds: Sequence[int]) -> tuple[float, int]:
+def run_raw(raw: Any, job: Any, prompts: Sequence[str], seeds: Sequence[int | None]) -> tuple[float, int]:
     """The seconds of one call with all prompts, and the tokens it generated."""
     from vllm import SamplingParams
 

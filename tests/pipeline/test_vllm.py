@@ -202,10 +202,11 @@ def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
 def test_special_tokens_end_answers_and_one_without_a_row_ends_the_engine_in_one_line(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", questions=30, execution=EXECUTION, engine="vllm", vllm=SETTINGS)
     folder = with_tokens(tmp_path / "own", (".", FULL_STOP), ("<|new|>", 1024))
-    workspace.change(id=str(folder), stop=["."])
+    workspace.change(id=str(folder), stop=["."], vllm=SETTINGS | {"batch_invariant": True})
     running = workspace.process(python=vllm_python())
     said, _ = running.communicate(timeout=PATIENCE_SECONDS)
     assert running.returncode == 0, said
+    assert "warning: batch_invariant has no effect here" in said, "with it switched on the engine for the CPU ends"
     answers = workspace.answers()
     stopped = [answer for answer in answers if answer.finish_reason == "stop"]
     assert len(stopped) > 3

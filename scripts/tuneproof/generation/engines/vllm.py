@@ -68,7 +68,7 @@ def started_engine(job: Job) -> Iterator["Engine"]:
     if orphans:
         warn(f"ended {orphans} engine processes that a killed run had left")
     say(f"model {job.resolved.model}: starting vLLM, which logs to {log}")
-    set_environment(job)
+    set_environment()
     with no_survivors(project_root()), asyncio.Runner() as runner:
         with output_to(log):
             engine = Engine(job, load_engine(job, folder, log), runner, log)
@@ -78,17 +78,17 @@ def started_engine(job: Job) -> Iterator["Engine"]:
             engine.close()
 
 
-def set_environment(job: Job) -> None:
+def set_environment() -> None:
     """What vLLM reads from the environment, before it is imported."""
     os.environ["VLLM_WORKER_MULTIPROC_METHOD"] = "spawn"  # a forked process would not show its mark
     os.environ.setdefault("VLLM_NO_USAGE_STATS", "1")
     os.environ.setdefault("VLLM_CPU_KVCACHE_SPACE", "1")  # GiB; the build for the CPU would take nearly all there is
-    os.environ["VLLM_BATCH_INVARIANT"] = str(int(job.settings.vllm.batch_invariant))
 
 
 def load_engine(job: Job, folder: Path, log: Path) -> Any:
     """The running engine. Raises a UserError with vLLM's reason when it does not start."""
     try:
+        os.environ["VLLM_BATCH_INVARIANT"] = str(int(batch_invariant(job)))
         from vllm import AsyncEngineArgs
         from vllm.v1.engine.async_llm import AsyncLLM
     except ModuleNotFoundError as error:
@@ -100,6 +100,14 @@ def load_engine(job: Job, folder: Path, log: Path) -> Any:
     except Exception as error:  # whatever vLLM and what it stands on raise: settings, memory, drivers, weights
         found = f"vLLM does not start ({reason_in(log) or shortened(error)})"
         raise UserError(f"model {job.resolved.model}", found, f"correct the settings of vllm or see {log}") from None
+
+
+def batch_invariant(job: Job) -> bool:
+    """Whether vLLM's batch-invariant kernels are asked for and the device has them: elsewhere the engine would die."""
+    from vllm.platforms import current_platform
+
+    has_them = current_platform.is_cuda_alike() and current_platform.has_device_capability(80)
+    return job.settings.vllm.batch_invariant and has_them
 
 
 def engine_arguments(job: Job, folder: Path) -> dict[str, Any]:
@@ -142,10 +150,9 @@ def describe(job: Job, engine: Any) -> EngineDescription:
     import vllm
     from vllm.platforms import current_platform
 
-    invariant = job.settings.vllm.batch_invariant
-    if invariant and not (current_platform.is_cuda_alike() and current_platform.has_device_capability(80)):
+    invariant = batch_invariant(job)
+    if job.settings.vllm.batch_invariant and not invariant:
         warn("batch_invariant has no effect here: vLLM's kernels for it need an NVIDIA GPU of capability 8.0 or more")
-        invariant = False
     return EngineDescription(
         engine="vllm",
         version=f"vllm {vllm.__version__}, torch {torch.__version__}",

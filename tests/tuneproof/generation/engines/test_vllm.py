@@ -64,14 +64,10 @@ def test_each_adapter_has_keys_of_its_own(workspace: Workspace) -> None:
     assert not keys(workspace) & (base | first)
 
 
-def test_vllm_is_told_what_it_reads_from_the_environment(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_vllm_is_told_what_it_reads_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith("VLLM_")]:
         monkeypatch.delenv(name)
     monkeypatch.setattr(os, "environ", dict(os.environ))
-    engine.set_environment(workspace.job())
+    engine.set_environment()
     assert os.environ["VLLM_WORKER_MULTIPROC_METHOD"] == "spawn"
-    assert os.environ["VLLM_BATCH_INVARIANT"] == "0"
     assert os.environ["VLLM_NO_USAGE_STATS"] == "1"
-    workspace.change(vllm={"batch_invariant": True})
-    engine.set_environment(workspace.job())
-    assert os.environ["VLLM_BATCH_INVARIANT"] == "1"
