@@ -305,7 +305,7 @@ def adapter_folder(folder: Path, small: bool, seed: int, rank: int = 16) -> Path
         shape = LLAMA_8B | (SMALL_SHAPE if small else {})
         sizes = {"q_proj": shape["num_attention_heads"], "v_proj": shape["num_key_value_heads"]}
         generator = torch.Generator().manual_seed(seed)
-        tensors = {}
+        tensors: dict[str, Any] = {}
         for layer in range(shape["num_hidden_layers"]):
             for module, heads in sizes.items():
                 name = f"base_model.model.model.layers.{layer}.self_attn.{module}"
