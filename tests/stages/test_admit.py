@@ -47,7 +47,7 @@ def test_a_judge_that_reads_is_admitted_and_a_second_run_sends_nothing(project: 
     with OpenAIServer(scorer=good()) as server:
         with_golden(project, server.base_url)
         said = project.run_ok("admit.py")
-        assert "quote for judge golden answers, judge golden answers again, compare golden answers" in said
+        assert "to buy for judge golden answers, judge golden answers again, compare golden answers" in said
         assert "gpt-4o-mini is admitted" in said
         found = result(project)
         assert found.admitted
@@ -123,7 +123,7 @@ def test_judging_and_admission_share_one_quote_and_one_budget(project: Project) 
         project.run_ok("admit.py")
         assert server.counts.requests.total() == ASKED
         said = project.run_ok("judge.py", "sft")
-        assert f"compare sft: {ASKED} replies are in the ledger" in said
+        assert f"; {ASKED} in the ledger, " in said
         project.set(execution__judge__budget_usd=0.5)
         assert "execution.judge.budget_usd" in project.error_line("judge.py", "baseline")
 

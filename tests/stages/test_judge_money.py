@@ -31,11 +31,11 @@ def ledger_rows(project: Project) -> int:
 def test_one_quote_covers_every_stage_of_the_run(project: Project, server: OpenAIServer) -> None:
     with_answers(project, server.base_url, TWO_MODELS, prices=PRICES)
     said = project.run_ok("judge.py", "sft")
-    assert "quote for judge sft, judge baseline, compare sft: 0 replies are in the ledger (0.00 USD)" in said
-    assert "120 are to be bought" in said
+    assert "quote: 120 replies to buy for judge sft, judge baseline, compare sft, about " in said
+    assert "; 0 in the ledger, 0.00 USD" in said
     said = project.run_ok("compare.py", "sft")
-    assert "30 replies are in the ledger" in said
-    assert "90 are to be bought" in said
+    assert "quote: 90 replies to buy" in said
+    assert "; 30 in the ledger, " in said
     assert "as in 30 replies of the ledger" in said
 
 

@@ -145,20 +145,16 @@ class Quote:
 
     def lines(self) -> list[str]:
         """The quote for a person."""
-        whole = self.estimate()
+        whole, spent = self.estimate(), self.spent_usd
         hows = ", ".join(sorted({self._bytes_per_token(model)[1] for _, model in self._tallies}))
-        tokens = f"{shown(whole.prompt_tokens)} prompt tokens ({hows}) and {shown(whole.reply_tokens)} reply tokens"
-        spent = self.spent_usd
         lines = [
-            f"quote for {', '.join(self.stages)}: {self.recorded} replies are in the ledger ({in_usd(spent)}); "
-            f"{whole.replies} are to be bought, about {tokens}: about {in_usd(whole.usd)}"
+            f"quote: {whole.replies} replies to buy for {', '.join(self.stages)}, about {in_usd(whole.usd)} "
+            f"(tokens {hows}); {self.recorded} in the ledger, {in_usd(spent)}"
         ]
-        if spent is not None and whole.usd is not None:
-            lines[0] += f", {in_usd(spent + whole.usd)} in all"
-            cap = self._execution.budget_usd
-            if cap is not None and spent + whole.usd > cap:
-                passed = f"that is more than execution.judge.budget_usd, {in_usd(cap)}"
-                lines.append(f"{passed}: the run will stop there, unfinished")
+        cap = self._execution.budget_usd
+        if spent is not None and whole.usd is not None and cap is not None and spent + whole.usd > cap:
+            passed = f"that is more than execution.judge.budget_usd, {in_usd(cap)}"
+            lines.append(f"{passed}: the run will stop there, unfinished")
         if self.left_out:
             lines.append(f"not in the quote, for want of answers: {', '.join(self.left_out)}")
         if self.unpriced:
@@ -182,10 +178,3 @@ def in_usd(cost: float | None) -> str:
         return "an unknown cost"
     decimals = 2 if cost >= 1 or not cost else 1 - math.floor(math.log10(cost))  # two digits that are not 0
     return f"{cost:.{decimals}f} USD"
-
-
-def shown(tokens: float) -> str:
-    """A number of tokens for a person."""
-    if tokens >= 1e6:
-        return f"{tokens / 1e6:.1f} million"
-    return f"{tokens / 1000:.0f} thousand" if tokens >= 1e4 else f"{tokens:.0f}"
