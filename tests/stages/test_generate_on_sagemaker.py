@@ -217,7 +217,8 @@ def test_data_that_may_not_be_deleted_is_a_warning_and_not_an_error(tmp_path: Pa
 def put(aws: LocalAWS, rows: bytes) -> None:
     """Puts rows where the running job would."""
     wait_until(lambda: bool(aws.jobs.running))
-    aws.clients["s3"].put_object(Bucket=BUCKET, Key="jobs/sft-60773ed10a20ed7d/output/1/part-000000.jsonl", Body=rows)
+    folder = next(name for name in aws.objects(BUCKET) if "/input/1/" in name).partition("/input/1/")[0]
+    aws.clients["s3"].put_object(Bucket=BUCKET, Key=f"{folder}/output/1/part-000000.jsonl", Body=rows)
 
 
 @contextmanager
