@@ -16,6 +16,7 @@ from tests.made_up.sagemaker_workspaces import BUCKET, sagemaker_workspace
 from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python, write_adapter, write_merged
 from tests.servers.aws.services import LocalAWS
 from tests.stages.test_generate import recorded_rows, wait_for_rows
+from tests.stages.test_generate_turns import two_turns
 from tests.tuneproof.generation.engines.workspaces import (
     FULL_STOP,
     LOOSE_SAMPLING,
@@ -29,6 +30,7 @@ from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import marks_of_processes
 from tuneproof.generation.engines import transformers as transformers_engine
 from tuneproof.generation.tokens import load_tokenizer
+from tuneproof.records.files import write_rows
 
 GREEDY = LOOSE_SAMPLING | {"temperature": 0.0}
 OVER_LONG = "word " * 600
@@ -173,6 +175,38 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     expected = asked[1]["answers"]["window 96"]
     assert rows == {name: expected[name] for name in rows}
     assert len(rows) == 201
+
+
+@pytest.mark.exhaustive
+def test_two_turns_killed_and_gone_on_with_are_those_of_one_run_and_hold_the_first_answers(tmp_path: Path) -> None:
+    """With the cache of prefixes on, from which a second turn's prompt begins."""
+    execution = {"vllm": EXECUTION["vllm"] | {"max_num_seqs": 4}}
+    workspace = make_workspace(tmp_path / "workspace", execution=execution, engine="vllm", vllm=SETTINGS, prompt="chat")
+    write_rows(workspace.root / "data/questions.jsonl", two_turns(60))
+    for point in (20, 60):
+        running = workspace.process(python=vllm_python())
+        wait_for_rows(workspace, running, point)
+        descriptors = [os.pidfd_open(process) for process in engine_processes(workspace)]
+        running.kill()
+        running.communicate()
+        wait_for_ends(descriptors)
+    kept = recorded_rows(workspace)
+    finishing = workspace.process(python=vllm_python())
+    said, _ = finishing.communicate(timeout=PATIENCE_SECONDS)
+    assert finishing.returncode == 0, said
+    assert f"{kept} answers are in the ledger, {120 - kept} to generate" in said
+    rows = workspace.answers()
+    for first, second in zip(rows[::2], rows[1::2], strict=True):
+        assert (first.turn, second.turn) == (0, 1)
+        assert first.answer and f"{first.prompt}{first.answer}</s>" in second.prompt
+    log = "".join(path.read_text() for path in workspace.root.rglob("*.log"))
+    assert "enable_prefix_caching=True" in log
+
+    (workspace.root / ".cache" / "ledger.sqlite").unlink()
+    whole = workspace.process(python=vllm_python())
+    said, _ = whole.communicate(timeout=PATIENCE_SECONDS)
+    assert whole.returncode == 0 and "0 answers are in the ledger, 120 to generate" in said, said
+    assert workspace.answers() == rows
 
 
 def engine_processes(workspace: Workspace) -> list[int]:
