@@ -14,6 +14,7 @@ from tests.servers.hub.repositories import Account, Commit, Fault, File, Kind, R
 if TYPE_CHECKING:
     from tests.servers.hub.server import HubServer
 
+SECONDS_BETWEEN_PARTS = 0.05  # of a body that is sent slowly
 API_PATH = re.compile(
     r"/api/(?P<kind>model|dataset)s/(?P<id>[^/]+(?:/[^/]+)?)"
     r"(?:/(?P<action>revision|tree|refs|auth-check|preupload|commit|paths-info|settings)(?:/(?P<rest>.*))?)?"
@@ -54,7 +55,9 @@ class HubHandler(BaseHTTPRequestHandler):
             self.body = self._read_chunks()
         scheme, _, token = (self.headers.get("Authorization") or "").partition(" ")
         self.token = token if scheme == "Bearer" else None
-        self.server.requests.append(Request(self.command, self.path, self.headers.get("Host") or "", self.token))
+        self.server.requests.append(
+            Request(self.command, self.path, self.headers.get("Host") or "", self.token, self.headers.get("Range"))
+        )
         try:
             fault = self.server.fault_for(f"{self.command} {self.url_path}")
             if fault is None:
@@ -88,7 +91,18 @@ class HubHandler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self._send_slowly(body)
+
+    def _send_slowly(self, body: bytes) -> None:
+        """Sends no more a second than the server gives, which may change on the way."""
+        sent = 0
+        while sent < len(body):
+            rate = self.server.bytes_per_second
+            part = len(body) if rate is None else max(1, int(rate * SECONDS_BETWEEN_PARTS))
+            self.wfile.write(body[sent : sent + part])
+            sent += part
+            if rate is not None:
+                self.server.closing.wait(part / rate)
 
     def _json(self, value: object, headers: dict[str, str] | None = None) -> None:
         self._send(200, json.dumps(value).encode(), headers)

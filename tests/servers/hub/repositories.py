@@ -110,12 +110,13 @@ class Fault:
 
 @dataclass(frozen=True)
 class Request:
-    """A request as the server saw it."""
+    """A request as the server saw it; `range` is the part of a file that was asked for."""
 
     method: str
     path: str
     host: str
     token: str | None
+    range: str | None = None
 
 
 @dataclass

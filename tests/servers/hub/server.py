@@ -30,6 +30,7 @@ class HubServer(ThreadingHTTPServer):
         self.hub = Hub()
         self.faults: list[Fault] = []
         self.requests: list[Request] = []
+        self.bytes_per_second: float | None = None  # of each body
         self.closing = threading.Event()
         self.lock = threading.Lock()
 

@@ -1,6 +1,8 @@
 """The files of a Hub repository at one commit, in the official client's own cache."""
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -103,18 +105,27 @@ def _ignored(kind: Kind) -> list[str] | None:
 
 def _snapshot(resolved: Resolved, patterns: list[str], token: str | None) -> Path:
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RevisionNotFoundError
-    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # another package before release 2
 
     quiet_progress()
-    where = f"{resolved.kind} {resolved.id}"
-    commit = resolved.sha[:12]
     token = usable_token(token)
-    try:
+    with told(resolved, token):
         folder = snapshot_download(
             resolved.id, repo_type=resolved.kind, revision=resolved.sha, token=token,
             allow_patterns=patterns, ignore_patterns=_ignored(resolved.kind),
         )  # fmt: skip
+    return Path(folder)
+
+
+@contextmanager
+def told(resolved: Resolved, token: str | None) -> Iterator[None]:
+    """Tells what goes wrong in a download within as a UserError, without the token."""
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.utils import httpx  # type: ignore[attr-defined]  # another package before release 2
+
+    where = f"{resolved.kind} {resolved.id}"
+    commit = resolved.sha[:12]
+    try:
+        yield
     except LocalEntryNotFoundError as error:
         cause = error.__cause__
         if isinstance(cause, HfHubHTTPError) and cause.response.status_code not in PASSING_STATUSES:
@@ -131,7 +142,6 @@ def _snapshot(resolved: Resolved, patterns: list[str], token: str | None) -> Pat
         reason = one_line(str(error) or type(error).__name__, secret=token)
         remedy = "check the connection and the room in HF_HOME, then run this again; what was downloaded is kept"
         raise UserError(where, f"the download broke off ({reason})", remedy) from None
-    return Path(folder)
 
 
 def _local_snapshot(resolved: Resolved, patterns: list[str]) -> Path | None:
