@@ -2,17 +2,19 @@
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/<model>.json, the ledger
 Writes  data/answers/<model>.jsonl, data/engines/<model>.json, the ledger
-Run     python scripts/generate.py <model> [--only FILE] [--rows DIRECTORY]
+Run     python scripts/generate.py <model> [--only FILE] [--rows DIRECTORY] [--prefetch]
 """
 
 import argparse
 import json
+import shutil
 import signal
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -35,10 +37,15 @@ from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
 from tuneproof.records.ledger import Ledger, ledger_path
 from tuneproof.records.rows import Answer, EngineDescription, Question, Result
 from tuneproof.records.writing.timeline import plan, timed
+from tuneproof.settings.generation import WITH_WEIGHTS
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
+from tuneproof.sources.folders import not_here
+from tuneproof.sources.hub.ahead import Pace, fetch_weights
+from tuneproof.sources.hub.downloads import Resolved
 
 ENGINES_WITH_WEIGHTS = ("vllm", "transformers", "embedded")
+SECONDS_BETWEEN_LOOKS = 1.0
 SECONDS_FOR_THE_JUDGE = SECONDS_TO_END + 5  # to take what it has paid for, and have it on disk
 ENDED_BY_THIS_STAGE = (FIRST_SIGNAL_EXIT_CODE + signal.SIGTERM, -signal.SIGTERM)  # the last while Python starts
 
@@ -47,6 +54,9 @@ def main() -> None:
     """Takes what the ledger has, generates the rest, and writes the answers whole."""
     arguments = parse_arguments()
     load_secrets()
+    if arguments.prefetch:
+        fetch_weights_to_come(arguments.model)
+        return
     kind = GenerationParams if arguments.only else Params  # a job elsewhere is told of no judge
     resolved, params = model_settings(arguments.model, kind)
     job = Job.of(resolved, params)
@@ -71,8 +81,10 @@ def main() -> None:
             if isinstance(params, Params):
                 require_judge(params)
             ledger.require_space(to_come)
-        with followed_by_judge(params, resolved.model) if missing else nullcontext():
+        with ExitStack() as companions:
             if missing:
+                companions.enter_context(followed_by_judge(params, resolved.model))
+                companions.enter_context(with_weights_to_come(params, resolved.model))
                 generate(job, start(engine, job, params, questions, requests), missing, turns, ledger, arguments.rows)
             if not arguments.only:
                 write(job, first, turns)
@@ -87,6 +99,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument(
         "--rows", type=Path, metavar="DIRECTORY", help="also hand finished rows over in files here, every few seconds"
+    )
+    parser.add_argument(
+        "--prefetch", action="store_true", help="only fetch the weights of the models after this one, where needed"
     )
     return parser.parse_args()
 
@@ -143,6 +158,69 @@ def followed_by_judge(params: GenerationParams, model: str) -> Iterator[None]:
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     for line in [line for line in lines if line.startswith(("error:", "warning:", f"judge {model}: bought"))][-2:]:
         say(f"generate {model}: {one_line(line)}")
+
+
+@contextmanager
+def with_weights_to_come(params: GenerationParams, model: str) -> Iterator[None]:
+    """Has the weights of the models after this one arrive beside this stage, which neither waits nor fails for it."""
+    prefetch, later = params.execution.generate.prefetch.enabled, weights_to_come(params, model)
+    if not isinstance(params, Params) or not prefetch or not later:
+        yield
+        return
+    log = ledger_path().with_name(f"prefetch-{model}.log")
+    say(f"generate {model}: meanwhile what is missing of the weights of {', '.join(later)} arrives; log: {log}")
+    with beside([sys.executable, str(SCRIPTS / "generate.py"), model, "--prefetch"], log, SECONDS_TO_END) as fetching:
+        yield
+    if fetching.returncode not in (0, *ENDED_BY_THIS_STAGE):
+        warn(f"generate {model}: the download beside it had ended; what is missing is fetched when its turn comes")
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    for line in [line for line in lines if line.startswith(("error:", "warning:", "generate "))][-2:]:
+        say(f"generate {model}: {one_line(line)}")
+
+
+def weights_to_come(params: GenerationParams, model: str) -> list[str]:
+    """The models after this one whose engines load weights on this machine."""
+    if params.execution.generate.run_on != "local":
+        return []
+    later = list(params.models)[list(params.models).index(model) + 1 :]
+    return [key for key in later if params.generation(key).engine in WITH_WEIGHTS]
+
+
+def fetch_weights_to_come(model: str) -> None:
+    """Fetches the weights of the models after this one that lack answers, one model after the other."""
+    resolved, params = model_settings(model, GenerationParams)
+    settings = params.execution.generate.prefetch
+    pace = Pace(settings.megabytes_per_second and settings.megabytes_per_second * 1e6)
+    while not_here(resolved):  # this model's own come first
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+    for key in weights_to_come(params, model):
+        try:
+            resolved, params = model_settings(key, GenerationParams)
+            parts = not_here(resolved)
+            if parts and lacks_answers(Job.of(resolved, params)):
+                fetch(key, parts, pace)
+        except UserError as error:
+            warn(str(error))
+
+
+def lacks_answers(job: Job) -> bool:
+    """Whether a model has answers to generate; weights are not fetched for nothing."""
+    render = load_engine(job.resolved.engine).renderer(job)
+    with Ledger() as ledger:
+        turns = Turns(render, partial(ledger.take, read=finished))
+        return bool(rendered(first_requests(render, QUESTIONS.read(), job.samples), turns)[1])
+
+
+def fetch(model: str, parts: Sequence[Resolved], pace: Pace) -> None:
+    """Fetches what is missing of a model and its adapter."""
+    before = pace.bytes
+    with timed(f"generate {model}", "download") as done:
+        try:
+            for part in parts:
+                fetch_weights(part, pace, lambda folder: shutil.disk_usage(folder).free)
+        finally:
+            done.units = round((pace.bytes - before) / 1e6)  # MB
+    say(f"generate {model}: its weights are here, {done.units:,} MB of them fetched ahead")
 
 
 def rendered(first: Sequence[Request], turns: Turns) -> tuple[list[Request], list[Request]]:

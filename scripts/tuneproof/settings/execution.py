@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from tuneproof.settings.base import Concurrency, KeyVariable, NotNegative, Positive, Settings, Strings
 
 Seconds = Annotated[float, Field(gt=0)]
+PositiveNumber = Annotated[float, Field(gt=0)]
 
 
 class VllmExecution(Settings):
@@ -53,6 +54,13 @@ class ModelExecution(Settings):
                 raise ValueError(f"`{name}` is only for engine {needed}, and this model's is {engine}")
 
 
+class Prefetch(Settings):
+    """Whether the weights of the models to come are downloaded while one answers, and how fast at most."""
+
+    enabled: bool = False
+    megabytes_per_second: PositiveNumber | None = None
+
+
 class GenerateExecution(Settings):
     """Where and how fast answers are generated; `models` holds what is different for some of the models, by key."""
 
@@ -60,6 +68,7 @@ class GenerateExecution(Settings):
     vllm: VllmExecution = VllmExecution()
     transformers: TransformersExecution = TransformersExecution()
     endpoint: EndpointExecution = EndpointExecution()
+    prefetch: Prefetch = Prefetch()
     models: dict[str, ModelExecution] = Field(default_factory=dict)
 
     def of_model(self, key: str) -> ModelExecution:
@@ -115,8 +124,6 @@ TOKEN = re.compile(r"hf_[a-zA-Z0-9]{20,}|sk-.+|AKIA\w{12,}", re.ASCII)
 ROLE = re.compile(r"arn:aws[a-z-]*:iam::\d{12}:role/[\w+=,.@/-]+", re.ASCII)
 LONGEST_RUNTIME_SECONDS = 777_600  # what AWS takes
 MOST_INSTANCE_TYPES = 5  # likewise
-
-PositiveNumber = Annotated[float, Field(gt=0)]
 
 
 def check_s3_prefix(prefix: str) -> str:

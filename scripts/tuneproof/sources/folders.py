@@ -28,9 +28,21 @@ def weights_folder(resolved: ResolvedModel | ResolvedAdapter) -> Path:
     """A folder with the whole model or adapter, downloaded at the pinned commit where it is not there yet."""
     if resolved.sha is None:
         return local_path(resolved.id)
+    from tuneproof.sources.hub.ahead import finish_begun
     from tuneproof.sources.hub.downloads import download_model
 
-    return download_model(on_the_hub(resolved, resolved.sha))
+    found = on_the_hub(resolved, resolved.sha)
+    finish_begun(found)
+    return download_model(found)
+
+
+def not_here(resolved: ResolvedModel) -> "list[downloads.Resolved]":
+    """Of a model and its adapter, what is not whole in the Hub's cache; the Hub is not asked."""
+    from tuneproof.sources.hub.downloads import cached_model
+
+    parts = [part for part in (resolved, resolved.adapter) if part is not None]
+    found = [on_the_hub(part, part.sha) for part in parts if part.sha is not None]
+    return [part for part in found if cached_model(part) is None]
 
 
 def evaluator_folder(resolved: ResolvedScorer) -> Path:
