@@ -49,7 +49,7 @@ def main() -> None:
     parser.add_argument("--engine", type=float, default=10, help="seconds that an engine takes more to start")
     chosen = parser.parse_args()
     print(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    took, drawn = {}, ""
+    took, drawn, asked = {}, "", list[str | None]()
     with running_hub() as hub:
         hub.bytes_per_second = chosen.rate * 1e6
         for key, name in MODELS.items():
@@ -64,6 +64,8 @@ def main() -> None:
                     )  # fmt: skip
                 took[enabled] = time.perf_counter() - began
                 drawn = timeline(environment)
+                asked = [request.range for request in hub.requests if request.path.startswith("/storage/")]
+                hub.requests.clear()
     print("| models | MB each | MB/s | engine s | one download's s | each when its turn comes s | ahead s |")
     print("|---|---|---|---|---|---|---|")
     print(
@@ -71,6 +73,7 @@ def main() -> None:
         f"| {chosen.megabytes / chosen.rate:.1f} | {took[False]:.1f} | {took[True]:.1f} |"
     )
     print(drawn)
+    print(f"ranges of weights that were asked for, None a whole file: {asked}")
 
 
 def checkpoint(name: str, padding_bytes: int) -> dict[str, bytes]:

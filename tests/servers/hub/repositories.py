@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from typing import Literal
 
@@ -31,7 +32,7 @@ class File:
     content: bytes
     large: bool
 
-    @property
+    @cached_property  # a file may have hundreds of megabytes
     def sha256(self) -> str:
         return hashlib.sha256(self.content).hexdigest()
 
