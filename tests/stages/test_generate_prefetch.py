@@ -208,7 +208,9 @@ shutil.disk_usage = disk_usage
 """
 
 
-@pytest.mark.parametrize("case", ["no room", "refused", "broken"])
+@pytest.mark.parametrize(
+    "case", ["no room", *(pytest.param(case, marks=pytest.mark.exhaustive) for case in ("refused", "broken"))]
+)
 def test_a_download_that_fails_is_a_line_and_the_stage_goes_on(world: World, tmp_path: Path, case: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_ROOM if case == "no room" else "")
     if case == "refused":

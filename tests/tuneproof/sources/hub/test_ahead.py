@@ -11,6 +11,8 @@ from tests.servers.hub.repositories import Account, Fault, File
 from tests.servers.hub.server import HubServer
 from tests.servers.hub.team import FILES, MODEL, TOKEN, team_hub
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.resolved import ResolvedAdapter, ResolvedModel
+from tuneproof.sources.folders import not_here
 from tuneproof.sources.hub import repositories as hub
 from tuneproof.sources.hub.ahead import BEGUN, Pace, fetch_weights, finish_begun, repository_folder
 from tuneproof.sources.hub.downloads import Resolved, cached_model, download_model
@@ -163,3 +165,21 @@ def test_a_connection_that_is_cut_is_tried_again(server: HubServer, resolved: Re
     fetch(resolved)
     assert len(transfers(server)) == 2
     assert (download_model(resolved) / "model.safetensors").read_bytes() == WEIGHTS
+
+
+def test_an_adapter_is_missing_apart_from_its_base_model(server: HubServer, resolved: Resolved, tmp_path: Path) -> None:
+    server.hub.add("model", "team/adapter", {"adapter_config.json": b"{}", "adapter_model.safetensors": WEIGHTS[:999]})
+    adapter = hub.resolve_model("team/adapter", "main", None, Pins.load(tmp_path / "pins.json"))
+    model = ResolvedModel(
+        model="sft", run="real", dummy=False, embedded=False, engine="vllm", prompt="chat", requested=MODEL, id=MODEL,
+        sha=resolved.sha, content=resolved.content,
+        adapter=ResolvedAdapter(id=adapter.id, sha=adapter.sha, content=adapter.content),
+    )  # fmt: skip
+    assert [part.id for part in not_here(model)] == [MODEL, "team/adapter"]
+    fetch(resolved)
+    (part,) = not_here(model)
+    fetch(part)
+    assert not_here(model) == []
+    folder = cached_model(adapter)
+    assert folder and (folder / "adapter_model.safetensors").read_bytes() == WEIGHTS[:999]
+    assert not_here(model.model_copy(update={"sha": None, "adapter": None})) == []
