@@ -245,7 +245,7 @@ def test_the_embedded_judge_scores_without_a_network(embedded_project: Project) 
     embedded_project.run_ok("generate.py", "sft")
     embedded_project.run_ok("judge.py", "sft")
     rows = judgements(embedded_project)
-    assert len(rows) == 40
+    assert len(rows) == 48  # 40 questions, 8 of them in two turns
     for row in rows:
         if row["status"] == "ok":
             assert all(1 <= score <= 3 for score in row["scores"].values())
