@@ -93,16 +93,16 @@ def test_the_sampled_tokens_follow_the_models_distribution(workspace: Workspace)
     import torch
     import transformers
 
-    workspace.change(sampling={"temperature": 1.2, "top_p": 0.8, "min_p": 0.03, "samples": 600, "max_tokens": 1})
+    workspace.change(sampling={"temperature": 1.5, "top_p": 0.85, "min_p": 0.03, "samples": 600, "max_tokens": 1})
     workspace.change(execution={"transformers": {"batch_size": 200}})
     saved = answered(engine, workspace.job(), workspace.questions[:1])
     model = transformers.AutoModelForCausalLM.from_pretrained(SMALL_MODELS / "sft", dtype=torch.float64)
     with torch.inference_mode():
-        logits = model(torch.tensor([list(saved[0][0].token_ids)])).logits[0, -1] / 1.2
+        logits = model(torch.tensor([list(saved[0][0].token_ids)])).logits[0, -1] / 1.5
     likely, order = torch.softmax(logits, -1).sort(descending=True)
     likely[likely < 0.03 * likely[0]] = 0
     likely = likely / likely.sum()
-    likely[likely.cumsum(0) - likely >= 0.8] = 0
+    likely[likely.cumsum(0) - likely >= 0.85] = 0
     likely = likely / likely.sum()
     tokenizer = load_tokenizer(SMALL_MODELS / "sft")
     expected = {tokenizer.decode([int(token)]): float(share) for token, share in zip(order, likely, strict=True)}
