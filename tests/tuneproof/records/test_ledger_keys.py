@@ -17,6 +17,8 @@ from tuneproof.scoring.judging.rubric.prompts import Material
 from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.execution import JudgeExecution
 
+# A key holds the prompt's tokens. The small models are trained anew now and then, and their tokenizer with them.
+TOKENIZER = str(Path(__file__).parent / "tokenizer_of_the_keys")
 SAMPLING = {"temperature": 0.7, "top_p": 0.9, "min_p": 0.05, "max_tokens": 16, "seed": 7, "samples": 1}
 QUESTION = Question(id="q", instruction="What is LoRA?", reference=None)
 OWN_VLLM = {
@@ -44,7 +46,7 @@ def test_answers_have_the_keys_that_they_had_and_where_and_how_fast_is_in_none(
 ) -> None:
     name = engine.__name__.rpartition(".")[2]
     for number, how in enumerate(({}, execution)):
-        workspace = make_workspace(tmp_path / str(number), execution=how, engine=name, **model)
+        workspace = make_workspace(tmp_path / str(number), execution=how, engine=name, **{"id": TOKENIZER} | model)
         settings = workspace.params()
         settings["generate"]["sampling"] = SAMPLING
         (workspace.root / "params.yaml").write_text(yaml.safe_dump(settings))

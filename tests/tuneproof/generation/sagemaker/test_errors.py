@@ -1,5 +1,6 @@
 """Everything that AWS may refuse or fail at is one line that says what to do, and no job is left running."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -128,9 +129,10 @@ def test_the_last_log_lines_of_a_failed_job_are_shown(workspace: Workspace, aws:
 
 def test_a_bucket_that_is_not_there_is_said_before_anything_is_paid_for(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(execution__sagemaker__s3_prefix="s3://nobody-has-this-bucket/jobs")
-    assert error_line(workspace, aws) == (
-        "error: s3://nobody-has-this-bucket/jobs/sft-60773ed10a20ed7d: there is no such bucket; "
-        "create it with `aws s3 mb`, or set execution.sagemaker.s3_prefix"
+    assert re.fullmatch(
+        "error: s3://nobody-has-this-bucket/jobs/sft-[0-9a-f]{16}: there is no such bucket; "
+        "create it with `aws s3 mb`, or set execution.sagemaker.s3_prefix",
+        error_line(workspace, aws),
     )
     assert not aws.jobs.descriptions()
 
