@@ -1,6 +1,7 @@
 """Every exception of the pipeline, and how a script ends when one is raised."""
 
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from tuneproof.common.interrupts import Interrupted, Interrupts
 from tuneproof.common.processes import end_with_parent
 
 STANDARD_STREAMS = (0, 1, 2)
+READER_GONE = 141  # as a shell says of who was ended by SIGPIPE
 INTERRUPTED = "interrupted; what was finished is kept, run the same command again to go on"
 
 
@@ -83,15 +85,33 @@ def run(main: Callable[[], None]) -> None:
         with Interrupts():
             end_with_parent()
             main()
+            if sys.stdout is not None:
+                sys.stdout.flush()
     except UserError as error:
         say_error(error)
         sys.exit(1)
+    except BrokenPipeError:
+        if not reader_is_gone():
+            raise
+        sys.exit(READER_GONE)
     except KeyboardInterrupt as interrupt:
         say(INTERRUPTED)
         end_at_once_when_interrupted()
         sys.exit(interrupt.exit_code if isinstance(interrupt, Interrupted) else Interrupted().exit_code)
     finally:
         drop_what_cannot_be_shown()
+
+
+def reader_is_gone() -> bool:
+    """Whether nobody reads standard output any more, as after `| head`; what it still holds is then dropped."""
+    asked = select.poll()
+    asked.register(STANDARD_STREAMS[1], 0)
+    if not any(events & select.POLLERR for _, events in asked.poll(0)):
+        return False
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, STANDARD_STREAMS[1])
+    os.close(nowhere)
+    return True
 
 
 def open_standard_streams() -> None:

@@ -1,5 +1,10 @@
 """How foreign text becomes part of an error line."""
 
+import os
+import subprocess
+import sys
+
+from tests.conftest import ROOT
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tuneproof.common.errors import one_line, shortened
 
@@ -28,3 +33,17 @@ def test_a_librarys_message_becomes_one_short_printable_line() -> None:
     assert line.startswith("ValueError: first second [31mxxx")
     assert len(line) == 160
     assert line.isprintable()
+
+
+def test_a_reader_that_is_gone_ends_a_command_without_a_traceback() -> None:
+    for rows in (1, 100_000):  # less and more than what is held back until the end
+        program = f"from tuneproof.common.errors import run\nrun(lambda: print('row\\n' * {rows}))"
+        command = subprocess.Popen(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
+        )  # fmt: skip
+        assert command.stdout
+        command.stdout.close()
+        command.stdout = None
+        assert command.communicate() == (None, "")
+        assert command.returncode == 141
