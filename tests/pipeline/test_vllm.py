@@ -136,9 +136,9 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
 ) -> None:
     execution = {"vllm": EXECUTION["vllm"] | {"max_num_seqs": 4}}
     workspace = make_workspace(tmp_path / "workspace", execution=execution, engine="vllm", vllm=SETTINGS)
-    workspace.ask([*instructions(200), OVER_LONG])
+    workspace.ask([*instructions(120), OVER_LONG])
     running = workspace.process(python=vllm_python())
-    wait_for_rows(workspace, running, 50)
+    wait_for_rows(workspace, running, 30)
     marked = engine_processes(workspace)
     assert marked
     os.kill(min(marked), signal.SIGKILL)
@@ -148,23 +148,23 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     assert said.splitlines()[-1].startswith("error: model sft: vLLM's engine failed (")
     assert said.splitlines()[-1].endswith("then run again: finished answers are kept")
     kept = recorded_rows(workspace)
-    assert kept >= 50
+    assert kept >= 30
     assert not engine_processes(workspace)
 
     running = workspace.process(python=vllm_python())
-    wait_for_rows(workspace, running, kept + 50)
+    wait_for_rows(workspace, running, kept + 30)
     descriptors = [os.pidfd_open(process) for process in engine_processes(workspace)]
     running.kill()
     said, _ = running.communicate()
-    assert f"{kept} answers are in the ledger, {201 - kept} to generate" in said
+    assert f"{kept} answers are in the ledger, {121 - kept} to generate" in said
     wait_for_ends(descriptors)
     kept = recorded_rows(workspace)
 
     finishing = workspace.process(python=vllm_python())
     said, _ = finishing.communicate(timeout=PATIENCE_SECONDS)
     assert finishing.returncode == 0, said
-    assert f"{kept} answers are in the ledger, {201 - kept} to generate" in said
-    assert f"generated {201 - kept} of {201 - kept} answers" in said
+    assert f"{kept} answers are in the ledger, {121 - kept} to generate" in said
+    assert f"generated {121 - kept} of {121 - kept} answers" in said
     assert not engine_processes(workspace)
     rows = {
         f"{answer.id}#{answer.sample}": [
@@ -174,7 +174,7 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
     }  # fmt: skip
     expected = asked[1]["answers"]["window 96"]
     assert rows == {name: expected[name] for name in rows}
-    assert len(rows) == 201
+    assert len(rows) == 121
 
 
 @pytest.mark.exhaustive
