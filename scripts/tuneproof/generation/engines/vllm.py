@@ -72,6 +72,8 @@ def started_engine(job: Job) -> Iterator["Engine"]:
     with no_survivors(project_root()), asyncio.Runner() as runner:
         with output_to(log):
             engine = Engine(job, load_engine(job, folder, log), runner, log)
+        if job.settings.vllm.batch_invariant and not engine.description.batch_invariant:
+            warn("batch_invariant has no effect here: vLLM's kernels need an NVIDIA GPU of capability 8.0 or more")
         try:
             yield engine
         finally:
@@ -150,15 +152,12 @@ def describe(job: Job, engine: Any) -> EngineDescription:
     import vllm
     from vllm.platforms import current_platform
 
-    invariant = batch_invariant(job)
-    if job.settings.vllm.batch_invariant and not invariant:
-        warn("batch_invariant has no effect here: vLLM's kernels for it need an NVIDIA GPU of capability 8.0 or more")
     return EngineDescription(
         engine="vllm",
         version=f"vllm {vllm.__version__}, torch {torch.__version__}",
         device="cpu" if current_platform.is_cpu() else current_platform.get_device_name(),
         dtype=str(engine.model_config.dtype).removeprefix("torch."),
-        batch_invariant=invariant,
+        batch_invariant=batch_invariant(job),
     )
 
 
