@@ -151,30 +151,38 @@ def followed_by_judge(params: GenerationParams, model: str) -> Iterator[None]:
         return
     log = ledger_path().with_name(f"judge-{model}.log")
     say(f"generate {model}: the judge follows, and logs to {log}")
-    with beside([sys.executable, str(SCRIPTS / "judge.py"), model, "--follow"], log, SECONDS_FOR_THE_JUDGE) as judge:
+    ended = "the judge that followed had ended; the judge stage will say why, if it still holds"
+    with companion(model, ["judge.py", model, "--follow"], log, SECONDS_FOR_THE_JUDGE, ended, f"judge {model}: bought"):
         yield
-    if judge.returncode not in (0, *ENDED_BY_THIS_STAGE):
-        warn(f"generate {model}: the judge that followed had ended; the judge stage will say why, if it still holds")
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in [line for line in lines if line.startswith(("error:", "warning:", f"judge {model}: bought"))][-2:]:
-        say(f"generate {model}: {one_line(line)}")
 
 
 @contextmanager
 def with_weights_to_come(params: GenerationParams, model: str) -> Iterator[None]:
     """Has the weights of the models after this one arrive beside this stage, which neither waits nor fails for it."""
-    prefetch, later = params.execution.generate.prefetch.enabled, weights_to_come(params, model)
-    if not isinstance(params, Params) or not prefetch or not later:
+    prefetch = isinstance(params, Params) and params.execution.generate.prefetch.enabled
+    later = weights_to_come(params, model) if prefetch else []
+    if not later:
         yield
         return
     log = ledger_path().with_name(f"prefetch-{model}.log")
     say(f"generate {model}: meanwhile what is missing of the weights of {', '.join(later)} arrives; log: {log}")
-    with beside([sys.executable, str(SCRIPTS / "generate.py"), model, "--prefetch"], log, SECONDS_TO_END) as fetching:
+    ended = "the download beside it had ended; what is missing is fetched when its turn comes"
+    with companion(model, ["generate.py", model, "--prefetch"], log, SECONDS_TO_END, ended, "generate "):
         yield
-    if fetching.returncode not in (0, *ENDED_BY_THIS_STAGE):
-        warn(f"generate {model}: the download beside it had ended; what is missing is fetched when its turn comes")
+
+
+@contextmanager
+def companion(
+    model: str, arguments: Sequence[str], log: Path, seconds_to_end: float, ended: str, told: str
+) -> Iterator[None]:
+    """Has a script work beside this stage; afterwards says whether it had `ended` before, and the last it `told`."""
+    script, *rest = arguments
+    with beside([sys.executable, str(SCRIPTS / script), *rest], log, seconds_to_end) as process:
+        yield
+    if process.returncode not in (0, *ENDED_BY_THIS_STAGE):
+        warn(f"generate {model}: {ended}")
     lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in [line for line in lines if line.startswith(("error:", "warning:", "generate "))][-2:]:
+    for line in [line for line in lines if line.startswith(("error:", "warning:", told))][-2:]:
         say(f"generate {model}: {one_line(line)}")
 
 

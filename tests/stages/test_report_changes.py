@@ -26,15 +26,6 @@ from tuneproof.results.gate.page import word_changes
 PAGE = Path("report/changes.html")
 
 
-@pytest.fixture(scope="module")
-def first_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A DVC project with one finished, committed run."""
-    project = tmp_path_factory.mktemp("changes") / "project"
-    start_project(project)
-    commit_run(project, "the first run")
-    return project
-
-
 @pytest.fixture
 def project(first_run: Path, tmp_path: Path) -> Path:
     """A copy of that project, to change."""
