@@ -19,7 +19,7 @@ from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all
 from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.jobs import Job, missing_package
-from tuneproof.generation.tokens import (
+from tuneproof.generation.weights.tokens import (
     TEMPLATE_DATE,
     first_token_id,
     job_stop_token_ids,

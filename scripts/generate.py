@@ -7,47 +7,33 @@ Run     python scripts/generate.py <model> [--only FILE] [--rows DIRECTORY] [--p
 
 import argparse
 import json
-import shutil
-import signal
-import sys
-import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 from tuneproof.common.environment import load_secrets
-from tuneproof.common.errors import UserError, one_line, run, say, warn
+from tuneproof.common.errors import UserError, run, say
 from tuneproof.common.files import write_json
-from tuneproof.common.interrupts import FIRST_SIGNAL_EXIT_CODE
-from tuneproof.common.places import SCRIPTS
-from tuneproof.common.processes import beside
 from tuneproof.common.progress import Progress
-from tuneproof.common.windows import SECONDS_TO_END
 from tuneproof.endpoint.access import require_keys
-from tuneproof.generation.broken_weights import EARLY_ANSWERS, require_no_runs
+from tuneproof.generation.companions import fetch_weights_to_come, followed_by_judge, with_weights_to_come
 from tuneproof.generation.conversations.landing import answer_row, finished
-from tuneproof.generation.conversations.turns import Open, Turns, first_requests
+from tuneproof.generation.conversations.turns import Open, Turns, first_requests, rendered
 from tuneproof.generation.handing_over import OpenRow, handed_over
 from tuneproof.generation.jobs import Ask, Engine, Job, Request, load_engine
+from tuneproof.generation.weights.broken_weights import EARLY_ANSWERS, require_no_runs
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, ENGINES_DIRECTORY, QUESTIONS
-from tuneproof.records.ledger import Ledger, ledger_path
+from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Answer, EngineDescription, Question, Result
 from tuneproof.records.writing.timeline import plan, timed
 from tuneproof.settings.generation import WITH_WEIGHTS
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
-from tuneproof.sources.folders import not_here
-from tuneproof.sources.hub.ahead import Pace, fetch_weights
-from tuneproof.sources.hub.downloads import Resolved
-
-ENGINES_WITH_WEIGHTS = ("vllm", "transformers", "embedded")
-SECONDS_BETWEEN_LOOKS = 1.0
-SECONDS_FOR_THE_JUDGE = SECONDS_TO_END + 5  # to take what it has paid for, and have it on disk
-ENDED_BY_THIS_STAGE = (FIRST_SIGNAL_EXIT_CODE + signal.SIGTERM, -signal.SIGTERM)  # the last while Python starts
 
 
 def main() -> None:
@@ -130,7 +116,7 @@ def start(
     run_on = params.execution.generate.run_on
     if run_on == "local":
         return engine.start(job)
-    if job.resolved.engine not in ENGINES_WITH_WEIGHTS:
+    if job.resolved.engine not in (*WITH_WEIGHTS, "embedded"):
         say(f"generate {job.resolved.model}: engine {job.resolved.engine} needs no machine of its own and runs here")
         return engine.start(job)
     if run_on == "ray":
@@ -143,103 +129,6 @@ def start(
     return start_on_sagemaker(generation(job, params, questions, requests), params.execution.sagemaker)
 
 
-@contextmanager
-def followed_by_judge(params: GenerationParams, model: str) -> Iterator[None]:
-    """Has the judge work beside this stage, where it is to follow; the stage neither waits for it nor fails with it."""
-    if not isinstance(params, Params) or params.judge.backend != "openai" or not params.execution.judge.follow:
-        yield
-        return
-    log = ledger_path().with_name(f"judge-{model}.log")
-    say(f"generate {model}: the judge follows, and logs to {log}")
-    ended = "the judge that followed had ended; the judge stage will say why, if it still holds"
-    with companion(model, ["judge.py", model, "--follow"], log, SECONDS_FOR_THE_JUDGE, ended, f"judge {model}: bought"):
-        yield
-
-
-@contextmanager
-def with_weights_to_come(params: GenerationParams, model: str) -> Iterator[None]:
-    """Has the weights of the models after this one arrive beside this stage, which neither waits nor fails for it."""
-    prefetch = isinstance(params, Params) and params.execution.generate.prefetch.enabled
-    later = weights_to_come(params, model) if prefetch else []
-    if not later:
-        yield
-        return
-    log = ledger_path().with_name(f"prefetch-{model}.log")
-    say(f"generate {model}: meanwhile what is missing of the weights of {', '.join(later)} arrives; log: {log}")
-    ended = "the download beside it had ended; what is missing is fetched when its turn comes"
-    with companion(model, ["generate.py", model, "--prefetch"], log, SECONDS_TO_END, ended, "generate "):
-        yield
-
-
-@contextmanager
-def companion(
-    model: str, arguments: Sequence[str], log: Path, seconds_to_end: float, ended: str, told: str
-) -> Iterator[None]:
-    """Has a script work beside this stage; afterwards says whether it had `ended` before, and the last it `told`."""
-    script, *rest = arguments
-    with beside([sys.executable, str(SCRIPTS / script), *rest], log, seconds_to_end) as process:
-        yield
-    if process.returncode not in (0, *ENDED_BY_THIS_STAGE):
-        warn(f"generate {model}: {ended}")
-    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
-    for line in [line for line in lines if line.startswith(("error:", "warning:", told))][-2:]:
-        say(f"generate {model}: {one_line(line)}")
-
-
-def weights_to_come(params: GenerationParams, model: str) -> list[str]:
-    """The models after this one whose engines load weights on this machine."""
-    if params.execution.generate.run_on != "local":
-        return []
-    later = list(params.models)[list(params.models).index(model) + 1 :]
-    return [key for key in later if params.generation(key).engine in WITH_WEIGHTS]
-
-
-def fetch_weights_to_come(model: str) -> None:
-    """Fetches the weights of the models after this one that lack answers, one model after the other."""
-    resolved, params = model_settings(model, GenerationParams)
-    settings = params.execution.generate.prefetch
-    pace = Pace(settings.megabytes_per_second and settings.megabytes_per_second * 1e6)
-    while not_here(resolved):  # this model's own come first
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    for key in weights_to_come(params, model):
-        try:
-            resolved, params = model_settings(key, GenerationParams)
-            parts = not_here(resolved)
-            if parts and lacks_answers(Job.of(resolved, params)):
-                fetch(key, parts, pace)
-        except UserError as error:
-            warn(str(error))
-
-
-def lacks_answers(job: Job) -> bool:
-    """Whether a model has answers to generate; weights are not fetched for nothing."""
-    render = load_engine(job.resolved.engine).renderer(job)
-    with Ledger() as ledger:
-        turns = Turns(render, partial(ledger.take, read=finished))
-        return bool(rendered(first_requests(render, QUESTIONS.read(), job.samples), turns)[1])
-
-
-def fetch(model: str, parts: Sequence[Resolved], pace: Pace) -> None:
-    """Fetches what is missing of a model and its adapter."""
-    before = pace.bytes
-    with timed(f"generate {model}", "download") as done:
-        try:
-            for part in parts:
-                fetch_weights(part, pace, lambda folder: shutil.disk_usage(folder).free)
-        finally:
-            done.units = round((pace.bytes - before) / 1e6)  # MB
-    say(f"generate {model}: its weights are here, {done.units:,} MB of them fetched ahead")
-
-
-def rendered(first: Sequence[Request], turns: Turns) -> tuple[list[Request], list[Request]]:
-    """The requests that can be rendered, and those of them whose answers were never generated."""
-    requests, missing = [], []
-    for chain in turns.chains(first):
-        requests += [request for request, _ in chain]
-        missing += [request for request, result in chain if result is None]
-    return requests, missing
-
-
 def generate(
     job: Job,
     started: AbstractContextManager[Ask],
@@ -249,47 +138,61 @@ def generate(
     rows: Path | None,
 ) -> None:
     """Has the missing answers and their later turns generated, each into the ledger as it finishes, with progress."""
-    counts: Counter[str] = Counter()
+    what, counts = f"generate {job.resolved.model}", Counter[str]()
     requests, to_come = Open(missing, turns), sum(request.turns_to_come for request in missing)
-
-    def save(request: Request, result: Result) -> Future[None]:
-        saved = ledger.record(request.key, "answer", result.model_dump())
-        hand_over(request.key, result)
-        counts["answers"] += 1
-        counts["errors"] += result.finish_reason == "error"
-        counts["runs"] += result.repeated_token is not None
-        counts["prompt tokens"] += result.prompt_tokens or 0
-        counts["answer tokens"] += result.answer_tokens or 0
-        progress.advance()
-        for _ in range(requests.answered(request, result)):
-            progress.advance()
-        if counts["runs"] == counts["answers"] == EARLY_ANSWERS:
-            require_no_runs(job, counts["runs"], counts["answers"])
-        return saved
-
-    def speed() -> str:
-        done, unit = (counts["answer tokens"], "tokens") if counts["answer tokens"] else (counts["answers"], "answers")
-        return f"{done / max(progress.seconds, 1e-9):,.0f} {unit}/s"
-
-    what = f"generate {job.resolved.model}"
     with ExitStack() as stack:
         with timed(what, "start") as begun:
             ask = stack.enter_context(started)
             begun.units = 1
         hand_over = stack.enter_context(handed_over(rows))
-        progress = stack.enter_context(Progress(what, to_come, "answers", speed))
+        progress = stack.enter_context(Progress(what, to_come, "answers", lambda: speed(counts, progress.seconds)))
         answered = stack.enter_context(timed(what, "answers"))
         try:
-            ask(requests, save)
+            ask(requests, Arriving(job, requests, ledger, hand_over, progress, counts).save)
         finally:
             answered.units = counts["answers"]
-            errors = f"{counts['errors']} errors"
-            errors += f", {counts['runs']} of one repeated token" if counts["runs"] else ""
-            tokens = f", {counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens"
-            say(
-                f"{what}: generated {counts['answers']} of {to_come} answers ({errors})"
-                f"{tokens if counts['answer tokens'] else ''} in {progress.seconds:.1f} s, {speed()}"
-            )
+            say(f"{what}: generated {counts['answers']} of {to_come} answers {tally(counts, progress.seconds)}")
+
+
+@dataclass(frozen=True)
+class Arriving:
+    """Takes the answers of one model as they finish: into the ledger, and to who carries them away; counts them."""
+
+    job: Job
+    requests: Open
+    ledger: Ledger
+    hand_over: Callable[[str, Result], None]
+    progress: Progress
+    counts: Counter[str]
+
+    def save(self, request: Request, result: Result) -> Future[None]:
+        """Takes one answer. Raises a UserError where none of the first is an answer."""
+        saved, counts = self.ledger.record(request.key, "answer", result.model_dump()), self.counts
+        self.hand_over(request.key, result)
+        counts["answers"] += 1
+        counts["errors"] += result.finish_reason == "error"
+        counts["runs"] += result.repeated_token is not None
+        counts["prompt tokens"] += result.prompt_tokens or 0
+        counts["answer tokens"] += result.answer_tokens or 0
+        for _ in range(1 + self.requests.answered(request, result)):
+            self.progress.advance()
+        if counts["runs"] == counts["answers"] == EARLY_ANSWERS:
+            require_no_runs(self.job, counts["runs"], counts["answers"])
+        return saved
+
+
+def speed(counts: Counter[str], seconds: float) -> str:
+    """Tokens a second; of engines that count none, answers."""
+    done, unit = (counts["answer tokens"], "tokens") if counts["answer tokens"] else (counts["answers"], "answers")
+    return f"{done / max(seconds, 1e-9):,.0f} {unit}/s"
+
+
+def tally(counts: Counter[str], seconds: float) -> str:
+    """What came of the answers, in words."""
+    errors = f"{counts['errors']} errors"
+    errors += f", {counts['runs']} of one repeated token" if counts["runs"] else ""
+    tokens = f", {counts['prompt tokens']:,} prompt and {counts['answer tokens']:,} answer tokens"
+    return f"({errors}){tokens if counts['answer tokens'] else ''} in {seconds:.1f} s, {speed(counts, seconds)}"
 
 
 def say_plan(model: str, params: GenerationParams, to_come: int) -> None:

@@ -165,7 +165,7 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
     """The seconds of the stage with a started engine and an empty ledger, and the tokens it generated."""
     import generate
     from tuneproof.generation.conversations.landing import finished
-    from tuneproof.generation.conversations.turns import Turns, first_requests
+    from tuneproof.generation.conversations.turns import Turns, first_requests, rendered
     from tuneproof.generation.engines import vllm
     from tuneproof.records.handovers import ANSWERS
     from tuneproof.records.ledger import Ledger
@@ -177,7 +177,7 @@ def run_stage(job: Any, engine: Any, questions: Sequence[Any], path: Path) -> tu
         with Ledger(path) as ledger:
             turns = Turns(render, partial(ledger.take, read=finished))
             warm = contextlib.nullcontext(engine.answer)
-            generate.generate(job, warm, generate.rendered(first, turns)[1], turns, ledger, rows=None)
+            generate.generate(job, warm, rendered(first, turns)[1], turns, ledger, rows=None)
             generate.write(job, first, turns)
         seconds = time.perf_counter() - started
     answers = ANSWERS.read("sft")
@@ -200,7 +200,7 @@ def run_raw(raw: Any, job: Any, prompts: Sequence[str], seeds: Sequence[int | No
     from vllm import SamplingParams
 
     from tuneproof.generation.engines.vllm import sampling_arguments
-    from tuneproof.generation.tokens import load_tokenizer, stop_token_ids
+    from tuneproof.generation.weights.tokens import load_tokenizer, stop_token_ids
 
     folder = Path(job.resolved.id)
     arguments = sampling_arguments(job, list(stop_token_ids(load_tokenizer(folder), folder)))

@@ -15,7 +15,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tuneproof.generation.conversations.prompts import ALPACA_PREAMBLE, alpaca_prompt, chat_messages
-from tuneproof.generation.tokens import first_token_id, load_tokenizer, prompt_token_ids, stop_token_ids
+from tuneproof.generation.weights.tokens import first_token_id, load_tokenizer, prompt_token_ids, stop_token_ids
 
 EMBEDDED = ROOT / "data" / "embedded"
 MODELS = EMBEDDED / "models"

@@ -29,7 +29,7 @@ from tests.tuneproof.generation.engines.workspaces import (
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import marks_of_processes
 from tuneproof.generation.engines import transformers as transformers_engine
-from tuneproof.generation.tokens import load_tokenizer
+from tuneproof.generation.weights.tokens import load_tokenizer
 from tuneproof.records.files import write_rows
 
 GREEDY = LOOSE_SAMPLING | {"temperature": 0.0}

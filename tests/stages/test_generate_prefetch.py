@@ -23,6 +23,7 @@ from tests.servers.hub.repositories import Account, Fault
 from tests.servers.hub.server import HubServer, running_hub
 from tests.servers.openai.server import OpenAIServer
 from tests.waiting import PATIENCE_SECONDS, wait_until
+from tuneproof.generation import companions
 from tuneproof.records.writing.timeline import Part
 from tuneproof.sources.hub import ahead
 from tuneproof.sources.hub.ahead import BEGUN
@@ -236,7 +237,7 @@ def test_a_download_that_fails_is_a_line_and_the_stage_goes_on(world: World, tmp
 def test_the_bound_of_the_settings_is_the_pace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: list[float | None] = []
     monkeypatch.setattr(ahead.Pace, "__init__", lambda self, bound: bounds.append(bound))
-    monkeypatch.setattr(ahead, "fetch_weights", lambda part, pace, free_bytes: None)
+    monkeypatch.setattr(companions, "fetch_weights", lambda part, pace, free_bytes: None)
     monkeypatch.setattr(ahead.Pace, "bytes", 0, raising=False)
     use_hub(world.hub, monkeypatch, world.home)
     for bound in (None, 2.5):

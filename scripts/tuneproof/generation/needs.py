@@ -9,15 +9,16 @@ from pathlib import Path
 from tuneproof.common.environment import secret
 from tuneproof.endpoint.access import OPENAI_KEY_VARIABLE, endpoint_address, is_openai
 from tuneproof.generation.sagemaker.connection import missing_for_sagemaker
+from tuneproof.settings.generation import WITH_WEIGHTS
 from tuneproof.settings.params import Params
 
 
 def missing_engines(params: Params) -> Iterator[str]:
     """Why an engine that some model asks for cannot run here, once for each reason."""
     names = {params.generation(key).engine for key in params.models}
-    if params.execution.generate.run_on == "sagemaker" and names & {"vllm", "transformers"}:
+    if params.execution.generate.run_on == "sagemaker" and not names.isdisjoint(WITH_WEIGHTS):
         yield from missing_for_sagemaker(params.execution.sagemaker)
-    elif params.execution.generate.run_on == "ray" and names & {"vllm", "transformers"}:
+    elif params.execution.generate.run_on == "ray" and not names.isdisjoint(WITH_WEIGHTS):
         if importlib.util.find_spec("ray") is None:
             yield "Ray is not installed (pip install -r requirements/ray.txt)"
     elif "vllm" in names:

@@ -19,7 +19,7 @@ from tests.conftest import ROOT, Project
 from tests.servers.hub.client import use_hub
 from tests.servers.hub.server import HubServer, running_hub
 from tuneproof.common.errors import OutOfReachError, UserError
-from tuneproof.generation.tokens import load_tokenizer
+from tuneproof.generation.weights.tokens import load_tokenizer
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.sources.hub.pins import Pins

@@ -25,6 +25,15 @@ def first_requests(render: Renderer, questions: Sequence[Question], samples: int
     return render([Conversation(question, tuple(range(samples))) for question in questions])
 
 
+def rendered(first: Sequence[Request], turns: "Turns") -> tuple[list[Request], list[Request]]:
+    """The requests that can be rendered, and those of them whose answers were never generated."""
+    requests, missing = [], []
+    for chain in turns.chains(first):
+        requests += [request for request, _ in chain]
+        missing += [request for request, result in chain if result is None]
+    return requests, missing
+
+
 @dataclass(frozen=True)
 class Turns:
     """What renders a model's requests, and what is known of their results, by key."""

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tuneproof.common.errors import UserError, shortened
-from tuneproof.generation.broken_weights import not_finite
 from tuneproof.generation.conversations.messages import Chat, Conversation
 from tuneproof.generation.conversations.prompts import alpaca_prompt
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, save_all
-from tuneproof.generation.sampled_answers import (
+from tuneproof.generation.weights.broken_weights import not_finite
+from tuneproof.generation.weights.sampled_answers import (
     allowed_tokens,
     batches,
     cut_after_stop,
@@ -23,7 +23,7 @@ from tuneproof.generation.sampled_answers import (
     rounds,
     uniforms,
 )
-from tuneproof.generation.tokens import Prompt, alpaca_text, eos_ids, keyed_requests
+from tuneproof.generation.weights.tokens import Prompt, alpaca_text, eos_ids, keyed_requests
 from tuneproof.records.rows import EngineDescription
 from tuneproof.settings.generation import CompleteSampling
 from tuneproof.sources.folders import tokenizer_folder, weights_folder

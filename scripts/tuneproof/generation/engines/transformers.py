@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from tuneproof.common.errors import UserError, shortened
-from tuneproof.generation.broken_weights import not_finite
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, missing_package, save_all
-from tuneproof.generation.sampled_answers import (
+from tuneproof.generation.weights.broken_weights import not_finite
+from tuneproof.generation.weights.sampled_answers import (
     allowed_tokens,
     batches,
     cut_after_stop,
@@ -17,7 +17,7 @@ from tuneproof.generation.sampled_answers import (
     rounds,
     uniforms,
 )
-from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, rendering
+from tuneproof.generation.weights.tokens import job_stop_token_ids, load_tokenizer, rendering
 from tuneproof.records.rows import EngineDescription
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 

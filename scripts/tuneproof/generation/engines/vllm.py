@@ -19,9 +19,9 @@ from tuneproof.common.logs import output_to, reason_in
 from tuneproof.common.places import project_root
 from tuneproof.common.processes import end_orphans, no_survivors
 from tuneproof.common.windows import work_through
-from tuneproof.generation.broken_weights import repeated_token
 from tuneproof.generation.jobs import Ask, Job, Renderer, Request, Save, missing_package, over_long
-from tuneproof.generation.tokens import job_stop_token_ids, load_tokenizer, rendering
+from tuneproof.generation.weights.broken_weights import repeated_token
+from tuneproof.generation.weights.tokens import job_stop_token_ids, load_tokenizer, rendering
 from tuneproof.records.rows import EngineDescription, FinishReason, Result
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 from tuneproof.sources.weights.adapters import check_adapter_fits, engine_rank

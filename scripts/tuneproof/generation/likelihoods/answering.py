@@ -15,7 +15,7 @@ from tuneproof.generation.handing_over import handed_over
 from tuneproof.generation.jobs import Job
 from tuneproof.generation.likelihoods.parts import Given, OpenRow, Part
 from tuneproof.generation.likelihoods.vllm import VllmModel
-from tuneproof.generation.tokens import job_tokenizer
+from tuneproof.generation.weights.tokens import job_tokenizer
 from tuneproof.records.files import read_rows
 from tuneproof.settings.params import GenerationParams
 from tuneproof.settings.worlds import model_settings

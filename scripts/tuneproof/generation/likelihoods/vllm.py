@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tuneproof.generation.engines.vllm import Engine
-from tuneproof.generation.tokens import job_stop_token_ids
+from tuneproof.generation.weights.tokens import job_stop_token_ids
 from tuneproof.sources.folders import tokenizer_folder
 
 

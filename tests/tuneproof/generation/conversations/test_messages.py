@@ -12,7 +12,7 @@ from tuneproof.generation.conversations.messages import Conversation, Earlier
 from tuneproof.generation.conversations.thoughts import told_later
 from tuneproof.generation.engines import endpoint, transformers
 from tuneproof.generation.jobs import Request
-from tuneproof.generation.tokens import load_tokenizer
+from tuneproof.generation.weights.tokens import load_tokenizer
 from tuneproof.records.rows import Message, Question, Result
 
 TURNS = ["Name a colour.", "Now write it backwards:\n\n  slowly", "And once more?"]

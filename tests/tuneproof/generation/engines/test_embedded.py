@@ -23,7 +23,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.generation.conversations.messages import Conversation, Earlier
 from tuneproof.generation.engines import embedded as engine
 from tuneproof.generation.engines import transformers
-from tuneproof.generation.sampled_answers import uniforms
+from tuneproof.generation.weights.sampled_answers import uniforms
 from tuneproof.records.rows import Question, Result
 from tuneproof.settings.generation import CompleteSampling
 

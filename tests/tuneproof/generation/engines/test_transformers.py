@@ -19,7 +19,7 @@ from tests.tuneproof.generation.engines.workspaces import (
 )
 from tuneproof.common.errors import UserError
 from tuneproof.generation.engines import transformers as engine
-from tuneproof.generation.tokens import load_tokenizer
+from tuneproof.generation.weights.tokens import load_tokenizer
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby, islice
 from typing import TYPE_CHECKING, Any
 
-from tuneproof.generation.broken_weights import repeated_token
 from tuneproof.generation.jobs import Job, Request, Save, over_long, save_all
+from tuneproof.generation.weights.broken_weights import repeated_token
 from tuneproof.records.rows import EngineDescription, FinishReason, Result
 
 if TYPE_CHECKING:

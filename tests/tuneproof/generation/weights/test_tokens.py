@@ -11,7 +11,7 @@ from tests.conftest import ROOT
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, make_workspace
 from tuneproof.common.errors import UserError
 from tuneproof.generation.conversations.messages import Conversation
-from tuneproof.generation.tokens import (
+from tuneproof.generation.weights.tokens import (
     first_token_id,
     job_stop_token_ids,
     job_tokenizer,
@@ -73,7 +73,7 @@ def test_the_tokenizer_is_the_one_that_the_library_chooses(folder: Path, name: s
 
 def test_rendering_the_prompts_of_a_llama_loads_no_torch(workspace: Workspace) -> None:
     code = (
-        "import sys; from pathlib import Path; from tuneproof.generation.tokens import load_tokenizer; "
+        "import sys; from pathlib import Path; from tuneproof.generation.weights.tokens import load_tokenizer; "
         f"load_tokenizer(Path({str(SMALL_MODELS / 'sft')!r}))(['Why?']); print('torch' in sys.modules)"
     )
     done = subprocess.run(

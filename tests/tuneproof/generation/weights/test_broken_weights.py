@@ -10,9 +10,9 @@ from safetensors.numpy import load_file, save_file
 
 from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS, Workspace, answered, make_workspace, rendered
 from tuneproof.common.errors import UserError
-from tuneproof.generation.broken_weights import repeated_token, require_no_runs
 from tuneproof.generation.engines import embedded, transformers
 from tuneproof.generation.jobs import Request
+from tuneproof.generation.weights.broken_weights import repeated_token, require_no_runs
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Result
 
