@@ -31,20 +31,9 @@ def application(sessions: Mapping[str, Session]) -> "FastAPI":
     page, headers = inline_page(FOLDER)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
 
-    def answer(value: Any, status: int = 200) -> Response:
-        return JSONResponse(value, status, headers)
-
     def with_session(request: Request, act: Callable[[Session], Any]) -> Response:
-        session = session_of(sessions, request.headers.get("authorization", "").removeprefix("Bearer "))
-        if session is None:
-            return answer({"error": "this address is not valid any more; open the one that annotate.py printed"}, 403)
-        try:
-            return answer(act(session))
-        except NotAskedError as error:
-            return answer({"error": str(error)}, 422)
-        except UserError as error:
-            say(f"error: {error}")
-            return answer({"error": str(error)}, 500)
+        token = request.headers.get("authorization", "").removeprefix("Bearer ")
+        return JSONResponse(*outcome(session_of(sessions, token), act), headers)
 
     @app.get("/")
     def show_page(request: Request) -> Response:
@@ -67,11 +56,24 @@ def application(sessions: Mapping[str, Session]) -> "FastAPI":
         async for chunk in request.stream():
             body += chunk
             if len(body) > LARGEST_BODY:
-                return answer({"error": "this is too long"}, 413)
+                return JSONResponse({"error": "this is too long"}, 413, headers)
         # On the event loop's own thread: a save takes milliseconds, and so one comes after the other.
         return with_session(request, lambda session: {"state": session.change(key, body)})
 
     return app
+
+
+def outcome(session: Session | None, act: Callable[[Session], Any]) -> tuple[Any, int]:
+    """What a request is answered, and its HTTP status; without a session nothing is done."""
+    if session is None:
+        return {"error": "this address is not valid any more; open the one that annotate.py printed"}, 403
+    try:
+        return act(session), 200
+    except NotAskedError as error:
+        return {"error": str(error)}, 422
+    except UserError as error:
+        say(f"error: {error}")
+        return {"error": str(error)}, 500
 
 
 def session_of(sessions: Mapping[str, Session], token: str) -> Session | None:
