@@ -65,26 +65,9 @@ def question_means(scores: Iterable[tuple[str, float | None]]) -> dict[str, floa
     return {question: math.fsum(values) / len(values) for question, values in gathered.items()}
 
 
-def paired_differences(
-    model_by_question: Mapping[str, float], baseline_by_question: Mapping[str, float], questions: Sequence[str]
-) -> Array:
-    """Returns model minus baseline in the order of `questions`, NaN where either has no score."""
-    nan = math.nan
-    return np.array(
-        [model_by_question.get(question, nan) - baseline_by_question.get(question, nan) for question in questions],
-        dtype=np.float64,
-    )
-
-
-def paired_difference(
-    model_by_question: Mapping[str, float],
-    baseline_by_question: Mapping[str, float],
-    alpha: float,
-    scale: Scale = (1, 3),
-) -> Difference | None:
-    """Compares one model with the baseline on one criterion alone; None where no question is scored in both."""
-    both = [question for question in model_by_question if question in baseline_by_question]
-    return one_difference(paired_differences(model_by_question, baseline_by_question, both), alpha, scale)
+def in_order(scores: Mapping[str, float], questions: Iterable[str]) -> Array:
+    """Scores by question id as an array in the order of `questions`, NaN where there is none."""
+    return np.array([scores.get(question, math.nan) for question in questions], dtype=np.float64)
 
 
 def simultaneous_differences(
@@ -94,7 +77,7 @@ def simultaneous_differences(
 
     Args:
         differences: Per comparison, model minus baseline for the same questions in the same order, NaN where not
-            scored in both (`paired_differences`).
+            scored in both.
         alpha: The chance of one or more false verdicts in the whole family.
         scales: Per comparison, the lowest and highest possible score.
 
@@ -153,28 +136,23 @@ def questions_needed(difference: float, standard_deviation: float, level: float)
     return math.ceil(by_normal + critical**2 / 2)
 
 
-def missing_bounds(
-    model_by_question: Mapping[str, float],
-    baseline_by_question: Mapping[str, float],
-    questions: Sequence[str],
-    level: float,
-    scale: Scale = (1, 3),
-) -> MissingBounds:
+def missing_bounds(model: Array, baseline: Array, level: float, scale: Scale = (1, 3)) -> MissingBounds:
     """Fills every missing score with the worst and with the best for the model and compares again (Manski bounds).
 
-    `level` is the level of the interval that was shown (`Difference.level`); at least one question is needed.
+    Both have a score for each question, in the same order and NaN where it is missing; at least one question is needed.
+    `level` is the level of the interval that was shown (`Difference.level`).
     """
     lowest, highest = scale
     worst, best = (
-        np.array([model_by_question.get(q, for_model) - baseline_by_question.get(q, for_baseline) for q in questions])
+        np.where(np.isnan(model), for_model, model) - np.where(np.isnan(baseline), for_baseline, baseline)
         for for_model, for_baseline in ((lowest, highest), (highest, lowest))
     )
     at_worst, at_best = difference_interval(worst, level, scale), difference_interval(best, level, scale)
-    shown = paired_difference(model_by_question, baseline_by_question, level, scale)
+    shown = one_difference(model - baseline, level, scale)
     if_worst, if_best = verdict(at_worst.low, at_worst.high), verdict(at_best.low, at_best.high)
     return MissingBounds(
-        questions=len(questions),
-        missing=len(questions) - (shown.questions if shown else 0),
+        questions=len(model),
+        missing=len(model) - (shown.questions if shown else 0),
         worst=at_worst.mean,
         best=at_best.mean,
         verdict_if_worst=if_worst,

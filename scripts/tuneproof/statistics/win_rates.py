@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneproof.statistics.differences import Verdict, verdict
+from tuneproof.statistics.differences import Verdict, in_order, verdict
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import Interval, mean_interval
 
@@ -91,12 +91,16 @@ def both_orders(rows: Iterable[Row]) -> BothOrders:
     )
 
 
-def question_preferences(orders: BothOrders) -> dict[str, float]:
-    """Returns one preference per question: its orders averaged, then its samples, since they are not independent."""
+def question_preferences(orders: BothOrders, questions: Iterable[str]) -> Array:
+    """Returns one preference for each of these questions, NaN where it has no pair judged in both orders.
+
+    The orders of a pair are averaged, then the question's samples, since they are not independent.
+    """
     gathered: dict[str, list[float]] = {}
     for question, first, second in zip(orders.questions, orders.model_first, orders.baseline_first, strict=True):
         gathered.setdefault(question, []).append(float(first + second) / 2)
-    return {question: math.fsum(values) / len(values) for question, values in gathered.items()}
+    means = {question: math.fsum(values) / len(values) for question, values in gathered.items()}
+    return in_order(means, questions)
 
 
 def consistency(orders: BothOrders) -> float | None:

@@ -16,7 +16,7 @@ from tuneproof.statistics.collapses import (
     standard_errors,
     unseen_share,
 )
-from tuneproof.statistics.differences import paired_difference
+from tuneproof.statistics.differences import one_difference
 from tuneproof.statistics.intervals import PAIRED_METHOD, WIDENED_METHOD, difference_interval, one_sided_limits
 
 GENERATOR = np.random.default_rng(21)
@@ -92,10 +92,9 @@ def test_questions_needed_has_the_floor_that_a_collapse_never_seen_asks_for(span
 
 
 def test_a_steady_gain_needs_more_questions_than_its_spread_asks_for() -> None:
-    baseline = {f"q{number}": 2.0 for number in range(40)}
-    model = {question: 2.1 + 0.001 * (number % 2) for number, question in enumerate(baseline)}
+    model = 2.1 + 0.001 * (np.arange(40.0) % 2)
 
-    difference = paired_difference(model, baseline, 0.05)
+    difference = one_difference(model - 2.0, 0.05, (1, 3))
 
     assert difference is not None and difference.verdict == "undecided"
     assert difference.questions_needed == questions_to_exclude(0.1005, 0.05, 2) == 62

@@ -11,11 +11,11 @@ from tuneproof.results.words.figures import shown_decimals
 from tuneproof.statistics import differences as statistics
 from tuneproof.statistics.differences import (
     Verdict,
+    in_order,
     mean_bounds,
     missing_bounds,
+    one_difference,
     overall_verdict,
-    paired_difference,
-    paired_differences,
     question_means,
     questions_needed,
     simultaneous_differences,
@@ -28,9 +28,8 @@ from tuneproof.statistics.intervals import EXACT_METHOD, difference_interval
 SCALE = (1.0, 3.0)
 
 
-def scores(seed: int, questions: int = 100, shares: tuple[float, ...] = (0.3, 0.4, 0.3)) -> dict[str, float]:
-    drawn = np.random.default_rng(seed).choice([1.0, 2.0, 3.0], size=questions, p=shares)
-    return {f"q{number}": float(score) for number, score in enumerate(drawn)}
+def scores(seed: int, questions: int = 100, shares: tuple[float, ...] = (0.3, 0.4, 0.3)) -> np.ndarray:
+    return np.random.default_rng(seed).choice([1.0, 2.0, 3.0], size=questions, p=shares)
 
 
 def family(seed: int = 1, questions: int = 100) -> dict[tuple[str, str], np.ndarray]:
@@ -44,25 +43,26 @@ def test_samples_of_a_question_become_one_number() -> None:
 
 
 def test_difference_is_taken_over_the_questions_scored_in_both() -> None:
-    model, baseline = {"a": 3.0, "b": 2.0, "c": 3.0, "d": 3.0}, {"a": 1.0, "b": 1.0, "c": 2.0, "e": 1.0}
+    sides = {"a": 3.0, "b": 2.0, "c": 3.0, "d": 3.0}, {"a": 1.0, "b": 1.0, "c": 2.0, "e": 1.0}
+    model, baseline = (in_order(side, "abcde") for side in sides)
 
-    difference = paired_difference(model, baseline, 0.05)
+    difference = one_difference(model - baseline, 0.05, SCALE)
 
     assert difference is not None
     assert difference.questions == 3
     assert difference.interval.mean == pytest.approx(4 / 3)
-    np.testing.assert_array_equal(paired_differences(model, baseline, ["a", "d", "e"]), [2.0, math.nan, math.nan])
+    np.testing.assert_array_equal(model - baseline, [2.0, 1.0, 1.0, math.nan, math.nan])
 
 
 def test_nothing_scored_in_both_is_no_comparison() -> None:
-    assert paired_difference({"a": 3.0}, {"b": 1.0}, 0.05) is None
+    assert one_difference(in_order({"a": 3.0}, "ab") - in_order({"b": 1.0}, "ab"), 0.05, SCALE) is None
 
 
 def test_one_comparison_alone_is_scipys_paired_t_test() -> None:
     model, baseline = scores(1, shares=(0.2, 0.3, 0.5)), scores(2)
-    reference = scipy.stats.ttest_rel(list(model.values()), list(baseline.values()))
+    reference = scipy.stats.ttest_rel(model, baseline)
 
-    difference = paired_difference(model, baseline, 0.05)
+    difference = one_difference(model - baseline, 0.05, SCALE)
 
     assert difference is not None
     limits = reference.confidence_interval(0.95)
@@ -74,7 +74,7 @@ def test_one_comparison_alone_is_scipys_paired_t_test() -> None:
 def test_swapping_model_and_baseline_mirrors_every_number() -> None:
     model, baseline = scores(3, shares=(0.2, 0.3, 0.5)), scores(4)
 
-    forth, back = paired_difference(model, baseline, 0.05), paired_difference(baseline, model, 0.05)
+    forth, back = (one_difference(values, 0.05, SCALE) for values in (model - baseline, baseline - model))
 
     assert forth is not None
     assert back is not None
@@ -200,9 +200,7 @@ def test_overall_verdict_needs_one_criterion_and_none_against(
 
 
 def test_identical_models_are_undecided_with_a_width_and_without_invented_power() -> None:
-    model = scores(5)
-
-    difference = paired_difference(model, model, 0.05)
+    difference = one_difference(scores(5) - scores(5), 0.05, SCALE)
 
     assert difference is not None
     assert difference.verdict == "undecided"
@@ -230,42 +228,34 @@ def test_smallest_detectable_difference_is_found_in_four_of_five_repeats() -> No
 
 
 def test_missing_scores_that_could_turn_the_verdict_are_told() -> None:
-    baseline = {f"q{number}": 1.0 + number % 2 for number in range(60)}
-    model = {question: score + 1 for question, score in list(baseline.items())[:45]}
+    baseline = 1.0 + np.arange(60.0) % 2
+    model = np.where(np.arange(60) < 45, baseline + 1, math.nan)
 
-    bounds = missing_bounds(model, baseline, list(baseline), 0.05)
+    bounds = missing_bounds(model, baseline, 0.05)
 
     assert (bounds.questions, bounds.missing) == (60, 15)
-    assert bounds.worst == pytest.approx((45 * 1 - sum(score - 1 for score in list(baseline.values())[45:])) / 60)
-    assert bounds.best == pytest.approx((45 * 1 + sum(3 - score for score in list(baseline.values())[45:])) / 60)
+    assert bounds.worst == pytest.approx((45 * 1 - sum(baseline[45:] - 1)) / 60)
+    assert bounds.best == pytest.approx((45 * 1 + sum(3 - baseline[45:])) / 60)
     assert (bounds.verdict_if_worst, bounds.verdict_if_best) == ("better", "better")
     assert not bounds.could_change_verdict
 
 
 def test_many_missing_scores_can_turn_the_verdict() -> None:
-    baseline = {f"q{number}": 2.0 + number % 2 for number in range(60)}
-    model = {question: min(score + number % 2, 3.0) for number, (question, score) in enumerate(baseline.items())}
-    kept = dict(list(model.items())[:30]) | {
-        "q0": 3.0,
-        "q2": 3.0,
-        "q4": 3.0,
-        "q6": 3.0,
-        "q8": 3.0,
-        "q10": 3.0,
-        "q12": 3.0,
-    }
+    baseline = 2.0 + np.arange(60.0) % 2
+    model = np.where(np.arange(60) < 30, baseline, math.nan)
+    model[:14:2] = 3.0
 
-    bounds = missing_bounds(kept, baseline, list(baseline), 0.05)
+    bounds = missing_bounds(model, baseline, 0.05)
 
     assert (bounds.verdict_if_worst, bounds.could_change_verdict) == ("worse", True)
 
 
 def test_no_missing_scores_leave_the_bounds_at_the_mean() -> None:
     model, baseline = scores(6), scores(7)
-    difference = paired_difference(model, baseline, 0.05)
+    difference = one_difference(model - baseline, 0.05, SCALE)
     assert difference is not None
 
-    bounds = missing_bounds(model, baseline, list(model), 0.05)
+    bounds = missing_bounds(model, baseline, 0.05)
 
     assert bounds.missing == 0
     assert bounds.worst == bounds.best == difference.interval.mean

@@ -37,7 +37,7 @@ def judged(model_first: float, baseline_first: float, questions: int = 50, sampl
 
 
 def preferences_of(rows: list[Row]) -> list[float]:
-    return list(question_preferences(both_orders(rows)).values())
+    return list(question_preferences(both_orders(rows), dict.fromkeys(row[0] for row in rows)))
 
 
 def logistic_world(questions: int, effect: float, seed: int = 3) -> tuple[np.ndarray, np.ndarray]:
@@ -94,7 +94,7 @@ def test_what_is_no_preference_is_refused(preferences: list[float | None]) -> No
 
 def test_judge_that_always_prefers_the_first_answer_says_nothing() -> None:
     orders = both_orders(judged(1.0, 0.0))
-    interval = win_rate_interval(list(question_preferences(orders).values()), 0.05)
+    interval = win_rate_interval(preferences_of(judged(1.0, 0.0)), 0.05)
 
     assert (interval.mean, consistency(orders), position_bias(orders)) == (0.5, 0.0, 1.0)
     assert win_rate_verdict(interval) == "undecided"
@@ -108,10 +108,11 @@ def test_judge_that_always_prefers_the_second_answer_has_a_bias_of_minus_one() -
 
 
 def test_steady_judge_is_consistent_and_unbiased() -> None:
-    orders = both_orders(judged(1.0, 1.0) + pair("tied", 0, 0.5, 0.5))
+    rows = judged(1.0, 1.0) + pair("tied", 0, 0.5, 0.5)
+    orders = both_orders(rows)
 
     assert (consistency(orders), position_bias(orders)) == (1.0, 0.0)
-    assert win_rate_verdict(win_rate_interval(list(question_preferences(orders).values()), 0.05)) == "better"
+    assert win_rate_verdict(win_rate_interval(preferences_of(rows), 0.05)) == "better"
 
 
 def test_winner_in_one_order_and_tie_in_the_other_is_not_consistent() -> None:
@@ -130,13 +131,16 @@ def test_unscored_order_makes_its_pair_incomplete_and_never_a_win_or_a_loss() ->
     orders = both_orders(rows)
 
     assert orders.incomplete == 3
-    assert question_preferences(orders) == {"q0": 1.0, "q1": 1.0, "q2": 1.0}
+    np.testing.assert_array_equal(
+        question_preferences(orders, ["q1", "half", "none", "q2"]), [1, math.nan, math.nan, 1]
+    )
 
 
 def test_nothing_judged_in_both_orders_has_no_consistency() -> None:
     orders = both_orders([])
 
-    assert (consistency(orders), position_bias(orders), question_preferences(orders)) == (None, None, {})
+    assert (consistency(orders), position_bias(orders), orders.incomplete) == (None, None, 0)
+    assert np.isnan(question_preferences(orders, ["q0"])).all()
 
 
 def test_samples_of_a_question_count_once() -> None:
@@ -150,7 +154,7 @@ def test_swapping_baseline_and_model_mirrors_every_number() -> None:
     first, second = generator.choice([0.0, 0.25, 0.5, 1.0], size=(2, 90))
     questions = tuple(f"q{number}" for number in range(90))
     forth, back = BothOrders(questions, first, second, 0), BothOrders(questions, 1 - second, 1 - first, 0)
-    wins, lost = (np.array(list(question_preferences(orders).values())) for orders in (forth, back))
+    wins, lost = (question_preferences(orders, questions) for orders in (forth, back))
 
     assert (consistency(forth), position_bias(forth)) == (consistency(back), position_bias(back))
     assert win_rate(lost).win_rate == pytest.approx(1 - win_rate(wins).win_rate, rel=1e-14)

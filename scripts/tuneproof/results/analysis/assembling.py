@@ -1,12 +1,9 @@
 """Puts a model's details together from its scores, what it was compared with, and what validate made of it."""
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from tuneproof.common.errors import UserError
 from tuneproof.records.documents.resolved import ResolvedModel
@@ -28,12 +25,12 @@ from tuneproof.results.analysis.people import (
     win_rate_with_people,
     with_people,
 )
-from tuneproof.results.analysis.preferences import orders_of_run, read_preferences, win_rate_details
+from tuneproof.results.analysis.preferences import add_preferences, all_preferences, all_win_rates, orders_of_run
 from tuneproof.results.analysis.reading.scores import ModelScores
-from tuneproof.results.analysis.reading.usage import judge_cost
+from tuneproof.results.analysis.reading.usage import answer_lengths, usage
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.decisions import DecisionDetails
-from tuneproof.results.details.model import AnswerLengths, Details, Usage, WinRateDetails
+from tuneproof.results.details.model import Details, WinRateDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.settings.execution import Price
@@ -42,7 +39,6 @@ from tuneproof.statistics.differences import Difference, Overall, overall_verdic
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import wilson_interval
 from tuneproof.statistics.shipping import Key
-from tuneproof.statistics.win_rates import BothOrders, question_preferences
 
 
 def all_details(
@@ -64,16 +60,16 @@ def all_details(
         benchmarks: Every model's benchmarks; empty where there are none.
     """
     scored = {model: Scored.of(one, len(ids)) for model, one in scores.items()}
-    compared = all_preferences(params, run, scores, ids)  # first: it adds the comparisons' replies to the usage
-    run = run.model_copy(update={"orders": orders_of_run(orders for orders, _ in compared.values())})
+    # First: it adds the comparisons' replies to the usage.
+    compared = all_preferences(run, scores, ids, params.compare.enabled)
+    run = run.model_copy(update={"orders": orders_of_run(one.orders for one in compared.values())})
     if WIN_RATE in run.criteria:
-        add_preferences(run, scored, compared, ids)
-    win_rates = all_win_rates(run, scored, compared, ids)
+        add_preferences(run, scored, compared)
+    win_rates = all_win_rates(run, scored, compared)
     add_benchmarks(scored, benchmarks)
     differences = paired(run, scored)
     tested = claims(run, differences)
-    preferences = {model: question_preferences(orders) for model, (orders, _) in compared.items()}
-    people = in_people_units(run, scored, preferences, ids)
+    people = in_people_units(run, scored, {model: one.preferences for model, one in compared.items()}, ids)
     by_people = claims_by_people(run, differences, people)
     run = run.model_copy(update={"sharing": sharing(run, by_people if run.in_units_of == "people" else tested)})
     analysis = Analysis(
@@ -119,7 +115,6 @@ class Analysis:
         run, scored, baseline = self.run, self.scored[model], self.scored[self.run.baseline]
         criteria = {name: self.criterion(model, name, scores, scored, baseline) for name in run.criteria}
         fallen, is_baseline = self.falls(model, run.claimed), model == run.baseline
-        decision = None if is_baseline else self.decision(model, fallen)
         by_judge, rate = self.verdict_by_judge(model), self.win_rates.get(model)
         by_people = verdict_by_people(run, model, self.by_people, self.people)
         overall = by_people if run.in_units_of == "people" else by_judge
@@ -145,11 +140,11 @@ class Analysis:
             criteria=criteria,
             statuses_of={source: dict(sorted(counts.items())) for source, counts in scores.statuses_of.items()},
             collapses=collapse_details(fallen, run.alpha),
-            decision=decision,
+            decision=None if is_baseline else self.decision(model, fallen),
             win_rate=win_rate_with_people(run, model, rate, self.people) if rate else None,
             slices=slices(run, self.tags, scored, baseline) + turn_slices(run, scores, self.scores[run.baseline]),
-            lengths=answer_lengths(scores),
-            usage=usage(scores, self.prices),
+            lengths=answer_lengths(scores.characters, scores.answer_tokens),
+            usage=usage(scores.prompt_tokens, scores.answer_tokens, scores.usage, self.prices),
             people=both_verdicts(run, model, by_judge, by_people, self.people),
             panel=scores.panel,
             losses=[] if is_baseline else losses(run, model, self.differences, self.scored, self.ids),
@@ -210,52 +205,6 @@ def resolved_in_this_world(model: str, run: RunDetails) -> ResolvedModel:
     return resolved
 
 
-Preferences = dict[str, tuple[BothOrders, Counter[str]]]  # by model, with how often each status occurs
-
-
-def all_preferences(
-    params: Params, run: RunDetails, scores: Mapping[str, ModelScores], ids: Mapping[str, int]
-) -> Preferences:
-    """Every model's comparisons with the baseline. Adds their replies to the usage."""
-    if not params.compare.enabled:
-        return {}
-    others = [model for model in run.models if model != run.baseline]
-    return {model: read_preferences(model, run.baseline, ids, scores[model].usage) for model in others}
-
-
-def add_preferences(
-    run: RunDetails, scored: Mapping[str, Scored], compared: Preferences, ids: Mapping[str, int]
-) -> None:
-    """Makes the preferences a criterion like any other: 0.5 is what the baseline would win against itself."""
-    scored[run.baseline].scores[WIN_RATE] = np.full(len(ids), 0.5)
-    for model, (orders, _) in compared.items():
-        preferences = question_preferences(orders)
-        scored[model].scores[WIN_RATE] = np.array([preferences.get(question, np.nan) for question in ids])
-
-
-def all_win_rates(
-    run: RunDetails, scored: Mapping[str, Scored], compared: Preferences, ids: Mapping[str, int]
-) -> dict[str, WinRateDetails | None]:
-    """The win rate of every model that was compared with the baseline."""
-    found = {}
-    for model, (orders, statuses) in compared.items():
-        preferences = question_preferences(orders)
-        lengths = scored[model].characters - scored[run.baseline].characters
-        differences = {question: float(lengths[ids[question]]) for question in preferences}
-        rivals = [mean_scores(run, scored[other], ids) for other in compared if other != model]
-        found[model] = win_rate_details(run, orders, preferences, statuses, differences, rivals)
-    return found
-
-
-def mean_scores(run: RunDetails, scored: Scored, ids: Mapping[str, int]) -> dict[str, float]:
-    """One model's scores by question as shares of their scales, over the criteria; NaN where there is none."""
-    shares = []
-    for name, criterion in run.rubric.items():
-        low, high = criterion.ends
-        shares.append((scored.scores[name] - low) / (high - low))
-    return dict(zip(ids, np.mean(shares, axis=0).tolist(), strict=True))
-
-
 def read_engines(model: str) -> list[dict[str, Any]]:
     """The side record of generate; nothing where there is none."""
     path = ENGINES_DIRECTORY / f"{model}.json"
@@ -268,35 +217,6 @@ def read_engines(model: str) -> list[dict[str, Any]]:
     if not isinstance(engines, list) or not all(isinstance(engine, dict) for engine in engines):
         raise UserError(str(path), "this is no list of engines", f"run `python scripts/generate.py {model}` again")
     return engines
-
-
-def answer_lengths(model: ModelScores) -> AnswerLengths:
-    """How long one model's answers are."""
-    characters, tokens = (values[~np.isnan(values)] for values in (model.characters, model.answer_tokens))
-    return AnswerLengths(
-        characters_mean=float(characters.mean()) if characters.size else None,
-        characters_median=float(np.median(characters)) if characters.size else None,
-        tokens_mean=float(tokens.mean()) if tokens.size else None,
-    )
-
-
-def usage(model: ModelScores, prices: Mapping[str, Price]) -> Usage:
-    """Tokens and what the judge cost."""
-    judges = model.usage.tokens
-    return Usage(
-        prompt_tokens=total(model.prompt_tokens),
-        answer_tokens=total(model.answer_tokens),
-        judge_prompt_tokens=sum(prompt for prompt, _ in judges.values()) if judges else None,
-        judge_reply_tokens=sum(reply for _, reply in judges.values()) if judges else None,
-        judge_replies=model.usage.replies,
-        judge_cost_usd=judge_cost(model.usage, prices),
-    )
-
-
-def total(counts: Array) -> int | None:
-    """The sum of what is known, None where nothing is."""
-    known = counts[~np.isnan(counts)]
-    return int(known.sum()) if known.size else None
 
 
 def rounded(details: Details) -> Details:

@@ -123,12 +123,7 @@ def gain_fields(
 
 def missing_scores(model: Array, baseline: Array, level: float, measured: Criterion) -> MissingScores:
     """What the missing scores could have made of the gain."""
-    questions = [str(place) for place in range(len(model))]
-    maps = [
-        {questions[place]: float(values[place]) for place in np.flatnonzero(~np.isnan(values))}
-        for values in (model, baseline)
-    ]
-    bounds = missing_bounds(maps[0], maps[1], questions, level, measured.ends)
+    bounds = missing_bounds(model, baseline, level, measured.ends)
     return MissingScores(
         missing=bounds.missing,
         worst=bounds.worst,

@@ -21,7 +21,7 @@ from tuneproof.statistics.corrected import (
     corrected,
     corrected_difference,
 )
-from tuneproof.statistics.differences import Difference, Overall, overall_verdict, question_means, verdict
+from tuneproof.statistics.differences import Difference, Overall, in_order, overall_verdict, question_means, verdict
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.shipping import Key
 from tuneproof.statistics.win_rates import PREFERENCE_SCALE
@@ -66,7 +66,7 @@ class InPeopleUnits:
 def in_people_units(
     run: RunDetails,
     scored: Mapping[str, Scored],
-    preferences: Mapping[str, Mapping[str, float]],
+    preferences: Mapping[str, Array],
     ids: Mapping[str, int],
 ) -> InPeopleUnits:
     """Estimates all that people rated, the win rate as a gain over one half.
@@ -74,7 +74,7 @@ def in_people_units(
     Args:
         run: What the models share.
         scored: By model, the judge's scores.
-        preferences: By model, the judge's preference for each question.
+        preferences: By model, the judge's preference for each question, NaN where there is none.
         ids: Every question's id with its place.
     """
     people = read_people(run, ids)
@@ -87,8 +87,7 @@ def in_people_units(
         for model, name in means
         if model != run.baseline
     }
-    for model, preferred in preferences.items():
-        judge = np.array([preferred.get(question, np.nan) for question in ids])
+    for model, judge in preferences.items():
         gains[model, WIN_RATE] = Estimate.of(people.get((model, WIN_RATE), nothing(ids)) - 0.5, judge - 0.5)
     return InPeopleUnits(
         means={key: Estimate.of(values, scored[key[0]].scores[key[1]]) for key, values in means.items()}, gains=gains
@@ -112,11 +111,7 @@ def read_people(run: RunDetails, ids: Mapping[str, int]) -> dict[Key, Array]:
         given = dict(row.scores or {}) | ({} if row.preference is None else {WIN_RATE: row.preference})
         for name, score in given.items():
             gathered.setdefault((row.model, name), []).append((row.id, float(score)))
-    found = {}
-    for key, scores in gathered.items():
-        means = question_means(scores)
-        found[key] = np.array([means.get(question, np.nan) for question in ids])
-    return found
+    return {key: in_order(question_means(scores), ids) for key, scores in gathered.items()}
 
 
 def is_rated(run: RunDetails, name: str) -> bool:

@@ -4,13 +4,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from tuneproof.results.analysis.decisions import side_by_side
 from tuneproof.results.details.run import Criterion, RunDetails
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.items import SameItems
 from tuneproof.results.gate.sides import Pairing, Side, compared_criteria
 from tuneproof.settings.params import Gate
-from tuneproof.statistics.differences import Difference, paired_differences, simultaneous_differences
+from tuneproof.statistics.differences import Difference, in_order, simultaneous_differences
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import Scale
 
@@ -72,27 +74,26 @@ def combined(outcomes: Iterable[Outcome]) -> Outcome:
 
 @dataclass(frozen=True)
 class Pairs:
-    """One model on one criterion: its scores in the two runs by question or item, and those that are in both.
+    """One model on one criterion: its scores in the two runs, by question or item that both have; NaN without one.
 
     `weights` has what each of them counts, where that is not 1; `changed` says whether any score or text is another.
     """
 
-    units: list[str]
-    now: Mapping[str, float]
-    before: Mapping[str, float]
+    now: Array
+    before: Array
     changed: bool
     weights: Array | None = None
 
     @property
     def differences(self) -> Array:
         """This run less the other."""
-        values = paired_differences(self.now, self.before, self.units)
+        values = self.now - self.before
         return values if self.weights is None else values * self.weights
 
     @property
     def lost(self) -> int:
         """How many had a score before and have none now."""
-        return sum(unit in self.before and unit not in self.now for unit in self.units)
+        return int(np.sum(np.isnan(self.now) & ~np.isnan(self.before)))
 
 
 def compare(
@@ -129,24 +130,18 @@ def compare(
 
 def question_pairs(model: str, criterion: str, here: Side, there: Side, pairing: Pairing) -> Pairs:
     """One model on one criterion of the run's questions."""
-    now, before = (side.scores[model].get(criterion, {}) for side in (here, there))
-    changed = any(
-        here.answers[model].get(question) != there.answers[model].get(question)
-        or now.get(question) != before.get(question)
-        for question in pairing.questions
-    )
-    return Pairs(pairing.questions, now, before, changed)
+    now, before = (in_order(side.scores[model].get(criterion, {}), pairing.questions) for side in (here, there))
+    texts = [[side.answers[model].get(question) for question in pairing.questions] for side in (here, there)]
+    return Pairs(now, before, changed=texts[0] != texts[1] or not np.array_equal(now, before, equal_nan=True))
 
 
 def item_pairs(model: str, criterion: str, here: Side, there: Side, same: SameItems) -> Pairs:
     """One model on one benchmark. Where nothing can be paired nothing can be said, so that counts as changed."""
     sides = [side.benchmarks[criterion].get(model) for side in (here, there)]
-    now, before = (one.scores if one else {} for one in sides)
-    responses = [{item: row.response for item, row in one.rows.items()} if one else {} for one in sides]
-    changed = not same.items or any(
-        responses[0][item] != responses[1][item] or now.get(item) != before.get(item) for item in same.items
-    )
-    return Pairs(same.items, now, before, changed, same.weights)
+    now, before = (in_order(one.scores if one else {}, same.items) for one in sides)
+    texts = [[one.rows[item].response for item in same.items] if one else [] for one in sides]
+    changed = not same.items or texts[0] != texts[1] or not np.array_equal(now, before, equal_nan=True)
+    return Pairs(now, before, changed, same.weights)
 
 
 def scale_of(criterion: Criterion, same: SameItems | None) -> Scale:

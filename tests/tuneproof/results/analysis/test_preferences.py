@@ -13,6 +13,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedQuestions
 from tuneproof.results.analysis.preferences import (
     FEWEST_FOR_REGRESSION,
+    Compared,
     read_preferences,
     six_decimals,
     win_rate_details,
@@ -47,9 +48,10 @@ def rate_of(
         rows += [(f"q{place}", 0, "model_first", preference), (f"q{place}", 0, "baseline_first", preference)]
     orders = both_orders(rows)
     statuses = Counter("refused" if preference is None else "ok" for _, _, _, preference in rows)
-    named = [{f"q{place}": value for place, value in enumerate(values)} for values in [lengths, *(others or [])]]
+    by_question = question_preferences(orders, [f"q{place}" for place in range(len(preferences))])
+    compared = Compared(orders, by_question, statuses)
     return win_rate_details(
-        run_details(**settings), orders, question_preferences(orders), statuses, named[0], named[1:]
+        run_details(**settings), compared, np.array(lengths), [np.array(values) for values in others or []]
     )
 
 
@@ -76,18 +78,18 @@ def test_preferences_and_statuses_are_those_of_the_file(comparisons: Path) -> No
         comparison("b", "model_first", None), comparison("b", "baseline_first", 1),
     ])  # fmt: skip
 
-    orders, statuses = read_preferences("sft", "baseline", {"a": 0, "b": 1}, ReplyUsage())
+    compared = read_preferences("sft", "baseline", {"b": 0, "a": 1}, ReplyUsage())
 
-    assert question_preferences(orders) == {"a": 0.75}
-    assert orders.incomplete == 1
-    assert statuses == {"ok": 3, "refused": 1}
+    np.testing.assert_array_equal(compared.preferences, [NAN, 0.75])
+    assert compared.orders.incomplete == 1
+    assert compared.statuses == {"ok": 3, "refused": 1}
 
 
 def test_no_file_is_no_comparison(comparisons: Path) -> None:
-    orders, statuses = read_preferences("sft", "baseline", {"a": 0}, ReplyUsage())
+    compared = read_preferences("sft", "baseline", {"a": 0}, ReplyUsage())
 
-    assert (orders.questions, statuses) == ((), {})
-    assert win_rate_details(run_details(), orders, {}, statuses, {}, []) is None
+    assert (compared.orders.questions, compared.statuses) == ((), {})
+    assert win_rate_details(run_details(), compared, np.array([NAN]), []) is None
 
 
 @pytest.mark.parametrize(
@@ -143,7 +145,7 @@ def test_intervals_hold_together_for_all_models() -> None:
 
 def test_unscored_pairs_are_counted_and_change_nothing_else() -> None:
     lengths = [float(place) for place in range(40)]
-    with_gaps, without = rate_of([1.0, 0.0] * 16 + [None] * 8, lengths), rate_of([1.0, 0.0] * 16, lengths)
+    with_gaps, without = rate_of([1.0, 0.0] * 16 + [None] * 8, lengths), rate_of([1.0, 0.0] * 16, lengths[:32])
 
     assert with_gaps and without
     assert (with_gaps.incomplete_pairs, with_gaps.statuses) == (8, {"ok": 64, "refused": 16})

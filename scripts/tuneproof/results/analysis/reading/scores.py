@@ -83,62 +83,101 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
     Raises:
         UserError: A file is missing or broken, or the files do not belong together.
     """
-    places, of_sample, of_turn, characters, prompt_tokens, answer_tokens = (array("d") for _ in range(6))
-    rubric, judges = run.rubric, run.judge.judges
-    scores = {criterion: array("d") for criterion in rubric}
-    panel = PanelScores(judges, run.judge_settings["samples"], list(rubric)) if len(judges) > 1 else None
-    statuses, finish_reasons, usage = Counter[str](), Counter[str](), ReplyUsage()
+    columns, judged = AnswerColumns(model, ids), JudgedColumns(model, run)
     others = {one.source for one in run.criteria.values()} & HANDOVERS.keys()
     sources = {source: SourceRows(source, model, run.criteria) for source in sorted(others)}
-    cut = 0
-    steps = {criterion: [float(step) for step in run.rubric[criterion].scale] for criterion in scores}
     for answer, judgement in judged_answers(model, run.judge_settings.get("per", "turn")):
-        if answer.id not in ids:
-            raise UserError(str(ANSWERS.path(model)), f"no question has the id {answer.id[:40]}", RERUN)
-        places.append(ids[answer.id])
-        of_sample.append(answer.sample)
-        of_turn.append(answer.turn or 0)
-        characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
-        prompt_tokens.append(known(answer.prompt_tokens))
-        answer_tokens.append(known(answer.answer_tokens))
-        finish_reasons[answer.finish_reason] += 1
+        columns.take(answer)
+        judged.take(judgement)
         for source in sources.values():
             source.take(answer)
-        if judgement is None:
-            for column in scores.values():
-                column.append(math.nan)
-            continue
-        statuses[judgement.status] += 1
-        cut += judgement.answer_cut
-        usage.add(judgement.replies)
-        if panel:
-            panel.add(judgement)
-        for criterion, column in scores.items():
-            column.append(score_of(judgement, criterion, model))
-            check_step(judgement, criterion, model, steps[criterion])
-    check_complete(model, places, ids)
-    columns = {criterion: np.array(column) for criterion, column in scores.items()}
-    for criterion, values in columns.items():
-        check_scale(JUDGEMENTS.path(model), criterion, values, run.criteria[criterion])
+    columns.check_complete()
+    scores = judged.arrays()
     for source in sources.values():
-        columns |= source.arrays()
+        scores |= source.arrays()
     return ModelScores(
-        questions=np.array(places).astype(np.int64),
-        sample_of=np.array(of_sample).astype(np.int64),
-        samples=int(max(of_sample, default=-1)) + 1,
-        turn_of=np.array(of_turn).astype(np.int64),
-        turns=int(max(of_turn, default=-1)) + 1,
-        scores=columns,
-        characters=np.array(characters),
-        prompt_tokens=np.array(prompt_tokens),
-        answer_tokens=np.array(answer_tokens),
-        statuses=statuses,
+        questions=np.array(columns.places).astype(np.int64),
+        sample_of=np.array(columns.of_sample).astype(np.int64),
+        samples=int(max(columns.of_sample, default=-1)) + 1,
+        turn_of=np.array(columns.of_turn).astype(np.int64),
+        turns=int(max(columns.of_turn, default=-1)) + 1,
+        scores=scores,
+        characters=np.array(columns.characters),
+        prompt_tokens=np.array(columns.prompt_tokens),
+        answer_tokens=np.array(columns.answer_tokens),
+        statuses=judged.statuses,
         statuses_of={name: source.statuses for name, source in sources.items()},
-        finish_reasons=finish_reasons,
-        cut=cut,
-        usage=usage,
-        panel=panel.details() if panel else None,
+        finish_reasons=columns.finish_reasons,
+        cut=judged.cut,
+        usage=judged.usage,
+        panel=judged.panel.details() if judged.panel else None,
     )
+
+
+class AnswerColumns:
+    """What one model's answers hold, taken one after the other."""
+
+    def __init__(self, model: str, ids: Mapping[str, int]) -> None:
+        self.places, self.of_sample, self.of_turn = array("d"), array("d"), array("d")
+        self.characters, self.prompt_tokens, self.answer_tokens = array("d"), array("d"), array("d")
+        self.finish_reasons = Counter[str]()
+        self._model, self._ids = model, ids
+
+    def take(self, answer: Answer) -> None:
+        """Takes the next answer. Raises a UserError for one to no question of the run."""
+        if answer.id not in self._ids:
+            raise UserError(str(ANSWERS.path(self._model)), f"no question has the id {answer.id[:40]}", RERUN)
+        self.places.append(self._ids[answer.id])
+        self.of_sample.append(answer.sample)
+        self.of_turn.append(answer.turn or 0)
+        self.characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
+        self.prompt_tokens.append(known(answer.prompt_tokens))
+        self.answer_tokens.append(known(answer.answer_tokens))
+        self.finish_reasons[answer.finish_reason] += 1
+
+    def check_complete(self) -> None:
+        """Raises a UserError unless every question was answered."""
+        missing = len(self._ids) - len(set(self.places))
+        if missing:
+            found = f"{missing} of {len(self._ids)} questions have no answer"
+            raise UserError(str(ANSWERS.path(self._model)), found, f"run `python scripts/generate.py {self._model}`")
+
+
+class JudgedColumns:
+    """What the judge made of one model's answers, taken one after the other."""
+
+    def __init__(self, model: str, run: RunDetails) -> None:
+        judges, self._criteria = run.judge.judges, run.criteria
+        self.statuses, self.cut, self.usage = Counter[str](), 0, ReplyUsage()
+        self.panel = PanelScores(judges, run.judge_settings["samples"], list(run.rubric)) if len(judges) > 1 else None
+        self._model = model
+        self._columns = {criterion: array("d") for criterion in run.rubric}
+        self._steps = {name: [float(step) for step in criterion.scale] for name, criterion in run.rubric.items()}
+
+    def take(self, judgement: Judgement | None) -> None:
+        """Takes that of the next answer; None for one that is not judged, an earlier turn of a conversation.
+
+        Raises a UserError where it was judged by another rubric.
+        """
+        if judgement is None:
+            for column in self._columns.values():
+                column.append(math.nan)
+            return
+        self.statuses[judgement.status] += 1
+        self.cut += judgement.answer_cut
+        self.usage.add(judgement.replies)
+        if self.panel:
+            self.panel.add(judgement)
+        for criterion, column in self._columns.items():
+            column.append(score_of(judgement, criterion, self._model))
+            check_step(judgement, criterion, self._model, self._steps[criterion])
+
+    def arrays(self) -> dict[str, Array]:
+        """A score for each answer, NaN where there is none. Raises a UserError for one that is off its scale."""
+        columns = {criterion: np.array(column) for criterion, column in self._columns.items()}
+        for criterion, values in columns.items():
+            check_scale(JUDGEMENTS.path(self._model), criterion, values, self._criteria[criterion])
+        return columns
 
 
 def mean_of_known(values: Array) -> Array:
@@ -194,14 +233,6 @@ def check_step(judgement: Judgement, criterion: str, model: str, steps: Sequence
     if between and not any(math.isclose(score, step, rel_tol=STEP_TOLERANCE) for step in steps):
         found = f"answer {judgement.id[:40]} has a score of {score:g} for {criterion}, which is no step of its scale"
         raise UserError(str(JUDGEMENTS.path(model)), found, "run `dvc repro`")
-
-
-def check_complete(model: str, places: Sequence[float], ids: Mapping[str, int]) -> None:
-    """Raises a UserError unless every question was answered."""
-    missing = len(ids) - len(set(places))
-    if missing:
-        found = f"{missing} of {len(ids)} questions have no answer"
-        raise UserError(str(ANSWERS.path(model)), found, f"run `python scripts/generate.py {model}`")
 
 
 def known(count: int | None) -> float:

@@ -11,7 +11,7 @@ from tuneproof.records.rows import Label
 from tuneproof.scoring.people.matching import Labelled, Questions, labelled_answers, labelled_pairs
 from tuneproof.settings.params import Params
 from tuneproof.statistics.corrected import FEWEST_LABELS, corrected, labelled_questions_needed
-from tuneproof.statistics.differences import paired_differences, question_means
+from tuneproof.statistics.differences import in_order, question_means
 from tuneproof.statistics.distributions import Array
 
 ASSUMED_CORRELATION = 0.6  # of people's and a judge's gains, where too few labels tell: a fair judge's (docs/people.md)
@@ -86,17 +86,14 @@ def need_of(one: Open, judge: Array, people: Array) -> Need | None:
 
 def gain_values(one: Open, labels: Sequence[Label], questions: Questions, params: Params) -> tuple[Array, Array]:
     """The judge's and people's gain over the baseline on each question."""
-    sides: list[tuple[Means, Means]] = []
+    sides: list[tuple[Array, Array]] = []
     for model in (one.model, params.baseline):
         rows = JUDGEMENTS.iterate(model)
         judged = question_means((row.id, (row.scores or {}).get(one.criterion)) for row in rows)
-        sides.append((judged, people_means(labelled_answers(model, labels, questions, params), one.criterion)))
-    names = list(questions)
-    (judge, people), (judge_of_baseline, people_of_baseline) = sides
-    return (
-        paired_differences(judge, judge_of_baseline, names),
-        paired_differences(people, people_of_baseline, names),
-    )
+        people = people_means(labelled_answers(model, labels, questions, params), one.criterion)
+        sides.append((in_order(judged, questions), in_order(people, questions)))
+    (judge, people_of_model), (judge_of_baseline, people_of_baseline) = sides
+    return judge - judge_of_baseline, people_of_model - people_of_baseline
 
 
 def pair_values(one: Open, labels: Sequence[Label], questions: Questions, params: Params) -> tuple[Array, Array]:
@@ -104,8 +101,7 @@ def pair_values(one: Open, labels: Sequence[Label], questions: Questions, params
     judged = question_means((row.id, row.preference) for row in COMPARISONS.iterate(one.model))
     found = labelled_pairs(one.model, labels, questions, params)
     people = question_means((each.id, each.preference) for each in found)
-    ties = dict.fromkeys(questions, 0.5)
-    return paired_differences(judged, ties, list(questions)), paired_differences(people, ties, list(questions))
+    return in_order(judged, questions) - 0.5, in_order(people, questions) - 0.5
 
 
 def people_means(labelled: Iterable[Labelled], criterion: str) -> Means:
