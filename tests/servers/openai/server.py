@@ -6,6 +6,7 @@ By itself:   python -m tests.servers.openai.server --port 0 --fault 429=0.05   (
 
 import argparse
 import asyncio
+import socket
 import threading
 from collections import Counter
 from contextlib import suppress
@@ -28,6 +29,7 @@ from tests.servers.openai.replies import (
     usage_of,
 )
 
+TURNS_TO_CONNECT = 5  # of the event loop, at most, until what it has accepted is a connection that can be closed
 ERROR_CODES = {400: "invalid_request", 401: "invalid_api_key", 403: "forbidden", 404: "model_not_found"}
 
 
@@ -65,6 +67,7 @@ class OpenAIServer:
         self._latency, self._spread, self._port = latency_seconds, latency_spread_seconds, port
         self._first_at: float | None = None
         self._runner: web.AppRunner | None = None
+        self._listening: socket.socket | None = None
 
     @property
     def base_url(self) -> str:
@@ -94,13 +97,16 @@ class OpenAIServer:
         """Listens; afterwards `base_url` holds the real port."""
         self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=0.1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", self._port, backlog=1024)
-        await site.start()
-        self._port = self._runner.addresses[0][1]
+        self._listening = socket.create_server(("127.0.0.1", self._port), backlog=1024)
+        await web.SockSite(self._runner, self._listening, backlog=1024).start()
+        self._port = self._listening.getsockname()[1]
 
     async def stop(self) -> None:
-        """Ends every connection."""
-        if self._runner:
+        """Ends every connection, also those that are being made: asyncio would forget them, open, if it closed now."""
+        if self._runner and self._listening:
+            asyncio.get_running_loop().remove_reader(self._listening)
+            for _ in range(TURNS_TO_CONNECT):
+                await asyncio.sleep(0)
             await self._runner.cleanup()
         left = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in left:
