@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -112,6 +113,9 @@ def world(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[World]:
             hub.requests.clear()
             yield world
             world.answers.set()
+            for process in processes_in(project.root):  # of a test that failed
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
 
 
 def test_weights_arrive_one_after_the_other_while_a_model_answers(world: World) -> None:
@@ -177,15 +181,19 @@ def test_a_download_ends_with_its_stage_and_goes_on_where_it_was(world: World, h
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("world", ["clone"], indirect=True)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
-def test_no_download_survives_dvc(world: World, how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "shell"), [(signal.SIGKILL, "/bin/bash"), (signal.SIGKILL, "/bin/sh"), (signal.SIGINT, "/bin/sh")]
+)
+def test_no_download_survives_dvc(world: World, how: signal.Signals, shell: str) -> None:
+    """DVC starts a stage by the shell of the variable, which may stay between them."""
     world.hub.bytes_per_second = 10e6
     binaries = Path(sys.executable).parent
     environment = {name: value for name, value in world.environment.items() if name != "DVC_ROOT"}
     path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
     dvc = subprocess.Popen(
         [str(binaries / "dvc"), "repro", "generate@sft"], cwd=world.project.root, start_new_session=True, text=True,
-        env=os.environ | environment | {"PATH": path}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env=os.environ | environment | {"PATH": path, "SHELL": shell}, stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )  # fmt: skip
     wait_until(lambda: bool(world.begun()), dvc)
     world.hub.bytes_per_second = 1

@@ -195,8 +195,10 @@ def test_a_killed_stage_has_its_follower_take_what_was_paid_for(project: Project
 
 
 @pytest.mark.exhaustive
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_no_stage_and_no_follower_survives_dvc(tmp_path: Path, how: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("how", "shell"), [(signal.SIGKILL, "/bin/sh"), (signal.SIGINT, "/bin/bash"), (signal.SIGTERM, "/bin/bash")]
+)
+def test_no_stage_and_no_follower_survives_dvc(tmp_path: Path, how: signal.Signals, shell: str) -> None:
     clone = Clone.of_this_repository(tmp_path / "clone")
     project = Project.__new__(Project)
     project.root = clone.root
@@ -205,7 +207,7 @@ def test_no_stage_and_no_follower_survives_dvc(tmp_path: Path, how: signal.Signa
         binaries = Path(sys.executable).parent
         dvc = subprocess.Popen(
             [str(binaries / "dvc"), "repro", "generate@sft"], cwd=clone.root, start_new_session=True, text=True,
-            env=os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}"},
+            env=os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "SHELL": shell},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         wait_until(lambda: judge.counts.paid.total() > 3, dvc)
@@ -216,4 +218,5 @@ def test_no_stage_and_no_follower_survives_dvc(tmp_path: Path, how: signal.Signa
             dvc.send_signal(how)
         dvc.wait()
         wait_until(lambda: processes_in(clone.root) == {})
+        assert model.counts.paid.total() < 100, "they were ended, not done"
         assert bought_twice(judge) == bought_twice(model) == []

@@ -2,7 +2,7 @@
 
 Those that an engine starts are marked. Run as a program this file is their watcher: it waits until the stage that
 started it is gone, however it went, and then ends the processes that carry its mark. What the project itself starts
-beside a stage, and a stage that DVC has started, waits for its parent's end in a thread. Linux only, as the
+beside a stage, and a stage that DVC has started, waits in a thread for the end of who started it. Linux only, as the
 engines that need it are; elsewhere nothing is found, and nobody waits.
 """
 
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -23,8 +23,9 @@ MARK_VARIABLE = "TUNEPROOF_STAGE"  # in the environment of every process that a 
 KEEPS_THE_MARK = "SPT_NOENV"
 PROCESSES = Path("/proc")
 SECONDS_TO_END = 10
-START_TIME_FIELD = 19  # of /proc/<pid>/stat, counted after the name, which may itself hold spaces
+PARENT_FIELD, START_TIME_FIELD = 1, 19  # of /proc/<pid>/stat, counted after the name, which may itself hold spaces
 COMPANION_VARIABLE = "TUNEPROOF_BESIDE"  # the id of the process beside which a companion works
+STAGE_VARIABLE = "DVC_STAGE"  # DVC names in it the stage that it runs, to all that the stage's command starts
 
 
 @contextmanager
@@ -68,24 +69,36 @@ def beside(command: Sequence[str], log: Path, seconds_to_end: float) -> Iterator
 
 
 def end_with_parent() -> None:
-    """Has a companion, and a stage that DVC has started, end as by Ctrl-C when its parent is gone."""
+    """Has a companion, and a stage that DVC has started, end as by Ctrl-C when who started it is gone."""
     started_by = os.environ.pop(COMPANION_VARIABLE, None)
     if started_by is None and "DVC_ROOT" not in os.environ:
         return
-    parent = os.getppid() if started_by is None else int(started_by)
+    starter = os.getppid if started_by else started_stage
+    watched = int(started_by) if started_by else started_stage()
     # Not the system's own signal at a parent's death (PR_SET_PDEATHSIG): it comes once for each thread of the parent,
     # and a second one means not to wait.
-    threading.Thread(target=end_after, args=[parent], daemon=True).start()
+    threading.Thread(target=end_after, args=[watched, starter], daemon=True).start()
 
 
-def end_after(process: int) -> None:
-    """Waits until a process is gone, then ends this one as by Ctrl-C."""
-    with suppress(ProcessLookupError, AttributeError):  # gone already; or a system that has no such descriptors
+def started_stage() -> int:
+    """The process that started this stage: DVC itself, also where a shell stands between; 0 where it cannot be seen.
+
+    Bash becomes the one command that it is given; others (dash, which is /bin/sh on Debian) wait for the command's end.
+    """
+    process, stage = os.getppid(), os.environ.get(STAGE_VARIABLE)
+    while stage and variable_of(process, STAGE_VARIABLE) == stage:
+        process = field_of(process, PARENT_FIELD) or 0
+    return process
+
+
+def end_after(process: int, starter: Callable[[], int]) -> None:
+    """Waits until a process is gone and `starter` gives another one, then ends this one as by Ctrl-C."""
+    with suppress(OSError, AttributeError):  # gone already, not to be seen, or a system that has no such descriptors
         descriptor = os.pidfd_open(process)
-        if os.getppid() == process:
+        if starter() == process:
             select.select([descriptor], [], [])
         os.close(descriptor)
-    if os.getppid() != process:
+    if starter() != process:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
@@ -116,22 +129,35 @@ def marks_of_processes() -> dict[int, str]:
     """The marked processes and their marks, without Python's resource tracker: that cleans up and ends by itself."""
     marks = {}
     for folder in PROCESSES.glob("[0-9]*"):
+        mark = variable_of(int(folder.name), MARK_VARIABLE)
         with suppress(OSError):
-            variables = (folder / "environ").read_bytes().split(b"\0")
-            for variable in variables:
-                name, _, value = variable.partition(b"=")
-                if name == MARK_VARIABLE.encode() and b"resource_tracker" not in (folder / "cmdline").read_bytes():
-                    marks[int(folder.name)] = os.fsdecode(value)
+            if mark is not None and b"resource_tracker" not in (folder / "cmdline").read_bytes():
+                marks[int(folder.name)] = mark
     return marks
+
+
+def variable_of(process: int, name: str) -> str | None:
+    """A variable of the environment that a process began with; None where it has none or may not be read."""
+    with suppress(OSError):
+        for variable in (PROCESSES / str(process) / "environ").read_bytes().split(b"\0"):
+            found, _, value = variable.partition(b"=")
+            if found == name.encode():
+                return os.fsdecode(value)
+    return None
 
 
 def start_time(process: int) -> int | None:
     """When a process started, in clock ticks since the machine did; None where there is none of that number."""
+    return field_of(process, START_TIME_FIELD)
+
+
+def field_of(process: int, place: int) -> int | None:
+    """A number of /proc/<pid>/stat by its place after the name; None where there is no such process."""
     try:
         fields = (PROCESSES / str(process) / "stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[START_TIME_FIELD])
+    return int(fields[place])
 
 
 if __name__ == "__main__":

@@ -33,6 +33,21 @@ setproctitle("an engine")
 print("up", flush=True)
 time.sleep(600)
 """
+# A stage that says its id, and the line with which DVC starts it.
+WAITING_STAGE = """
+import os, time
+from tuneproof.common.errors import run
+def main():
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(0.1)
+run(main)
+"""
+AS_DVC = """
+import subprocess, sys
+shell, python, stage = sys.argv[1:]
+subprocess.run([shell, "-c", f"{python} -c '{stage}'"], env={"DVC_ROOT": ".", "DVC_STAGE": "generate@sft"})
+"""
 SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep(600)"]
 
 
@@ -47,7 +62,7 @@ def start_stage(root: Path) -> tuple["subprocess.Popen[str]", int]:
 
 def assert_ends(descriptor: int) -> None:
     """Waits for the end of a process that is not a child of this one."""
-    assert select.select([descriptor], [], [], PATIENCE_SECONDS)[0], "the engine outlived its stage"
+    assert select.select([descriptor], [], [], PATIENCE_SECONDS)[0], "it outlived its stage, or DVC"
     os.close(descriptor)
 
 
@@ -83,6 +98,19 @@ def test_what_was_started_within_is_gone_afterwards(tmp_path: Path) -> None:
     assert engine.wait(timeout=PATIENCE_SECONDS) == -signal.SIGKILL
     engine.stdout.close()
     assert "TUNEPROOF_STAGE" not in os.environ
+
+
+@pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
+def test_a_stage_ends_with_dvc_also_where_the_shell_between_them_lives_on(shell: str) -> None:
+    dvc = subprocess.Popen(
+        [sys.executable, "-c", AS_DVC, shell, sys.executable, WAITING_STAGE], cwd=ROOT / "scripts",
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+    )  # fmt: skip
+    assert dvc.stdout
+    gone = os.pidfd_open(int(dvc.stdout.readline()))
+    dvc.kill()
+    assert_ends(gone)
+    finish(dvc)
 
 
 def orphan(mark: str) -> "subprocess.Popen[bytes]":
