@@ -4,9 +4,6 @@ import difflib
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
-
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.decision import Decision
 from tuneproof.results.gate.overview import Overview, texts_of
@@ -22,27 +19,24 @@ Part = tuple[str, str]  # "same", "gone" or "new", and the text
 
 
 def changes_page(overview: Overview, other: Path) -> str:
-    """The whole page; it has no script, and its style is named by its hash."""
-    templates = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True, finalize=report_page.shown,
-    )  # fmt: skip
-    templates.filters |= {"minus": report_page.minus, "short": report_page.short}
-    styles = (report_page.TEMPLATES / "report.css", TEMPLATES / "changes.css")
-    style = "\n".join(path.read_text(encoding="utf-8") for path in styles)
+    """The whole page, which has no script."""
     findings = overview.findings
-    return templates.get_template("changes.html").render(
-        overview=overview,
-        run=overview.run,
-        run_note=notes.run_note(overview.run),
-        against=plain_name(overview.against),
-        headline=headline(overview),
-        score_rows=[score_row(one, overview) for one in findings.decisions] if findings else [],
-        remarks=[how_to_read(findings), items_note(findings), *lost_notes(findings)] if findings else [],
-        shown=[shown_change(change, other) for change in findings.changes] if findings else [],
-        code=sorted({path for paths in overview.causes.code.values() for path in paths}),
-        style=Markup(style),  # noqa: S704 (files of the project)
-        style_hash=report_page.content_security_hash(style),
+    return (
+        report_page.page_templates(TEMPLATES)
+        .get_template("changes.html")
+        .render(
+            overview=overview,
+            run=overview.run,
+            run_note=notes.run_note(overview.run),
+            against=plain_name(overview.against),
+            headline=headline(overview),
+            score_rows=[score_row(one, overview) for one in findings.decisions] if findings else [],
+            remarks=[how_to_read(findings), items_note(findings), *lost_notes(findings)] if findings else [],
+            shown=[shown_change(change, other) for change in findings.changes] if findings else [],
+            code=sorted({path for paths in overview.causes.code.values() for path in paths}),
+            style=report_page.page_style(report_page.TEMPLATES / "report.css", TEMPLATES / "changes.css"),
+            script=None,
+        )
     )
 
 

@@ -25,8 +25,6 @@ from tuneproof.settings.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("report.css", "first.css")
-
-
 OPENINGS = {  # in the order in which a reader wants them
     "better": "{names} {be} better than {baseline}",
     "worse": "{names} {be} worse than {baseline}",
@@ -34,27 +32,65 @@ OPENINGS = {  # in the order in which a reader wants them
     "undecided": "{names} {be} undecided, not shown to differ from {baseline}",
     "too few": "{names}: too few questions to compare with {baseline}",
 }
-
-
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
-
-
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
-
-
 LONGEST_NAME = 200
-
-
 NOT_KNOWN = "\N{EN DASH}"
-
-
 NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
 def render(models: Sequence[Details], params: Params, browser: Browser, worst: Mapping[str, Sequence[Worst]]) -> str:
-    """The whole page. Its style and its script are named by their hashes, so that no other ones can run."""
+    """The whole page."""
+    return (
+        page_templates()
+        .get_template("report.html")
+        .render(
+            models=models,
+            compared=[details for details in models if not details.is_baseline],
+            run=models[0].run,
+            params=params,
+            generation={model: params.generation(model) for model in params.models},
+            headline=headline(models),
+            confidence=confidence(models),
+            left_out=left_out(browser),
+            browser=browser,
+            data=Markup(browser.json),  # noqa: S704 (escaped for a script element by script_json)
+            style=page_style(*(TEMPLATES / name for name in STYLES)),
+            script=Markup(page_script()),  # noqa: S704 (files of the project)
+            decisions=decisions,
+            figures=figures,
+            notes=notes,
+            people=people,
+            verdicts=verdicts,
+            judge_sentence=trust.judge_sentence(models),
+            judge_needs_caution=trust.needs_caution(models),
+            undeciding=tables.undeciding(models[0].run),
+            sources=source_table(models),
+            disagreeing=sources_disagree(models),
+            benchmark_rows=task_rows(models),
+            lost_items=lost_items(models),
+            worst=worst,
+            has_reasons=any(one.reasons for of_model in worst.values() for one in of_model),
+            pairs=pairs.pairs(models),
+            pairs_of=pairs,
+            kind_criteria=kind_criteria(models),
+            slice_of=slice_of,
+            link=browser_link,
+            position=position,
+            gain_limit=gain_limit,
+            judge_models=sorted({name for details in models for name in details.judge_models}),
+            statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
+            opening=opening,
+            undecided_note=undecided_note,
+            sampling_text=sampling_text,
+        )
+    )
+
+
+def page_templates(*folders: Path) -> Environment:
+    """The templates of a page of results: those of these folders, and what all such pages share."""
     templates = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=FileSystemLoader([*folders, TEMPLATES]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -62,50 +98,13 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
         finalize=shown,
     )
     templates.filters |= {"minus": minus, "short": short, "quoted": quoted}
-    style = "".join((TEMPLATES / name).read_text(encoding="utf-8") for name in STYLES)
-    script = page_script()
-    return templates.get_template("report.html").render(
-        models=models,
-        compared=[details for details in models if not details.is_baseline],
-        run=models[0].run,
-        params=params,
-        generation={model: params.generation(model) for model in params.models},
-        headline=headline(models),
-        confidence=confidence(models),
-        left_out=left_out(browser),
-        browser=browser,
-        data=Markup(browser.json),  # noqa: S704 (escaped for a script element by script_json)
-        style=Markup(style),  # noqa: S704 (a file of the project)
-        script=Markup(script),  # noqa: S704 (a file of the project)
-        style_hash=content_security_hash(style),
-        script_hash=content_security_hash(script),
-        decisions=decisions,
-        figures=figures,
-        notes=notes,
-        people=people,
-        verdicts=verdicts,
-        judge_sentence=trust.judge_sentence(models),
-        judge_needs_caution=trust.needs_caution(models),
-        undeciding=tables.undeciding(models[0].run),
-        sources=source_table(models),
-        disagreeing=sources_disagree(models),
-        benchmark_rows=task_rows(models),
-        lost_items=lost_items(models),
-        worst=worst,
-        has_reasons=any(one.reasons for of_model in worst.values() for one in of_model),
-        pairs=pairs.pairs(models),
-        pairs_of=pairs,
-        kind_criteria=kind_criteria(models),
-        slice_of=slice_of,
-        link=browser_link,
-        position=position,
-        gain_limit=gain_limit,
-        judge_models=sorted({name for details in models for name in details.judge_models}),
-        statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
-        opening=opening,
-        undecided_note=undecided_note,
-        sampling_text=sampling_text,
-    )
+    templates.globals["content_security_hash"] = content_security_hash
+    return templates
+
+
+def page_style(*paths: Path) -> Markup:
+    """The style of a page, from files of the project."""
+    return Markup("".join(path.read_text(encoding="utf-8") for path in paths))  # noqa: S704 (files of the project)
 
 
 def kind_criteria(models: Sequence[Details]) -> list[str]:
