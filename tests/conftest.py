@@ -16,6 +16,8 @@ from tests.own_settings import own_settings
 from tests.running import Done, run_apart, run_here
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from tests.made_up.finished_run import FinishedRun
     from tests.servers.hub.server import HubServer
 
@@ -49,6 +51,15 @@ def no_secrets_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no key and no project but their own."""
     for name in SECRET_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """One headless Chromium for all tests of a file."""
+    from tests.browser import chromium
+
+    with chromium() as started:
+        yield started
 
 
 class Project:

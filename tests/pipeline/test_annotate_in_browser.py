@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Opened, chromium, watched_page
+from tests.browser import Opened, watched_page
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.rating import labels_of, served, write_rated_run
 from tests.made_up.run import Shape
@@ -32,12 +32,6 @@ ON_THE_PAGE = """() => {
         counts: document.getElementById("counts").textContent,
     };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @contextmanager

@@ -8,17 +8,11 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Opened, chromium, watched_page
+from tests.browser import Opened, watched_page
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.serving import ACCURACY, ITEM, STYLE, TOKEN, Served, served
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.scoring.evaluator import load
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

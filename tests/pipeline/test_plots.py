@@ -2,13 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser
 
-from tests.browser import chromium, opened
+from tests.browser import opened
 from tests.made_up.committed_run import DVC, command
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
@@ -25,12 +24,6 @@ MARKS = """() => [...document.querySelectorAll('canvas')].filter(canvas => canva
     }
     return colours;
 })"""  # per plot, how many pixels of each colour that is no grey
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

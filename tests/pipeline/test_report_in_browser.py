@@ -8,7 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
-from tests.browser import Opened, chromium, opened
+from tests.browser import Opened, opened
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished
 
@@ -17,12 +17,6 @@ WIDE = Shape(
     models=tuple(f"a-model-with-a-long-name-{number}" for number in range(8)),
     criteria={f"criterion_with_a_long_name_{number}": (0, 2.5, 5, 7.5, 10) for number in range(6)},
 )
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -338,3 +332,11 @@ def test_a_kind_of_question_opens_its_questions(browser: Browser, plain: Path) -
             row.get_by_role("link").click()
             questions = row.locator("td").first.inner_text()
             expect(watched.page.locator("#count")).to_contain_text(f"{questions} of 120 questions")
+
+
+@pytest.mark.exhaustive
+def test_a_table_that_is_wider_than_the_screen_says_that_it_goes_on(browser: Browser, plain: Path) -> None:
+    for width, visible_hints in ((360, True), (1440, False)):
+        with opened(browser, plain, width=width) as watched:
+            hint = watched.page.locator(".scroll-hint").first
+            expect(hint).to_be_visible() if visible_hints else expect(hint).to_be_hidden()
