@@ -210,13 +210,13 @@ def test_turns_are_averaged_within_their_question_and_shown_apart(whole: Project
     scores = [row["scores"]["accuracy"] for row in judged]
     assert details.criteria["accuracy"].mean == pytest.approx(sum(scores) / EVERY, abs=1e-5)
     by_turn = {one.value: one for one in details.slices if one.tag == "turn"}
-    assert set(by_turn) == {"0", "1"}
-    for turn in (0, 1):
-        assert by_turn[str(turn)].questions == QUESTIONS
+    assert list(by_turn) == ["1 of 2", "2 of 2"]
+    for turn, found in enumerate(by_turn.values()):
+        assert found.questions == QUESTIONS
         mean = sum(scores[turn::2]) / QUESTIONS
-        assert by_turn[str(turn)].criteria["accuracy"].mean == pytest.approx(mean, abs=1e-5)
-        assert by_turn[str(turn)].criteria["accuracy"].gain is not None
-        assert by_turn[str(turn)].criteria["short"].mean == 1
+        assert found.criteria["accuracy"].mean == pytest.approx(mean, abs=1e-5)
+        assert found.criteria["accuracy"].gain is not None
+        assert found.criteria["short"].mean == 1
     assert details.win_rate and details.win_rate.questions == QUESTIONS
 
 
@@ -247,6 +247,11 @@ def test_a_reader_sees_each_model_s_conversation_from_its_first_turn_to_its_last
         body = watched.page.locator("details[open] .body").inner_text()
         assert "Reference of turn 1" in body and "Reference of turn 2" in body and "Before the first turn" not in body
         assert "turn 2" in column.locator(".pairs").inner_text()
+        assert column.locator(".next").all_inner_texts() == ["Turn 2 of 2"]
+        watched.page.get_by_role("link", name="turn: 2 of 2").click()
+        assert watched.page.url.endswith("#answers?show=turns")
+        assert watched.page.locator("#count").inner_text() == f"{QUESTIONS} of {QUESTIONS} questions"
+        assert watched.page.locator(".asked").first.inner_text().startswith("2 turns · ")
         assert watched.is_quiet(), watched
 
 

@@ -5,15 +5,15 @@ import itertools
 import json
 import re
 import shutil
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
-from tests.browser import chromium, opened
+from tests.browser import opened
 from tests.made_up.committed_run import SHAPE, change_scores, commit_as_it_is, commit_run, start_project
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import write_run
@@ -30,12 +30,6 @@ PAGE = Path("report/changes.html")
 def project(first_run: Path, tmp_path: Path) -> Path:
     """A copy of that project, to change."""
     return Path(shutil.copytree(first_run, tmp_path / "project", symlinks=True))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as started:
-        yield started
 
 
 def changes(project: Path, against: str = "HEAD") -> Done:
@@ -172,9 +166,13 @@ def test_hostile_texts_stay_texts_and_nothing_is_fetched(tmp_path: Path, browser
     texts = itertools.cycle(HOSTILE_TEXTS)
     write_rows(path, [one.model_copy(update={"answer": f"{one.answer} {next(texts)}"}) for one in answers])
     changes(project)
-    for width in (390, 1440):
-        with opened(browser, project / PAGE, width=width) as watched:
+    for width, color_scheme in ((390, "light"), (390, "dark"), (1440, "light"), (1440, "dark")):
+        with opened(browser, project / PAGE, width=width, color_scheme=color_scheme, bypass_csp=True) as watched:
             watched.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
-            wide = watched.page.evaluate("document.documentElement.scrollWidth")
+            assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+            assert watched.page.locator(".scroll-hint").first.is_visible() == (width == 390)
             assert watched.is_quiet(), watched
-            assert wide <= width
+            found = Axe().run(watched.page).response["violations"]
+            assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
+    with opened(browser, project / PAGE) as watched:
+        assert watched.is_quiet(), watched

@@ -117,9 +117,11 @@ def change_row(change: Change) -> list[str]:
 
 
 def scores_text(before: Mapping[str, float], now: Mapping[str, float]) -> str:
-    """Scores before and after: `accuracy 3 to 1, style 2 to 2`."""
+    """The scores that changed, before and after: `accuracy 3 to 1, style 2 to 3`."""
     names = [*before, *(name for name in now if name not in before)]
-    return ", ".join(f"{plain_name(name)} {score_text(before, name)} to {score_text(now, name)}" for name in names)
+    changed = [name for name in names if score_text(before, name) != score_text(now, name)]
+    shown = [f"{plain_name(name)} {score_text(before, name)} to {score_text(now, name)}" for name in changed]
+    return ", ".join(shown) or "the same scores"
 
 
 def score_text(scores: Mapping[str, float], name: str) -> str:

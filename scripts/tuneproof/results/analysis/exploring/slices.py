@@ -41,7 +41,7 @@ def turn_slices(run: RunDetails, model: ModelScores, baseline: ModelScores) -> l
         other = scored if model is baseline else other
         scores = {name: slice_score(run, name, places, scored, other) for name in run.criteria if name in scored.scores}
         known = {name: score for name, score in scores.items() if score}
-        found.append(Slice(tag=TURN, value=str(turn), questions=len(places), criteria=known))
+        found.append(Slice(tag=TURN, value=f"{turn + 1} of {model.turns}", questions=len(places), criteria=known))
     return found
 
 

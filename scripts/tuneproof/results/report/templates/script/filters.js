@@ -26,6 +26,7 @@ const special = {
     const sides = question.pairs[model].map((pair) => pair.preference).filter((preference) => preference !== null);
     return new Set(sides.map((preference) => Math.sign(preference - 0.5))).size > 1;
   }),
+  turns: (question) => (question.turns?.length ?? 1) > 1,
   people: (question) => question.answers.flat().some((answer) => answer.people) || question.opinions,
 };
 
@@ -105,6 +106,7 @@ function orders() {
 function shows() {
   const found = [["", "all questions"], ["disagree", "models disagree"]];
   if (questions.some((question) => question.pairs.some((pairs) => pairs.length))) found.push(["orders", "preference changes with the order"]);
+  if (questions.some(special.turns)) found.push(["turns", "several turns"]);
   if (questions.some(special.people)) found.push(["people", "people rated an answer"]);
   return found;
 }

@@ -47,7 +47,8 @@ function showPages() {
 }
 
 function questionItem(question) {
-  const title = element("span", { class: "asked", dir: "auto" }, plain(question.instruction).slice(0, 240));
+  const turns = special.turns(question) ? element("span", { class: "light" }, `${question.turns.length} turns · `) : null;
+  const title = element("span", { class: "asked", dir: "auto" }, turns, plain(question.instruction).slice(0, 240));
   const chips = models.map((model, at) => element("span", { class: "chip" }, element("span", { class: "name" }, `${model} `), figures(question, at)));
   const item = element("details", { class: "question" }, element("summary", {}, title, " ", element("span", { class: "chips" }, chips)));
   item.dataset.id = question.id;

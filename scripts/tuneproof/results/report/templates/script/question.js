@@ -52,9 +52,10 @@ function answerParts(question, answer, sample, samples, boxes) {
   const notes = [counted(answer.characters, "character")];
   if (answer.finish === "length") notes.push("cut off at the token limit");
   else if (answer.cut) notes.push("cut for the judge");
+  const kind = sample || answer.turn ? "next" : ""; // not the first in its column
   return [
-    samples > 1 && !answer.turn ? element("h4", {}, `Sample ${sample + 1} of ${samples}`) : null,
-    ...(question.turns ? [element("h4", {}, `Turn ${answer.turn + 1} of ${question.turns.length}`), written(question.turns[answer.turn], "turn")] : []),
+    samples > 1 && !answer.turn ? element("h4", { class: kind }, `Sample ${sample + 1} of ${samples}`) : null,
+    ...(question.turns ? [element("h4", { class: answer.turn ? kind : "" }, `Turn ${answer.turn + 1} of ${question.turns.length}`), written(question.turns[answer.turn], "turn")] : []),
     element("p", { class: "scores" }, scoreParts(answer)),
     box,
     element("p", { class: "meta" }, notes.join(", ")),
