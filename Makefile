@@ -128,6 +128,7 @@ $(DEV): requirements/dev.txt $(BASE)
 $(SERVING): requirements/serving.txt $(BASE)
 	@echo "installing what the local pages need into $(VENV) (once)"
 	@python $(INSTALL) -c requirements/constraints.txt -r requirements/serving.txt
+	@touch $@
 
 $(BENCHMARKS): requirements/benchmarks.txt $(BASE)
 	@echo "installing what the benchmarks need into $(VENV) (once)"
