@@ -139,7 +139,7 @@ def generate(
 ) -> None:
     """Has the missing answers and their later turns generated, each into the ledger as it finishes, with progress."""
     what, counts = f"generate {job.resolved.model}", Counter[str]()
-    requests, to_come = Open(missing, turns), sum(request.turns_to_come for request in missing)
+    to_come = sum(request.turns_to_come for request in missing)
     with ExitStack() as stack:
         with timed(what, "start") as begun:
             ask = stack.enter_context(started)
@@ -147,6 +147,7 @@ def generate(
         hand_over = stack.enter_context(handed_over(rows))
         progress = stack.enter_context(Progress(what, to_come, "answers", lambda: speed(counts, progress.seconds)))
         answered = stack.enter_context(timed(what, "answers"))
+        requests = Open(missing, turns, skipped=progress.advance)
         try:
             ask(requests, Arriving(job, requests, ledger, hand_over, progress, counts).save)
         finally:
@@ -174,8 +175,8 @@ class Arriving:
         counts["runs"] += result.repeated_token is not None
         counts["prompt tokens"] += result.prompt_tokens or 0
         counts["answer tokens"] += result.answer_tokens or 0
-        for _ in range(1 + self.requests.answered(request, result)):
-            self.progress.advance()
+        self.progress.advance()
+        self.requests.answered(request, result)
         if counts["runs"] == counts["answers"] == EARLY_ANSWERS:
             require_no_runs(self.job, counts["runs"], counts["answers"])
         return saved

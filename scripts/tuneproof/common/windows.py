@@ -30,9 +30,10 @@ async def work_through(
 ) -> None:
     """Gives every item to `worker`, at most `concurrency` at once, taking the next item only when one is done.
 
-    The first exception is raised, and no further item is taken; the workers that are under way end by themselves, so
-    that replies in flight, which are paid for, are kept. After a signal (Ctrl-C) or an exception that is a bug they
-    have `seconds_to_end` for that; a second signal cancels them. `stop_waiting` then ends what is not in flight yet.
+    The first exception, of a worker or of `items`, is raised, and no further item is taken; the workers that are under
+    way end by themselves, so that replies in flight, which are paid for, are kept. After a signal (Ctrl-C) or an
+    exception that is a bug they have `seconds_to_end` for that; a second signal cancels them. `stop_waiting` then ends
+    what is not in flight yet.
 
     Raises Interrupted after a signal.
     """
@@ -40,15 +41,15 @@ async def work_through(
     remaining = items if isinstance(items, AsyncIterator) else _AtOnce(iter(items))
 
     async def work() -> None:
-        async for item in remaining:
-            if window.places_left and not window.ended:  # by workers that found nothing: there may be more now
-                start()
-            try:
+        try:
+            async for item in remaining:
+                if window.places_left and not window.ended:  # by workers that found nothing: there may be more now
+                    start()
                 await worker(item)
-            except Exception as failure:  # whatever it is, the others are paid for
-                window.fail(failure)
-            if window.ended:
-                return
+                if window.ended:
+                    return
+        except Exception as failure:  # whatever it is, the others are paid for
+            window.fail(failure)
         window.places_left += 1
 
     def start() -> None:

@@ -62,6 +62,23 @@ def test_a_window_fills_again_when_items_come_after_it_had_run_dry() -> None:
     assert not waiting
 
 
+def test_an_item_that_cannot_be_had_ends_the_window_after_what_is_under_way() -> None:
+    """As a chat template that refuses a later turn."""
+    finished = []
+
+    def items() -> Iterator[int]:
+        yield from range(3)
+        raise UserError("item 3", "it cannot be had", "do without")
+
+    async def worker(item: int) -> None:
+        await asyncio.sleep(0.01)
+        finished.append(item)
+
+    with pytest.raises(UserError, match="item 3"):
+        asyncio.run(work_through(items(), worker, 4))
+    assert finished == [0, 1, 2]
+
+
 def test_items_are_taken_only_when_there_is_room() -> None:
     taken, finished = 0, 0
 

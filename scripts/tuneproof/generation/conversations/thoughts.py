@@ -42,6 +42,8 @@ def split_thought(text: str, prompt: str = "") -> tuple[str, str]:
     for opening, closing in TAGS:
         if begun.startswith(opening) or prompt.rstrip().endswith(opening):
             return cut(text, text.find(closing), len(closing))
+        if closing not in text:
+            continue
         # The template of a served model opens the thought unseen, so that its end comes alone. A text that only speaks
         # of the tag does not have it on a line of its own.
         end = re.search(rf"^\s*{re.escape(closing)}\s*$", text, re.MULTILINE)

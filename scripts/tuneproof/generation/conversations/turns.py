@@ -18,6 +18,7 @@ from tuneproof.records.rows import Question, Result
 Link = tuple[Request, Result | None]
 Chain = list[Link]  # a question's turns for one sample, in order, up to the first without an answer
 Known = Callable[[Iterable[str]], dict[str, Result]]
+RENDERED_AT_ONCE = 64  # next turns: some 20 ms, in which the engine must have other work
 
 
 def first_requests(render: Renderer, questions: Sequence[Question], samples: int) -> list[Request]:
@@ -98,22 +99,38 @@ def unanswered(request: Request, result: Result) -> Result:
 class Open(Iterator[Request]):
     """Requests to be answered, the first turns first; what an answer makes possible comes behind them.
 
-    It may end and go on: whoever has a request answered finds the next turn there afterwards, so none is missed.
+    Next turns are rendered when they are needed, all that are possible by then together: one by one they take twice
+    as long, on the processor that also feeds the engine. It may end and go on: whoever has a request answered finds
+    the next turn there afterwards, so none is missed.
     """
 
-    def __init__(self, requests: Iterable[Request], turns: Turns) -> None:
-        """Takes the open requests of all chains, and what leads on from an answer."""
+    def __init__(
+        self, requests: Iterable[Request], turns: Turns, skipped: Callable[[int], None] = lambda count: None
+    ) -> None:
+        """Takes the open requests of all chains, and what leads on from an answer.
+
+        `skipped` is told how many further turns need not be asked, as they are known or cannot be.
+        """
         self._requests, self._turns = deque(sorted(requests, key=lambda request: request.turn or 0)), turns
+        self._answered: deque[Link] = deque()
+        self._skipped = skipped
 
     def __next__(self) -> Request:
-        """The next request."""
+        """The next request. Raises what rendering it does."""
+        while not self._requests and self._answered:
+            self._go_on()
         if not self._requests:
             raise StopIteration
         return self._requests.popleft()
 
-    def answered(self, request: Request, result: Result) -> int:
-        """Takes an answer; returns how many further turns need not be asked, as they are known or cannot be."""
-        [[_, *following]] = self._turns.grown([(request, result)])
-        if following and following[-1][1] is None:
-            self._requests.append(following.pop()[0])
-        return len(following)
+    def answered(self, request: Request, result: Result) -> None:
+        """Takes an answer."""
+        if request.turns_to_come > 1:
+            self._answered.append((request, result))
+
+    def _go_on(self) -> None:
+        count = min(len(self._answered), RENDERED_AT_ONCE)
+        for _, *following in self._turns.grown([self._answered.popleft() for _ in range(count)]):
+            if following and following[-1][1] is None:
+                self._requests.append(following.pop()[0])
+            self._skipped(len(following))

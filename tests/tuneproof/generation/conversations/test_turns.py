@@ -2,8 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+import pytest
+
 from tuneproof.generation.conversations.messages import Conversation
-from tuneproof.generation.conversations.turns import Open, Turns, first_requests
+from tuneproof.generation.conversations.turns import RENDERED_AT_ONCE, Open, Turns, first_requests
 from tuneproof.generation.jobs import Request, of_turn
 from tuneproof.records.rows import Question, Result
 
@@ -104,7 +106,30 @@ def test_what_a_killed_run_left_open_goes_on_with_its_first_turns() -> None:
 
 def test_a_failure_ends_its_conversation_alone_and_its_other_turns_count_as_done() -> None:
     assert asked_in_order({"a0": FAILED}, window=2) == ["a0", "b0", "c0", "c0|x|c1"]
-    turns = Turns(render, Ledger().known)
+
+
+@pytest.mark.parametrize(("result", "skipped"), [(FAILED, [2]), (answer("x"), [0])])
+def test_who_counts_is_told_of_the_turns_that_need_not_be_asked(result: Result, skipped: list[int]) -> None:
+    turns, told = Turns(render, Ledger().known), list[int]()
     [first, *_] = first_requests(render, QUESTIONS, 1)
-    assert Open([], turns).answered(first, FAILED) == 2
-    assert Open([], turns).answered(first, answer("x")) == 0
+    requests = Open([], turns, told.append)
+    requests.answered(first, result)
+    assert [request.prompt for request in requests] == ["a0|x|a1"] * (skipped == [0])
+    assert told == skipped
+
+
+def test_next_turns_that_are_possible_together_are_rendered_together_and_never_too_many() -> None:
+    calls: list[int] = []
+
+    def counted(conversations: Sequence[Conversation]) -> list[Request]:
+        calls.append(len(conversations))
+        return render(conversations)
+
+    questions = [QUESTIONS[0].model_copy(update={"id": f"q{number}"}) for number in range(150)]
+    first = first_requests(render, questions, 1)
+    requests = Open([], Turns(counted, Ledger().known))
+    for request in first:
+        requests.answered(request, answer("x"))
+    assert calls == []
+    assert len(list(requests)) == 150
+    assert calls == [RENDERED_AT_ONCE, RENDERED_AT_ONCE, 150 - 2 * RENDERED_AT_ONCE]
