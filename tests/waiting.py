@@ -3,11 +3,12 @@
 import subprocess
 import time
 from collections.abc import Callable
+from typing import Any
 
 PATIENCE_SECONDS = 300.0  # costs nothing while all is well
 
 
-def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[str] | None" = None) -> None:
+def wait_until(condition: Callable[[], bool], process: "subprocess.Popen[Any] | None" = None) -> None:
     """Waits until a condition holds; fails when `process` ends before it does, or when it takes minutes."""
     until = time.monotonic() + PATIENCE_SECONDS
     while not condition():

@@ -98,6 +98,14 @@ class Clone:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout + done.stderr
 
+    def start_dvc(self, shell: str, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
+        """Starts DVC in a process group of its own; it runs stages by `shell`, which may stay between them."""
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        return subprocess.Popen(
+            ["dvc", *arguments], cwd=self.root, env=os.environ | environment | {"PATH": path, "SHELL": shell},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+
     def failing_dvc(self, *arguments: str, **environment: str) -> str:
         """Runs a DVC command that must fail."""
         done = run("dvc", *arguments, cwd=self.root, **environment)

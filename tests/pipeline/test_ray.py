@@ -12,10 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Project
+from tests.made_up.following import plain, processes_in
+from tests.made_up.judging import write_rows
+from tests.pipeline.pipeline import Clone
 from tests.stages.test_generate import recorded_rows
 from tests.stages.test_generate_turns import ask, two_turns
-from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
+from tests.tuneproof.generation.engines.workspaces import LOOSE_SAMPLING, SMALL_MODELS, Workspace, make_workspace
 from tests.waiting import wait_until
 from tuneproof.common.processes import marks_of_processes
 
@@ -91,9 +94,9 @@ def on_ray(root: Path, address: str, questions: int = QUESTIONS) -> Workspace:
     return workspace
 
 
-def ours(workspace: Workspace) -> list[int]:
+def ours(project: Project) -> list[int]:
     """Living processes that carry the mark of a stage of this project."""
-    return [one for one, mark in marks_of_processes().items() if mark.endswith(f":{workspace.root.resolve()}")]
+    return [one for one, mark in marks_of_processes().items() if mark.endswith(f":{project.root.resolve()}")]
 
 
 def test_three_nodes_give_the_bytes_of_a_local_run_also_when_two_of_them_are_killed_on_the_way(
@@ -150,6 +153,29 @@ def test_nothing_of_an_own_cluster_survives_its_stage_and_a_further_run_goes_on(
     assert f"{kept} answers are in the ledger" in said
     assert (workspace.root / ANSWERS).read_bytes() == local_bytes
     assert ours(workspace) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_nothing_of_an_own_cluster_survives_dvc(tmp_path: Path, number: signal.Signals) -> None:
+    clone, project = Clone.of_this_repository(tmp_path / "clone"), Project.__new__(Project)
+    project.root = clone.root
+    write_rows(project, "questions.jsonl", plain(QUESTIONS))
+    model = {"id": str(SMALL_MODELS / "sft"), "prompt": "alpaca", "engine": "transformers"}
+    project.set(
+        questions__dataset="questions.jsonl", models={"sft": model}, baseline="sft", generate__sampling=LOOSE_SAMPLING,
+        judge__base_url="http://localhost:9/v1", execution__generate__run_on="ray",
+        execution__generate__transformers={"device": "cpu"}, execution__ray={"address": "local"},
+    )  # fmt: skip
+    dvc = clone.start_dvc("/bin/sh", "repro", "generate@sft")
+    wait_until(lambda: recorded_rows(project) > 0, dvc)
+    assert len(ours(project)) > 5 and processes_in(project.root)
+    if number == signal.SIGINT:
+        os.killpg(dvc.pid, number)  # as a terminal does
+    else:
+        dvc.send_signal(number)
+    dvc.wait()
+    wait_until(lambda: not ours(project) and not processes_in(project.root))
+    assert 0 < recorded_rows(project) < QUESTIONS
 
 
 def test_a_second_turn_is_asked_when_its_first_is_there(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import Project
 from tests.tuneproof.generation.engines.workspaces import Workspace, instructions, make_workspace
 from tests.waiting import PATIENCE_SECONDS
 
@@ -20,7 +21,7 @@ def workspace(tmp_path: Path) -> Workspace:
     return make_workspace(tmp_path / "workspace")
 
 
-def recorded_rows(workspace: Workspace) -> int:
+def recorded_rows(workspace: Project) -> int:
     """How many answers the ledger holds, read beside a running stage."""
     path = workspace.root / ".cache" / "ledger.sqlite"
     if not path.is_file():

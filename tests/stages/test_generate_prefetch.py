@@ -185,16 +185,9 @@ def test_a_download_ends_with_its_stage_and_goes_on_where_it_was(world: World, h
     ("how", "shell"), [(signal.SIGKILL, "/bin/bash"), (signal.SIGKILL, "/bin/sh"), (signal.SIGINT, "/bin/sh")]
 )
 def test_no_download_survives_dvc(world: World, how: signal.Signals, shell: str) -> None:
-    """DVC starts a stage by the shell of the variable, which may stay between them."""
     world.hub.bytes_per_second = 10e6
-    binaries = Path(sys.executable).parent
     environment = {name: value for name, value in world.environment.items() if name != "DVC_ROOT"}
-    path = f"{binaries}{os.pathsep}{os.environ['PATH']}"
-    dvc = subprocess.Popen(
-        [str(binaries / "dvc"), "repro", "generate@sft"], cwd=world.project.root, start_new_session=True, text=True,
-        env=os.environ | environment | {"PATH": path, "SHELL": shell}, stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+    dvc = Clone(world.project.root).start_dvc(shell, "repro", "generate@sft", **environment)
     wait_until(lambda: bool(world.begun()), dvc)
     world.hub.bytes_per_second = 1
     assert any("--prefetch" in command for command in processes_in(world.project.root).values())

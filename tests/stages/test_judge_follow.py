@@ -1,8 +1,6 @@
 import os
 import random
 import signal
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -204,12 +202,7 @@ def test_no_stage_and_no_follower_survives_dvc(tmp_path: Path, how: signal.Signa
     project.root = clone.root
     with OpenAIServer(scorer=answering, latency_seconds=0.5) as model, OpenAIServer(latency_seconds=0.2) as judge:
         with_servers(project, model.base_url, judge.base_url, plain(100), concurrency=2)
-        binaries = Path(sys.executable).parent
-        dvc = subprocess.Popen(
-            [str(binaries / "dvc"), "repro", "generate@sft"], cwd=clone.root, start_new_session=True, text=True,
-            env=os.environ | {"PATH": f"{binaries}{os.pathsep}{os.environ['PATH']}", "SHELL": shell},
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        dvc = clone.start_dvc(shell, "repro", "generate@sft")
         wait_until(lambda: judge.counts.paid.total() > 3, dvc)
         assert len(processes_in(clone.root)) >= 3
         if how == signal.SIGINT:
