@@ -1,9 +1,12 @@
 """Times generation on Ray: two replicas beside one, and one beside a bare pool of Ray actors with the same engine.
 
-Run     PYTHONPATH=scripts:. python tests/measurements/cluster.py [--questions N] [--pairs N]
+Run     PYTHONPATH=scripts:. python tests/measurements/cluster.py [--questions N] [--pairs N] [--memory N ...]
 Prints the ratio of speeds with two replicas and with one, what the stage's pool adds to a row beside the bare one, the
 driver's memory, and the load of the machine. Every replica computes with one thread; all have started and answered
 before a time is taken. A result is put into a ledger by both. Needs ray (requirements/ray.txt) and two CPUs.
+
+With --memory it prints nothing of this, but the peak of memory and the processor time of the stage's own process for so
+many questions, answered with one token each, on this machine and on a cluster of it alone.
 """
 
 import argparse
@@ -18,9 +21,9 @@ from pathlib import Path
 from typing import Any
 
 from tests.measurements.generation import SMALL_MODEL, memory_bytes, questions_for
+from tests.tuneproof.generation.engines.workspaces import make_workspace
 
-WINDOW = 64  # of the bare pool: two batches of the engine
-WINDOWS_IN_FLIGHT = 2  # for each of its actors
+WINDOWS_IN_FLIGHT = 2  # for each actor of the bare pool
 
 
 def main() -> None:
@@ -28,8 +31,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--questions", type=int, default=2_000)
     parser.add_argument("--pairs", type=int, default=3)
+    parser.add_argument("--memory", type=int, nargs="+", default=())
     chosen = parser.parse_args()
     os.environ["OMP_NUM_THREADS"] = "1"
+    for count in chosen.memory:
+        print(f"{count:,} questions: {memory_of_stage(count, 'local')}; on Ray {memory_of_stage(count, 'ray')}")
+    if chosen.memory:
+        return
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         job = job_on_the_cpu()
         requests = requests_of(job, chosen.questions)
@@ -49,6 +57,28 @@ def main() -> None:
         f"{statistics.median(added):+.1%} ({min(added):+.1%} to {max(added):+.1%}) of its time more"
     )
     print(f"Memory of the driver grew by {grown / 1e6:.0f} MB, Ray included; load {os.getloadavg()[0]:.1f}")
+
+
+def memory_of_stage(questions: int, run_on: str) -> str:
+    """What the stage's own process takes, without those that it starts: memory at its peak, processor time, time."""
+    with tempfile.TemporaryDirectory() as folder:
+        workspace = make_workspace(Path(folder) / "workspace", questions=questions)
+        workspace.set(generate__sampling__max_tokens=1, execution__generate__run_on=run_on)
+        peak, seconds, began = 0, 0.0, time.perf_counter()
+        process = workspace.process()
+        while process.poll() is None:
+            with contextlib.suppress(OSError, StopIteration):  # it has ended
+                peak = max(peak, memory_bytes("VmHWM", process.pid))
+                seconds = processor_seconds(process.pid)
+            time.sleep(0.1)
+        assert process.returncode == 0, process.communicate()[0]
+        return f"{peak / 1e6:,.0f} MB, {seconds:,.0f} s of processor time in {time.perf_counter() - began:,.0f} s"
+
+
+def processor_seconds(process: int) -> float:
+    """The processor time of a process's threads so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return sum(int(ticks) for ticks in fields[11:13]) / os.sysconf("SC_CLK_TCK")
 
 
 def job_on_the_cpu() -> Any:
@@ -79,14 +109,15 @@ def times(job: Any, requests: Sequence[Any], pairs: int) -> tuple[list[float], l
     """The seconds with one replica, with the bare pool of one actor, and with two replicas, in turns."""
     from tuneproof.generation.ray.cluster import joined
     from tuneproof.generation.ray.replica import work_of
+    from tuneproof.generation.ray.run import capacity
     from tuneproof.settings.execution import Ray
 
     one, bare, two = [], [], []
-    work = work_of(job)
+    work, window = work_of(job), capacity(job)  # as many rows as a replica holds, so that both pad as little
     with joined(Ray()):
         for number in range(pairs):
             one.append(seconds_of_pool(job, work, 1, requests, f"one-{number}"))
-            bare.append(seconds_of_bare_pool(work, requests, f"bare-{number}"))
+            bare.append(seconds_of_bare_pool(work, requests, window, f"bare-{number}"))
             two.append(seconds_of_pool(job, work, 2, requests, f"two-{number}"))
     return one, bare, two
 
@@ -151,14 +182,14 @@ class BareActor:
         return found
 
 
-def seconds_of_bare_pool(work: Any, requests: Sequence[Any], name: str) -> float:
+def seconds_of_bare_pool(work: Any, requests: Sequence[Any], window: int, name: str) -> float:
     """The seconds of one bare actor that has answered before, two windows in flight."""
     import ray
 
     actor: Any = ray.remote(BareActor).options(num_cpus=1).remote(work.job)
     ray.get(actor.answer.remote(list(requests[:128])))
     by_key = {request.key: request for request in requests}
-    windows = [list(requests[start : start + WINDOW]) for start in range(0, len(requests), WINDOW)]
+    windows = [list(requests[start : start + window]) for start in range(0, len(requests), window)]
     with saving(name) as save:
         started = time.perf_counter()
         flying = [actor.answer.remote(windows.pop(0)) for _ in range(WINDOWS_IN_FLIGHT)]

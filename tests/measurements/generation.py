@@ -124,9 +124,9 @@ def measure(chosen: argparse.Namespace) -> dict[str, float]:
     }
 
 
-def memory_bytes(kind: str) -> int:
-    """This process's resident memory (VmRSS) or its peak (VmHWM)."""
-    lines = Path("/proc/self/status").read_text().splitlines()
+def memory_bytes(kind: str, process: int | str = "self") -> int:
+    """A process's resident memory (VmRSS) or its peak (VmHWM); this one's by default."""
+    lines = Path(f"/proc/{process}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith(kind))
 
 
