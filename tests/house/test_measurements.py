@@ -1,12 +1,11 @@
 """That `make measurements` can run: each measurement starts, and the first that fails ends it."""
 
+import json
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
-
-import pytest
 
 from tests.conftest import ROOT
 
@@ -26,15 +25,28 @@ def test_every_program_among_the_measurements_is_run() -> None:
     assert set(listed()) == programs - NEEDS_MORE
 
 
-@pytest.mark.parametrize("name", listed())
-def test_a_measurement_starts_and_needs_no_argument(name: str) -> None:
+ASKED_FOR_HELP = f"""
+import contextlib, io, json, runpy, sys
+said = {{}}
+for name in {listed()}:
+    sys.argv = [f'{{name}}.py', '--help']
+    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()) as output:
+        runpy.run_path(f'tests/measurements/{{name}}.py', run_name='__main__')
+    said[name] = output.getvalue()
+print(json.dumps(said))
+"""
+
+
+def test_every_measurement_starts_and_needs_no_argument() -> None:
     done = subprocess.run(
-        [sys.executable, FOLDER / f"{name}.py", "--help"],
-        cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-c", ASKED_FOR_HELP], cwd=ROOT, capture_output=True, text=True, check=False,
         env={**os.environ, "PYTHONPATH": f"scripts{os.pathsep}."},
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert re.search(rf"usage: {name}\.py( \[[^]]*\]+)*\n", " ".join(done.stdout.split("\n\n")[0].split()) + "\n")
+    said: dict[str, str] = json.loads(done.stdout)
+    for name in listed():
+        usage = " ".join(said[name].split("\n\n")[0].split())
+        assert re.fullmatch(rf"usage: {name}\.py( \[[^]]*\]+)*", usage), usage
 
 
 def test_the_first_failure_ends_the_measurements(tmp_path: Path) -> None:

@@ -233,6 +233,8 @@ def test_killed_at_ten_points_of_a_thousand_rows_the_final_file_is_the_same(work
 
 
 def test_ctrl_c_keeps_what_is_finished_and_says_so_in_a_line(workspace: Workspace) -> None:
+    workspace.set(embedded=True)
+    workspace.change(engine="embedded")  # which starts in a moment
     workspace.ask(instructions(1000))
     process = workspace.process()
     wait_for_rows(workspace, process, 1)

@@ -159,8 +159,12 @@ def test_a_job_that_brings_nothing_is_not_started_again(tmp_path: Path, aws: Loc
 @pytest.mark.parametrize(
     ("row", "found"),
     [
-        ('{"key": "0", "result": {"answer": "", "finish_reason": "stop"}}\n', "a row with the key 0 was not asked for"),
         ("no row\n", "this is no finished row ("),
+        pytest.param(
+            '{"key": "0", "result": {"answer": "", "finish_reason": "stop"}}\n',
+            "a row with the key 0 was not asked for",
+            marks=pytest.mark.exhaustive,
+        ),
     ],
 )
 def test_a_strange_row_in_s3_stops_the_run_and_the_job(tmp_path: Path, aws: LocalAWS, row: str, found: str) -> None:
@@ -171,6 +175,7 @@ def test_a_strange_row_in_s3_stops_the_run_and_the_job(tmp_path: Path, aws: Loca
     assert aws.jobs.wait(aws.jobs.descriptions()[0]["ProcessingJobName"]).status == "Stopped"
 
 
+@pytest.mark.exhaustive
 def test_a_strange_row_stops_also_a_job_that_was_taken_up(tmp_path: Path, aws: LocalAWS) -> None:
     workspace = sagemaker_workspace(tmp_path / "workspace")
     aws.jobs.faults.seconds_to_start = 60
@@ -183,6 +188,7 @@ def test_a_strange_row_stops_also_a_job_that_was_taken_up(tmp_path: Path, aws: L
     assert aws.jobs.running == []
 
 
+@pytest.mark.exhaustive
 def test_a_row_that_is_cut_off_is_taken_when_it_is_whole_and_a_job_that_brought_all_may_fail(
     tmp_path: Path, aws: LocalAWS
 ) -> None:

@@ -33,7 +33,8 @@ def test_the_estimate_is_that_of_the_stated_assumptions(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace")
     job = workspace.job()  # answers of 24 tokens at most
     requests = [Request(id=str(number), sample=0, prompt="", key=str(number), seed=0) for number in range(3000)]
-    sizes = [generation(job, workspace.settings, [], requests).size(request) for request in requests]
+    size = generation(job, workspace.settings, [], requests).size
+    sizes = [size(request) for request in requests]
     settings = SageMaker(prices_usd_per_hour=PRICES, assumed_startup_minutes=30.0, assumed_tokens_per_second=20.0)
     words = estimate(settings, sizes, TYPES)
     assert words == (

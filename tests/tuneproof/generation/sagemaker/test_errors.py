@@ -81,25 +81,26 @@ def forbid(action: str, pattern: str) -> Callable[[LocalAWS], None]:
     return lambda aws: aws.faults.append(aws_faults.access_denied(pattern, action))
 
 
+FAULTS = [
+    (expire, "AWS: the credentials have expired", "log in again"),
+    (lie_elsewhere, "the bucket is in another region", "set execution.sagemaker.region"),
+    (refuse_roles, "SageMaker cannot take on the role (", "correct execution.sagemaker.role"),
+]
+FURTHER_FAULTS = [  # these go as far as uploading the job's files, as the last one above does
+    (miss_images, "its image is missing or may not be pulled (", "correct execution.sagemaker.image_uri"),
+    (be_full, "there is no capacity for it (", "run again later, or name further execution.sagemaker.instance_types"),
+    (allow_nothing, "your quota does not allow it (", "ask AWS to raise it"),
+    (run_out_of_disk, "it ran out of disk (", "raise execution.sagemaker.volume_gib"),
+    (lose_the_bucket_in_the_job, "its bucket is in another region (", "set execution.sagemaker.region"),
+    (forbid("sagemaker:CreateProcessingJob", "CreateProcessingJob"), "you may not create the job (", "the policy"),
+    (forbid("s3:PutObject", "s3:PutObject"), "you may not upload the job's files (", "the policy"),
+    (forbid("s3:ListBucket", "s3:List"), "you may not list the job's data (", "the policy"),
+]
+
+
 @pytest.mark.parametrize(
     ("fault", "found", "remedy"),
-    [
-        (refuse_roles, "SageMaker cannot take on the role (", "correct execution.sagemaker.role"),
-        (miss_images, "its image is missing or may not be pulled (", "correct execution.sagemaker.image_uri"),
-        (
-            be_full,
-            "there is no capacity for it (",
-            "run again later, or name further execution.sagemaker.instance_types",
-        ),
-        (allow_nothing, "your quota does not allow it (", "ask AWS to raise it"),
-        (run_out_of_disk, "it ran out of disk (", "raise execution.sagemaker.volume_gib"),
-        (lose_the_bucket_in_the_job, "its bucket is in another region (", "set execution.sagemaker.region"),
-        (expire, "AWS: the credentials have expired", "log in again"),
-        (lie_elsewhere, "the bucket is in another region", "set execution.sagemaker.region"),
-        (forbid("sagemaker:CreateProcessingJob", "CreateProcessingJob"), "you may not create the job (", "the policy"),
-        (forbid("s3:PutObject", "s3:PutObject"), "you may not upload the job's files (", "the policy"),
-        (forbid("s3:ListBucket", "s3:List"), "you may not list the job's data (", "the policy"),
-    ],
+    [*FAULTS, *(pytest.param(*fault, marks=pytest.mark.exhaustive) for fault in FURTHER_FAULTS)],
 )
 def test_each_failure_is_one_clear_line(
     workspace: Workspace, aws: LocalAWS, fault: Callable[[LocalAWS], None], found: str, remedy: str
@@ -144,6 +145,7 @@ def test_a_bucket_in_another_region_is_said_before_anything_is_paid_for(workspac
     assert not aws.jobs.descriptions()
 
 
+@pytest.mark.exhaustive
 def test_without_a_prefix_it_is_the_default_bucket_of_the_sdk(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(execution__sagemaker__s3_prefix=None)
     assert "s3://sagemaker-us-east-1-123456789012/tuneproof/" in error_line(workspace, aws)
@@ -184,6 +186,7 @@ def test_no_region_is_one_line(workspace: Workspace, aws: LocalAWS) -> None:
     assert line == "error: execution.sagemaker.region: there is none; set it, or AWS_REGION, such as us-east-1"
 
 
+@pytest.mark.exhaustive
 def test_an_aws_that_never_answers_is_given_up_after_the_patience(workspace: Workspace, aws: LocalAWS) -> None:
     workspace.set(execution__sagemaker__patience_seconds=0.1)
     aws.jobs.faults.seconds_to_start = 60
@@ -191,6 +194,7 @@ def test_an_aws_that_never_answers_is_given_up_after_the_patience(workspace: Wor
     assert "AWS does not answer (" in error_line(workspace, aws, AWS_MAX_ATTEMPTS="1")
 
 
+@pytest.mark.exhaustive
 def test_credentials_that_expire_while_the_job_runs_are_said_with_the_job_that_goes_on(
     workspace: Workspace, aws: LocalAWS
 ) -> None:
