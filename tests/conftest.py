@@ -34,10 +34,33 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET
 
 # Measured. A file stays with one worker: one of these begun last would run alone at the end, all others waiting.
 LONGEST_FILES = (
-    "test_pipeline.py", "test_vllm.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_documented_commands.py",
-    "test_sagemaker_pipeline.py", "test_first_run.py", "test_real_judge.py", "test_generate.py", "test_embedded.py",
-    "test_report_in_browser.py", "test_transformers.py", "test_gate.py",
+    "test_pipeline.py", "test_vllm.py", "test_generate.py", "test_sagemaker.py", "test_hub_pipeline.py",
+    "test_documented_commands.py", "test_sagemaker_pipeline.py", "test_first_run.py", "test_real_judge.py",
+    "test_embedded.py", "test_report_in_browser.py", "test_transformers.py", "test_gate.py",
 )  # fmt: skip
+
+
+# Files whose tests load the same heavy libraries stay with one worker too: PyTorch and AWS's, or a harness, in every
+# worker would take half a minute of processor time in all.
+TOGETHER = (
+    ("tests/stages/test_generate", "tests/tuneproof/generation/", "tests/pipeline/test_embedded_models"),
+    ("tests/stages/test_benchmark", "tests/tuneproof/scoring/benchmarks/"),
+)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Gives each worker whole files, or all files that belong together."""
+    from xdist.scheduler import LoadFileScheduling
+
+    if config.getvalue("dist") != "loadfile":
+        return None
+    scheduler = LoadFileScheduling(config, log)
+
+    def place(test: str) -> str:
+        return next((group[0] for group in TOGETHER if test.startswith(group)), test.partition("::")[0])
+
+    scheduler._split_scope = place
+    return scheduler
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -62,8 +62,8 @@ def test_hostile_texts_run_nothing(browser: Browser, service: Served) -> None:
         assert watched.is_quiet(), watched
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [390, 1440])
+@pytest.mark.parametrize("color_scheme", [pytest.param("light", marks=pytest.mark.exhaustive), "dark"])
+@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.exhaustive)])
 def test_axe_finds_nothing(browser: Browser, service: Served, color_scheme: Any, width: int) -> None:
     with opened_page(browser, service, width, color_scheme=color_scheme) as watched:
         page = watched.page

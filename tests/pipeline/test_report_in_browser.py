@@ -63,7 +63,13 @@ def counted(page: Page) -> int:
     return 0 if text.startswith("No question") else int(text.split(" of ")[0].replace(",", ""))
 
 
-@pytest.mark.parametrize("bypass_csp", [False, True], ids=["with the policy", "escaping alone"])
+@pytest.mark.parametrize(
+    "bypass_csp",
+    [
+        pytest.param(False, id="with the policy", marks=pytest.mark.exhaustive),
+        pytest.param(True, id="escaping alone"),
+    ],
+)
 def test_hostile_texts_run_nothing_and_fetch_nothing(browser: Browser, hostile: Path, bypass_csp: bool) -> None:
     with opened(browser, hostile, bypass_csp=bypass_csp) as watched:
         open_everything(watched.page)
@@ -132,8 +138,8 @@ def test_a_text_cannot_turn_its_neighbours_around(browser: Browser, hostile: Pat
         assert "\u202e" not in watched.page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("name", ["plain", "hostile", "wide"])
+@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("name", [pytest.param("plain", marks=pytest.mark.exhaustive), "hostile", "wide"])
 def test_nothing_makes_the_page_scroll_sideways(
     browser: Browser, tmp_path: Path, width: int, name: str, request: pytest.FixtureRequest
 ) -> None:
@@ -145,8 +151,8 @@ def test_nothing_makes_the_page_scroll_sideways(
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1440])
-@pytest.mark.parametrize("run", ["real", "embedded"])
+@pytest.mark.parametrize("width", [360, pytest.param(1440, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("run", ["real", pytest.param("embedded", marks=pytest.mark.exhaustive)])
 def test_axe_has_no_serious_finding(browser: Browser, tmp_path: Path, color_scheme: str, width: int, run: Any) -> None:
     path = finished(tmp_path, Shape(questions=45, run=run, unusable=0.1))
     with opened(browser, path, width=width, color_scheme=color_scheme) as watched:

@@ -74,11 +74,11 @@ def test_answers_are_the_same_whatever_the_window_the_order_and_the_samples(
     assert len({text for text, *_ in expected.values()}) > 115
     assert answers["shuffled"] == expected
     assert answers["window 1"] == {name: expected[name] for name in answers["window 1"]}
-    assert len(answers["window 1"]) == 40
-    assert len(answers["three samples"]) == 90
+    assert len(answers["window 1"]) == 12
+    assert len(answers["three samples"]) == 36
     first_samples = {name: row for name, row in answers["three samples"].items() if name.endswith("#0")}
     assert first_samples == {name: expected[name] for name in first_samples}
-    assert len(first_samples) == 30
+    assert len(first_samples) == 12
 
 
 def test_an_over_long_prompt_is_an_error_row_and_costs_the_others_nothing(

@@ -56,11 +56,11 @@ def ask(engine: vllm.Engine, model: str, first: int | None = None, shuffled: boo
 def answers(engine: vllm.Engine) -> dict[str, Saved]:
     """The same questions in several windows, orders and numbers of samples."""
     done = {"window 96": ask(engine, "sft"), "shuffled": ask(engine, "sft", shuffled=True)}
-    done["three samples"] = ask(engine, "samples", first=90)
+    done["three samples"] = ask(engine, "samples", first=36)
     done["stop string"] = ask(engine, "stopped", first=60)
     done["greedy"] = ask(engine, "greedy", first=60)
     windows, vllm.WINDOWS = vllm.WINDOWS, 1
-    done["window 1"] = ask(engine, "one", first=40)
+    done["window 1"] = ask(engine, "one", first=12)
     vllm.WINDOWS = windows
     return done
 

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -27,6 +28,13 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_rated_run(tmp_path_factory.mktemp("annotate"), Shape(questions=20, unusable=0), sample=30)
 
 
+@pytest.fixture(scope="module")
+def server(run: Path) -> Iterator[Served]:
+    """The page, open for a rater of each test's own."""
+    with served(run, "carl", "dora", "emil", "fritz", "gerd", "hans") as running:
+        yield running
+
+
 def error_line(done: Done) -> str:
     assert done.returncode == 1, done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
@@ -42,52 +50,48 @@ def refusals(server: Served, rater: str, key: str, token: str) -> list[int]:
     ]
 
 
-def test_without_its_token_nothing_is_shown_and_nothing_is_saved(run: Path) -> None:
-    with served(run, "carl") as server:
-        token = server.addresses["carl"].rpartition("=")[2]
-        key = server.ask("carl", "/api/overview")[1]["items"][0]["key"]
-        for wrong in ("", token[:-1], token + "x", token.swapcase(), "carl"):
-            assert refusals(server, "carl", key, wrong) == [403, 403, 403, 403]
-        for path in ("/docs", "/openapi.json", "/api/", "/static", "/../params.yaml"):
-            assert server.ask("carl", path)[0] == 404
-        assert labels_of(run, "carl") == []
-        assert refusals(server, "carl", key, token) == [200, 200, 200, 200]
+def test_without_its_token_nothing_is_shown_and_nothing_is_saved(run: Path, server: Served) -> None:
+    token = server.addresses["carl"].rpartition("=")[2]
+    key = server.ask("carl", "/api/overview")[1]["items"][0]["key"]
+    for wrong in ("", token[:-1], token + "x", token.swapcase(), "carl"):
+        assert refusals(server, "carl", key, wrong) == [403, 403, 403, 403]
+    for path in ("/docs", "/openapi.json", "/api/", "/static", "/../params.yaml"):
+        assert server.ask("carl", path)[0] == 404
+    assert labels_of(run, "carl") == []
+    assert refusals(server, "carl", key, token) == [200, 200, 200, 200]
     assert len(labels_of(run, "carl")) == 1
 
 
-def test_a_token_is_of_one_rater(run: Path) -> None:
-    with served(run, "dora", "emil") as server:
-        key = server.ask("dora", "/api/overview")[1]["items"][0]["key"]
-        assert server.ask("emil", "/api/overview")[1]["rater"] == "emil"
-        server.ask("emil", f"/api/items/{key}", b'{"scores": {"accuracy": 1}}')
+def test_a_token_is_of_one_rater(run: Path, server: Served) -> None:
+    key = server.ask("dora", "/api/overview")[1]["items"][0]["key"]
+    assert server.ask("emil", "/api/overview")[1]["rater"] == "emil"
+    server.ask("emil", f"/api/items/{key}", b'{"scores": {"accuracy": 1}}')
     assert (len(labels_of(run, "dora")), len(labels_of(run, "emil"))) == (0, 1)
 
 
-def test_it_listens_on_this_machine_alone_and_the_page_may_run_only_its_own(run: Path) -> None:
-    with served(run, "fritz") as server:
-        parts = urlsplit(server.addresses["fritz"])
-        assert parts.hostname == "127.0.0.1"
-        connection = HTTPConnection("127.0.0.1", parts.port)
-        connection.request("GET", f"/?{parts.query}")
-        response = connection.getresponse()
-        policy, page = response.headers["Content-Security-Policy"], response.read().decode()
-        connection.close()
+def test_it_listens_on_this_machine_alone_and_the_page_may_run_only_its_own(server: Served) -> None:
+    parts = urlsplit(server.addresses["fritz"])
+    assert parts.hostname == "127.0.0.1"
+    connection = HTTPConnection("127.0.0.1", parts.port)
+    connection.request("GET", f"/?{parts.query}")
+    response = connection.getresponse()
+    policy, page = response.headers["Content-Security-Policy"], response.read().decode()
+    connection.close()
     assert policy.startswith("default-src 'none'; style-src 'sha256-")
     assert "unsafe" not in policy
     assert response.headers["Referrer-Policy"] == "no-referrer"
     assert "<title>Rate answers" in page
 
 
-def test_what_is_too_long_or_no_json_is_refused(run: Path) -> None:
-    with served(run, "gerd") as server:
-        key = server.ask("gerd", "/api/overview")[1]["items"][0]["key"]
-        path = f"/api/items/{key}"
-        assert server.ask("gerd", path, b'"' + b"x" * 200_000 + b'"')[0] == 413
-        assert server.ask("gerd", path, b"\xff{")[0] == 422
-        assert server.ask("gerd", path, b'{"scores": {"accuracy": 9}}') == (
-            422, {"error": "a score is no step of the scale"},
-        )  # fmt: skip
-        assert server.ask("gerd", "/api/items/none") == (422, {"error": "there is no such item"})
+def test_what_is_too_long_or_no_json_is_refused(run: Path, server: Served) -> None:
+    key = server.ask("gerd", "/api/overview")[1]["items"][0]["key"]
+    path = f"/api/items/{key}"
+    assert server.ask("gerd", path, b'"' + b"x" * 200_000 + b'"')[0] == 413
+    assert server.ask("gerd", path, b"\xff{")[0] == 422
+    assert server.ask("gerd", path, b'{"scores": {"accuracy": 9}}') == (
+        422, {"error": "a score is no step of the scale"},
+    )  # fmt: skip
+    assert server.ask("gerd", "/api/items/none") == (422, {"error": "there is no such item"})
     assert labels_of(run, "gerd") == []
 
 
@@ -121,15 +125,14 @@ def test_a_missing_package_is_one_line_with_the_command(run: Path, monkeypatch: 
     assert run_here(run, "annotate.py", "--export", "labels.csv").returncode == 0
 
 
-def test_a_port_that_is_taken_is_one_line(run: Path) -> None:
-    with served(run, "hans") as server:
-        port = str(urlsplit(server.addresses["hans"]).port)
-        assert f"127.0.0.1:{port}: it cannot be listened on" in error_line(
-            run_here(run, "annotate.py", "--rater", "ida", "--port", port)
-        )
-        assert "--rater hans: annotate.py is open for this rater already" in error_line(
-            run_here(run, "annotate.py", "--rater", "hans")
-        )
+def test_a_port_that_is_taken_is_one_line(run: Path, server: Served) -> None:
+    port = str(urlsplit(server.addresses["hans"]).port)
+    assert f"127.0.0.1:{port}: it cannot be listened on" in error_line(
+        run_here(run, "annotate.py", "--rater", "ida", "--port", port)
+    )
+    assert "--rater hans: annotate.py is open for this rater already" in error_line(
+        run_here(run, "annotate.py", "--rater", "hans")
+    )
 
 
 def test_a_name_that_no_file_can_have_is_refused(run: Path) -> None:
@@ -143,7 +146,7 @@ def test_a_run_that_has_not_begun_is_one_line(tmp_path: Path) -> None:
     assert "error: params.yaml" in error_line(run_here(tmp_path, "annotate.py", "--plan"))
 
 
-@pytest.mark.parametrize("name", ["labels.json", "labels.csv"])
+@pytest.mark.parametrize("name", [pytest.param("labels.json", marks=pytest.mark.exhaustive), "labels.csv"])
 def test_labels_go_to_another_tool_and_come_back(tmp_path: Path, name: str) -> None:
     run = write_rated_run(tmp_path, Shape(questions=4, unusable=0), sample=12, pairs=6, chosen=0)
     instructions = load_params(run / "params.yaml").instructions

@@ -84,18 +84,24 @@ def test_it_learns_the_embedded_judges_criterion(judged: Project) -> None:
     assert load(judged.root / "data/evaluator/accuracy").manifest.columns == ("input", "output", "ground_truth")
 
 
-def test_the_same_examples_make_the_same_evaluator(judged: Project) -> None:
+@pytest.fixture(scope="module")
+def of_style(judged: Project) -> Project:
+    """The same with an evaluator of style."""
     judged.run_ok("train.py", "style")
+    return judged
+
+
+def test_the_same_examples_make_the_same_evaluator(of_style: Project) -> None:
+    judged = of_style
     folder, report = judged.root / "data/evaluator/style", judged.root / "report/evaluator/style.json"
     before = {path: path.read_bytes() for path in [*folder.iterdir(), report]}
     judged.run_ok("train.py", "style")
     assert {path: path.read_bytes() for path in [*folder.iterdir(), report]} == before
 
 
-def test_plots_get_numbers(judged: Project) -> None:
-    judged.run_ok("train.py", "style")
+def test_plots_get_numbers(of_style: Project) -> None:
     for name, columns in (("loss", ["step", "loss"]), ("calibration", ["probability", "share", "count"])):
-        with (judged.root / f"report/evaluator/style/{name}.csv").open() as file:
+        with (of_style.root / f"report/evaluator/style/{name}.csv").open() as file:
             rows = list(csv.DictReader(file))
         assert rows
         assert list(rows[0]) == columns
