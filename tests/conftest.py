@@ -40,12 +40,16 @@ LONGEST_FILES = (
 )  # fmt: skip
 
 
-# Files whose tests load the same heavy libraries stay with one worker too: PyTorch and AWS's, or a harness, in every
-# worker would take half a minute of processor time in all.
+# Files whose tests load the same heavy libraries stay with one worker too: PyTorch and AWS's, a harness, what checks
+# compare texts with. In every worker they would take half a minute of processor time.
 TOGETHER = (
-    ("tests/stages/test_generate", "tests/tuneproof/generation/", "tests/pipeline/test_embedded_models"),
+    (
+        "tests/stages/test_generate", "tests/tuneproof/generation/", "tests/tuneproof/scoring/evaluator/encoder/",
+        "tests/pipeline/test_embedded_models",
+    ),
     ("tests/stages/test_benchmark", "tests/tuneproof/scoring/benchmarks/"),
-)
+    ("tests/stages/test_check", "tests/tuneproof/scoring/checks/"),
+)  # fmt: skip
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:

@@ -15,7 +15,7 @@ from tuneproof.common.errors import UserError
 from tuneproof.records.rows import Answer, Check, Question
 from tuneproof.scoring.checks import formats, instructions, own, references, texts
 from tuneproof.scoring.checks.corpus import Corpus, counts_of
-from tuneproof.scoring.checks.finding import Finding, TookTooLongError, bounded
+from tuneproof.scoring.checks.finding import SECONDS_AT_MOST, Finding, TookTooLongError, bounded
 from tuneproof.scoring.checks.preparing import prepare
 from tuneproof.settings.evidence import check_kinds as kinds
 from tuneproof.settings.evidence.checks import AnyCheck, Checks
@@ -27,15 +27,16 @@ FEW_ANSWERS = 1_000  # are checked before further processes would have started
 
 @dataclass(frozen=True)
 class Case:
-    """One answer and its question."""
+    """One answer and its question; a check may take so many seconds of the processor's time."""
 
     answer: Answer
     question: Question
+    seconds: float = SECONDS_AT_MOST
 
     def check(self, settings: AnyCheck) -> Finding:
         """What one check finds, in bounded time. Raises a UserError where a function of the user's own fails."""
         try:
-            with bounded():
+            with bounded(self.seconds):
                 return self.find(settings)
         except TookTooLongError:
             return Finding(None, "it took too long")

@@ -4,7 +4,7 @@ from typing import Any
 
 from tuneproof.records.rows import Answer, FinishReason, Question
 from tuneproof.scoring.checks.checking import Case
-from tuneproof.scoring.checks.finding import Finding
+from tuneproof.scoring.checks.finding import SECONDS_AT_MOST, Finding
 from tuneproof.settings.evidence.checks import read_check
 
 
@@ -20,7 +20,12 @@ def answer(text: str, finish_reason: FinishReason = "stop", number: int = 1) -> 
 
 
 def found(
-    text: str, asked: Question | None = None, /, finish_reason: FinishReason = "stop", **settings: Any
+    text: str,
+    asked: Question | None = None,
+    /,
+    finish_reason: FinishReason = "stop",
+    seconds: float = SECONDS_AT_MOST,
+    **settings: Any,
 ) -> Finding:
-    """What a check finds in a text."""
-    return Case(answer(text, finish_reason), asked or question()).check(read_check(settings))
+    """What a check finds in a text within so many seconds of the processor's time."""
+    return Case(answer(text, finish_reason), asked or question(), seconds).check(read_check(settings))

@@ -8,6 +8,7 @@ import pytest
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.tuneproof.scoring.checks.cases import found, question
 from tuneproof.scoring.checks import finding
+from tuneproof.scoring.checks.finding import SECONDS_AT_MOST
 from tuneproof.scoring.checks.preparing import prepare
 from tuneproof.settings.evidence.checks import Checks
 
@@ -71,7 +72,9 @@ def test_a_hostile_answer_ends_in_a_value_or_a_reason(name: str) -> None:
     asked = question("Paris, the city of 2 million " * 50, INSTRUCTIONS)
     started = time.monotonic()
     for text in TEXTS:
-        value, reason = found(text, asked, **KINDS[name])
+        value, reason = found(
+            text, asked, seconds=SECONDS_ALLOWED if name == "regex" else SECONDS_AT_MOST, **KINDS[name]
+        )
         assert reason, text[:40]
         assert "\n" not in reason
         assert value is None or 0 <= value <= (100 if name in ("bleu", "chrf") else 1)
@@ -99,9 +102,12 @@ def test_what_swallows_the_first_alarm_meets_the_next() -> None:
 
 def test_a_check_that_takes_too_long_gives_no_score_and_says_so() -> None:
     pattern = r"^(a+)+$"
-    assert found("a" * 5_000 + "!", kind="regex", pattern=pattern) == (None, "it took too long")
     schema = {"type": "string", "pattern": pattern}
-    assert found(f'"{"a" * 5_000}!"', kind="json", schema=schema) == (None, "it took too long")
+    for text, settings in (
+        ("a" * 5_000 + "!", {"kind": "regex", "pattern": pattern}),
+        (f'"{"a" * 5_000}!"', {"kind": "json", "schema": schema}),
+    ):
+        assert found(text, seconds=SECONDS_ALLOWED, **settings) == (None, "it took too long")
 
 
 def test_an_answer_and_a_reference_of_a_megabyte_each_are_compared_or_refused() -> None:

@@ -50,12 +50,12 @@ def any_label(draw: st.DrawFn) -> Label:
     )  # fmt: skip
 
 
-@given(st.lists(any_label(), max_size=6))
+@given(st.lists(any_label(), max_size=3))
 def test_the_way_to_csv_and_back_loses_nothing(labels: list[Label]) -> None:
     assert from_csv(to_csv([ITEM, PAIR], labels, ["accuracy"]), "zoe", DEFAULTS) == labels
 
 
-@given(st.lists(any_label(), max_size=6))
+@given(st.lists(any_label(), max_size=3))
 def test_the_way_to_label_studio_and_back_loses_nothing(labels: list[Label]) -> None:
     found = from_label_studio(to_label_studio([ITEM, PAIR], labels), "zoe", DEFAULTS)
     assert sorted(found, key=repr) == sorted(labels, key=repr)  # labels of one answer come together
