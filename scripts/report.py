@@ -16,10 +16,6 @@ from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results.details.model import read_all_details
-from tuneproof.results.gate.causes import explaining_files
-from tuneproof.results.gate.findings import fetch_run, naming
-from tuneproof.results.gate.overview import compare_all
-from tuneproof.results.gate.page import changes_page, headline
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.labels import read_page_labels
 from tuneproof.results.report.losses import worst_questions
@@ -66,6 +62,11 @@ def parse_arguments() -> argparse.Namespace:
 
 def write_changes(against: str, params: Params) -> None:
     """Writes the page of changes: this run beside the one of a revision or experiment."""
+    from tuneproof.results.gate.causes import explaining_files  # what compares loads numpy, and the report needs none
+    from tuneproof.results.gate.findings import fetch_run, naming
+    from tuneproof.results.gate.overview import compare_all
+    from tuneproof.results.gate.page import changes_page, headline
+
     say(f"report: {', '.join(params.models)} against {against}")
     revision = Revision(against)
     with tempfile.TemporaryDirectory() as folder:
