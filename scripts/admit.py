@@ -14,6 +14,7 @@ from itertools import chain
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_text
+from tuneproof.common.progress import with_progress
 from tuneproof.records.documents.admission import AdmissionResult, GoldenAnswer
 from tuneproof.records.documents.resolved import ResolvedJudge
 from tuneproof.records.files import record_text
@@ -87,10 +88,11 @@ def asked(golden: Sequence[GoldenAnswer], params: Params) -> tuple[Shown, list[S
 def asked_here(golden: Sequence[GoldenAnswer], resolved: ResolvedJudge, params: Params) -> Shown:
     """The rows of a judge of this machine, which cost nothing."""
     judge = open_local_judge(resolved, params.judge)
-    cases = chain.from_iterable(stage.cases() for stage in answer_stages(golden, params, 0))
-    judgements = list(local_judgements(judge, resolved, cases))
-    pairs = pairs_stage(golden, params, 0).cases() if asks_pairs(params) else ()
-    return Shown(judgements, list(local_comparisons(judge, resolved, pairs, OTHER)))
+    cases = list(chain.from_iterable(stage.cases() for stage in answer_stages(golden, params, 0)))
+    judgements = with_progress(local_judgements(judge, resolved, cases), "admit", len(cases), "judgements")
+    pairs = list(pairs_stage(golden, params, 0).cases()) if asks_pairs(params) else []
+    comparisons = with_progress(local_comparisons(judge, resolved, pairs, OTHER), "admit", len(pairs), "comparisons")
+    return Shown(list(judgements), list(comparisons))
 
 
 def write(golden: Sequence[GoldenAnswer], shown: Shown, result: AdmissionResult) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import run, say
+from tuneproof.common.progress import with_progress
 from tuneproof.records.files import write_rows
 from tuneproof.records.handovers import COMPARISONS, JUDGE, QUESTIONS
 from tuneproof.records.ledger import Ledger
@@ -43,8 +44,9 @@ def main() -> None:
     if params.judge.backend == "openai":
         compared = comparisons(model, params, questions)
     else:
-        pairs = compare_stage(model, params, questions).cases()
-        compared = local_comparisons(open_local_judge(resolved, params.judge), resolved, pairs, params.baseline)
+        stage, judge = compare_stage(model, params, questions), open_local_judge(resolved, params.judge)
+        compared = local_comparisons(judge, resolved, stage.cases(), params.baseline)
+        compared = with_progress(compared, stage.name, stage.count(), "comparisons")
     counts = Counter[str]()
     write_rows(path, counted(compared, counts))
     say(f"compare {model}: wrote {counts.total()} {with_whom} to {path} ({counts_in_words(counts)})")

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
+from tuneproof.common.progress import with_progress
 from tuneproof.generation.conversations.landing import Landing
 from tuneproof.generation.jobs import Job
 from tuneproof.records.documents.resolved import ResolvedJudge
@@ -48,8 +49,9 @@ def main() -> None:
     if params.judge.backend == "openai":
         judged = judgements(model, params, questions)
     else:
-        cases = judge_stage(model, params, questions).cases()
-        judged = local_judgements(open_local_judge(resolved, params.judge), resolved, cases)
+        stage = judge_stage(model, params, questions)
+        judged = local_judgements(open_local_judge(resolved, params.judge), resolved, stage.cases())
+        judged = with_progress(judged, stage.name, stage.count(), "judgements")
     counts = Counter[str]()
     path = JUDGEMENTS.path(model)
     write_rows(path, counted(judged, counts))

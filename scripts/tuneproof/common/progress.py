@@ -2,12 +2,13 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from tuneproof.common.errors import say
 
+Item = TypeVar("Item")
 SECONDS_BETWEEN_LINES = 15
 
 
@@ -64,3 +65,11 @@ class Progress:
     def seconds(self) -> float:
         """Seconds since the work began."""
         return self._clock() - self._started
+
+
+def with_progress(items: Iterable[Item], what: str, total: int, unit: str) -> Iterator[Item]:
+    """Passes on what is made one by one, and shows how far it is."""
+    with Progress(what, total, unit) as progress:
+        for item in items:
+            yield item
+            progress.advance()

@@ -9,7 +9,7 @@ import termios
 import pytest
 
 from tests.conftest import ROOT
-from tuneproof.common.progress import Progress
+from tuneproof.common.progress import Progress, with_progress
 
 
 def test_in_a_pipe_there_are_plain_lines_with_rate_and_time_left(capsys: pytest.CaptureFixture[str]) -> None:
@@ -29,6 +29,15 @@ def test_quick_work_in_a_pipe_prints_nothing(capsys: pytest.CaptureFixture[str])
             progress.advance()
     assert capsys.readouterr().err == ""
     assert progress.seconds >= 0
+
+
+def test_what_is_made_one_by_one_passes_on_and_is_counted(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tuneproof.common.progress.SECONDS_BETWEEN_LINES", 0)
+    assert list(with_progress("abc", "judge sft", 3, "judgements")) == ["a", "b", "c"]
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in lines] == ["judge sft: 1 of 3 judgements", "judge sft: 2 of 3 judgements"]
 
 
 def test_on_a_terminal_there_is_a_bar_with_count_and_facts() -> None:

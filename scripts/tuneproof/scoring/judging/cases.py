@@ -135,6 +135,10 @@ class Stage(Generic[AnyCase]):
     cases: Callable[[], Iterator[AnyCase]]
     again: int = 0
 
+    def count(self) -> int:
+        """How many cases there are."""
+        return sum(1 for _ in self.cases())
+
 
 def judge_stage(model: str, params: Params, questions: Questions) -> Stage[AnswerCase]:
     """The answers of a model. Its cases raise a UserError for an answer that cannot be read or has no question."""
