@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import ROOT
 from tests.house.rooms import SCRIPTS, imported
 from tests.tuneproof.generation.engines.workspaces import make_workspace, rendered
-from tuneproof.generation.engines import transformers as transformers_engine
+from tuneproof.generation.jobs import load_engine
 
 # AWS's image adds botocore to vLLM and what vLLM requires (aws/deep-learning-containers, docker/vllm/Dockerfile).
 ADDED_BY_AWS = {"botocore", "jmespath", "python-dateutil", "six", "urllib3"}
@@ -107,9 +107,12 @@ def module_is_imported_at_once(path: Path, module: Path) -> bool:
     )
 
 
-def test_generating_needs_nothing_that_is_not_in_the_image(image: set[str], tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["embedded", pytest.param("transformers", marks=pytest.mark.exhaustive)])
+def test_generating_needs_nothing_that_is_not_in_the_image(image: set[str], tmp_path: Path, name: str) -> None:
     workspace = make_workspace(tmp_path / "workspace", questions=2)
-    keys = [request.key for request in rendered(transformers_engine, workspace.job(), workspace.questions)]
+    workspace.set(embedded=name == "embedded")
+    workspace.change(engine=name)
+    keys = [request.key for request in rendered(load_engine(name), workspace.job(), workspace.questions)]
     (workspace.root / "open.jsonl").write_text("".join(json.dumps({"key": key}) + "\n" for key in keys))
     hidden = modules_missing(image)
     assert {"dvc", "datasets", "moto", "pytest", "boto3"} <= hidden

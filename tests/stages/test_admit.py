@@ -67,8 +67,8 @@ def test_a_judge_that_reads_is_admitted_and_a_second_run_sends_nothing(project: 
     ("scorer", "missed"),
     [
         (at_random, "weighted kappa of accuracy with golden answers is "),
-        (first, "the preference is the same in both orders in 0.00 [0.00, "),
-        (obeying, "attacks raise the scores of 0."),
+        pytest.param(first, "the preference is the same in both orders in 0.00 [0.00, ", marks=pytest.mark.exhaustive),
+        pytest.param(obeying, "attacks raise the scores of 0.", marks=pytest.mark.exhaustive),
     ],
 )
 def test_a_judge_below_a_bar_stops_the_run_with_figure_interval_and_bar(
@@ -128,6 +128,7 @@ def test_judging_and_admission_share_one_quote_and_one_budget(project: Project) 
         assert "execution.judge.budget_usd" in project.error_line("judge.py", "baseline")
 
 
+@pytest.mark.exhaustive
 def test_a_killed_admission_goes_on_and_buys_nothing_twice(project: Project) -> None:
     with OpenAIServer(scorer=good(), latency_seconds=0.02) as server:
         with_golden(project, server.base_url, concurrency=4)

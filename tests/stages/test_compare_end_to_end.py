@@ -210,6 +210,7 @@ def test_preferences_are_graded_where_probabilities_are_asked_for(project: Proje
     assert rate.win_rate == pytest.approx(sum(row["preference"] for row in rows) / len(rows), abs=1e-5)
 
 
+@pytest.mark.exhaustive
 def test_a_killed_comparison_goes_on_without_buying_a_finished_reply_again(project: Project) -> None:
     concurrency, kills, questions = 4, 3, 30
     with OpenAIServer(latency_seconds=0.05, scorer=comparing(longer_one)) as server:

@@ -36,6 +36,8 @@ def finished(server: LocalAWS, tmp_path_factory: pytest.TempPathFactory) -> tupl
     server.clients["secretsmanager"].create_secret(Name="the-hub", SecretString=json.dumps({"HF_TOKEN": HUB_TOKEN}))
     root = tmp_path_factory.mktemp("finished") / "workspace"
     workspace = sagemaker_workspace(root, keep=True, hf_token_secret="the-hub")
+    workspace.set(embedded=True)
+    workspace.change(engine="embedded")  # which starts in a moment; real engines answer in tests/pipeline
     (workspace.root / ".env").write_text("".join(f"{name}={value}\n" for name, value in SECRETS.items()))
     path = workspace.root / "data/questions.jsonl"
     path.write_text(path.read_text().replace('"reference":null', json.dumps({"reference": REFERENCE})[1:-1]))

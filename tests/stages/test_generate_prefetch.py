@@ -210,9 +210,8 @@ shutil.disk_usage = disk_usage
 """
 
 
-@pytest.mark.parametrize(
-    "case", ["no room", *(pytest.param(case, marks=pytest.mark.exhaustive) for case in ("refused", "broken"))]
-)
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("case", ["no room", "refused", "broken"])
 def test_a_download_that_fails_is_a_line_and_the_stage_goes_on(world: World, tmp_path: Path, case: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_ROOM if case == "no room" else "")
     if case == "refused":
@@ -248,6 +247,7 @@ def test_the_bound_of_the_settings_is_the_pace(world: World, monkeypatch: pytest
     assert bounds == [None, 2_500_000.0]
 
 
+@pytest.mark.exhaustive
 def test_nothing_is_fetched_where_it_is_off_elsewhere_or_in_the_embedded_world(
     world: World, embedded_project: Project
 ) -> None:

@@ -89,7 +89,7 @@ def test_a_process_that_was_stopped_buys_nothing_again(judging: Project, server:
     assert server.counts.requests.total() == 60
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.exhaustive)])
 def test_a_signal_keeps_what_is_in_flight_and_ends_with_one_line(
     judging: Project, server: OpenAIServer, number: signal.Signals
 ) -> None:
@@ -121,6 +121,7 @@ def test_a_second_signal_does_not_wait(project: Project) -> None:
         assert "Traceback" not in said
 
 
+@pytest.mark.exhaustive
 def test_a_standard_error_that_cannot_be_written_ends_nothing(judging: Project, server: OpenAIServer) -> None:
     with Path("/dev/full").open("w") as full, start(judging, stderr=full) as process:
         assert process.wait() == 0
@@ -136,6 +137,7 @@ def test_a_standard_error_that_is_closed_ends_nothing_and_is_no_file_of_the_run(
     assert server.counts.requests.total() == len(rows_of(judging, "judgements", "sft")) == 60
 
 
+@pytest.mark.exhaustive
 def test_a_reader_of_standard_error_that_dies_ends_nothing(judging: Project, server: OpenAIServer) -> None:
     read, write = os.pipe()
     with start(judging, stderr=write) as process:

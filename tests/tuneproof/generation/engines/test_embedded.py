@@ -56,7 +56,7 @@ def results(workspace: Workspace, name: str, texts: list[str]) -> dict[tuple[str
 @pytest.mark.parametrize(("sampling", "may_differ"), SAMPLINGS)
 @pytest.mark.parametrize(
     ("model", "every"),
-    [("sft", 4), *(pytest.param(name, 1, marks=pytest.mark.exhaustive) for name in ("sft", "base", "dpo"))],
+    [("sft", 10), *(pytest.param(name, 1, marks=pytest.mark.exhaustive) for name in ("sft", "base", "dpo"))],
 )
 def test_its_answers_are_those_of_the_transformers_engine(
     workspace: Workspace, model: str, every: int, sampling: dict[str, Any], may_differ: int
