@@ -9,6 +9,7 @@ import math
 import numpy as np
 
 from tuneproof.statistics.distributions import Array, student_t_critical
+from tuneproof.statistics.strata import Tasks, spread_of
 
 _EVEN = 1e-9  # a skewness below this corrects nothing
 # Of a question that collapsed wholly, in the skewness alone: where one or two of several to be expected were seen, the
@@ -16,17 +17,18 @@ _EVEN = 1e-9  # a skewness below this corrects nothing
 _EXPECTED_COLLAPSE = 0.25
 
 
-def mean_limits(differences: Array, level: float, span: float) -> tuple[float, float]:
-    """Returns the two-sided limits of a mean difference at `level`, within -span to span.
+def mean_limits(differences: Array, level: float, span: float, tasks: Tasks | None = None) -> tuple[float, float]:
+    """Returns the two-sided limits of a mean difference at `level`, within -span to span; of a group by its `tasks`.
 
     Each is the farthest of three: Student's t, its form corrected for skewness (Hall 1992, doi:10.1214/aos/1176348662,
     inverted), and what a share of questions could hide that collapses wholly and was never seen. That share is taken
     at the whole level on both sides: a world that fools one limit by it cannot fool the other.
     """
-    return lower_limit(differences, level / 2, level, span), 0.0 - lower_limit(-differences, level / 2, level, span)
+    low, turned = (lower_limit(one, level / 2, level, span, tasks) for one in (differences, -differences))
+    return low, 0.0 - turned
 
 
-def lower_limit(differences: Array, tail: float, unseen: float, span: float) -> float:
+def lower_limit(differences: Array, tail: float, unseen: float, span: float, tasks: Tasks | None = None) -> float:
     """Returns the lower limit of a mean difference.
 
     Args:
@@ -34,26 +36,28 @@ def lower_limit(differences: Array, tail: float, unseen: float, span: float) -> 
         tail: The chance that Student's t, and its form corrected for skewness, may lie too high.
         unseen: The chance that a share of questions which collapse wholly shows in none of these.
         span: The width of the scale.
+        tasks: Each item's task, where they are of a group of tasks: only what varies within these is an error.
     """
     n, mean = len(differences), float(differences.mean())
     hidden = unseen_share(n, unseen)
     limits = [-span, mean - hidden * (mean + span)]
     if n > 1:
-        centred = differences - mean
-        spread = math.sqrt(float(centred @ centred) / (n - 1))
-        skewness = skewness_with_a_collapse(centred, mean + span, spread) / math.sqrt(n) if spread > 0 else 0.0
-        limits[1] = min(limits[1], mean - standard_errors(skewness, 2 * tail, n) * spread / math.sqrt(n))
+        spread, skewness = spread_of(differences, tasks), 0.0
+        if spread.deviation > 0:
+            skewness = skewness_with_a_collapse(spread.residuals, mean + span, spread.deviation) / math.sqrt(n)
+        errors = standard_errors(skewness, 2 * tail, spread.freedom)
+        limits[1] = min(limits[1], mean - errors * spread.deviation / math.sqrt(n))
     return max(limits)
 
 
-def skewness_with_a_collapse(centred: Array, depth: float, spread: float) -> float:
+def skewness_with_a_collapse(centred: Array, depth: float, deviation: float) -> float:
     """The skewness of differences less their mean, with part of a question that lies `depth` below it."""
-    return float(np.mean((centred / spread) ** 3)) - _EXPECTED_COLLAPSE * (depth / spread) ** 3 / len(centred)
+    return float(np.mean((centred / deviation) ** 3)) - _EXPECTED_COLLAPSE * (depth / deviation) ** 3 / len(centred)
 
 
-def standard_errors(skewness: float, level: float, n: int) -> float:
+def standard_errors(skewness: float, level: float, freedom: float) -> float:
     """How many standard errors below the mean the limit lies; `skewness` is divided by sqrt(n). Never below t's own."""
-    t = student_t_critical(level, n - 1)
+    t = student_t_critical(level, freedom)
     if abs(skewness) < _EVEN:
         return t
     return max(t, 3 / skewness * (float(np.cbrt(1 + skewness * (t - skewness / 6))) - 1))

@@ -15,8 +15,10 @@ import numpy as np
 
 from tuneproof.statistics.collapses import unseen_share
 from tuneproof.statistics.differences import (
+    NO_GROUPS,
     POWER,
     Difference,
+    errors_of,
     one_difference,
     questions_needed,
     simultaneous_level,
@@ -116,7 +118,10 @@ def corrected_difference(found: Corrected, level: float, scale: Scale) -> Differ
 
 
 def simultaneous_corrected(
-    found: Mapping[Key, Corrected | Array], alpha: float, scales: Mapping[Key, Scale]
+    found: Mapping[Key, Corrected | Array],
+    alpha: float,
+    scales: Mapping[Key, Scale],
+    tasks: Mapping[Key, Array] = NO_GROUPS,
 ) -> dict[Key, Difference]:
     """Compares models with the baseline in people's units; all intervals hold together at 1 - alpha (max-t).
 
@@ -125,17 +130,18 @@ def simultaneous_corrected(
             criterion that people do not rate. All over the same questions in the same order.
         alpha: The chance of one or more false verdicts in the whole family.
         scales: Per comparison, the lowest and highest possible score.
+        tasks: Of groups of tasks, as `simultaneous_differences` takes them.
     """
     values = {key: one.influences if isinstance(one, Corrected) else one for key, one in found.items()}
     known = {key: one for key, one in values.items() if not np.all(np.isnan(one))}
-    level = simultaneous_level(list(known.values()), alpha)
+    level = simultaneous_level([errors_of(one, tasks.get(key)) for key, one in known.items()], alpha)
     compared: dict[Key, Difference | None] = {}
     for key in known:
         one = found[key]
         if isinstance(one, Corrected):
             compared[key] = corrected_difference(one, level, scales[key])
         else:
-            compared[key] = one_difference(one, level, scales[key])
+            compared[key] = one_difference(one, level, scales[key], tasks.get(key))
     return {key: one for key, one in compared.items() if one}
 
 

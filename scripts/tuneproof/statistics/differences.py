@@ -8,19 +8,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from statistics import NormalDist
-from typing import Literal, TypeVar
+from types import MappingProxyType
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from tuneproof.statistics.collapses import questions_to_exclude, smallest_shown
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import EXACT_METHOD, Interval, Scale, difference_interval, is_constant
+from tuneproof.statistics.strata import spread_of
 
 Verdict = Literal["better", "worse", "undecided"]
 Overall = Literal["better", "worse", "mixed", "undecided", "too few"]
 Key = TypeVar("Key")
 
 POWER = 0.8  # the usual convention for the smallest difference that could have been shown
+
+NO_GROUPS: Mapping[Any, Array] = MappingProxyType({})
 
 _SEED = 20_240_404  # of the draws behind the simultaneous level; fixed, so that the same scores give the same numbers
 _DRAWS = 100_000  # puts the critical value within 0.5 %
@@ -71,7 +75,10 @@ def in_order(scores: Mapping[str, float], questions: Iterable[str]) -> Array:
 
 
 def simultaneous_differences(
-    differences: Mapping[Key, Array], alpha: float, scales: Mapping[Key, Scale]
+    differences: Mapping[Key, Array],
+    alpha: float,
+    scales: Mapping[Key, Scale],
+    tasks: Mapping[Key, Array] = NO_GROUPS,
 ) -> dict[Key, Difference]:
     """Compares every model with the baseline on every criterion; all intervals hold together at 1 - alpha.
 
@@ -80,13 +87,14 @@ def simultaneous_differences(
             scored in both.
         alpha: The chance of one or more false verdicts in the whole family.
         scales: Per comparison, the lowest and highest possible score.
+        tasks: Per comparison of a group of tasks, the number of each item's task beside its difference.
 
     Returns:
         The comparisons in the same order, without those that have no question scored in both.
     """
     family = {key: values for key, values in differences.items() if not np.all(np.isnan(values))}
-    level = simultaneous_level(list(family.values()), alpha)
-    compared = {key: one_difference(values, level, scales[key]) for key, values in family.items()}
+    level = simultaneous_level([errors_of(values, tasks.get(key)) for key, values in family.items()], alpha)
+    compared = {key: one_difference(values, level, scales[key], tasks.get(key)) for key, values in family.items()}
     return {key: difference for key, difference in compared.items() if difference is not None}
 
 
@@ -167,13 +175,24 @@ def mean_bounds(mean: float, scored: int, questions: int, scale: Scale = (1, 3))
     return low, high
 
 
-def one_difference(values: Array, level: float, scale: Scale) -> Difference | None:
+def errors_of(values: Array, tasks: Array | None) -> Array:
+    """What of differences makes the error of their mean: all of them, or in a group of tasks what is not its task's."""
+    scored = ~np.isnan(values)
+    if tasks is None or scored.sum() < 2:
+        return values
+    errors = values.copy()
+    errors[scored] = spread_of(values[scored], tasks[scored]).residuals
+    return errors
+
+
+def one_difference(values: Array, level: float, scale: Scale, tasks: Array | None = None) -> Difference | None:
     """One comparison at its own level; None where no question is scored in both (NaN)."""
-    scored = values[~np.isnan(values)]
+    known = ~np.isnan(values)
+    scored, tasks = values[known], None if tasks is None else tasks[known]
     if scored.size == 0:
         return None
-    interval = difference_interval(scored, level, scale)
-    spread = None if is_constant(scored) else float(scored.std(ddof=1))
+    interval = difference_interval(scored, level, scale, tasks)
+    spread = None if is_constant(scored) else spread_of(scored, tasks).deviation or None
     detectable = None if spread is None else smallest_detectable(spread, len(scored), level)
     needed = None if not spread or not interval.mean else questions_needed(interval.mean, spread, level)
     if interval.method != EXACT_METHOD:  # which knows of no collapse that is more than one of its steps

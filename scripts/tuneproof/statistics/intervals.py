@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from tuneproof.statistics.collapses import lower_limit, mean_limits
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.exact_pairs import exact_paired_interval
+from tuneproof.statistics.strata import Tasks, has_items_alone, spread_of
 
 Scale = tuple[float, float]  # the lowest and the highest possible score
 
@@ -24,6 +25,9 @@ CONSTANT_METHOD = "Wilson bound for a score never seen"
 PAIRED_METHOD = "paired t"
 WIDENED_METHOD = "paired t, widened for rare collapses"
 EXACT_METHOD = "exact unconditional (McNemar)"
+GROUP_METHOD = "t, within the group's tasks"
+PAIRED_GROUP_METHOD = "paired t, within the group's tasks"
+WIDENED_GROUP_METHOD = "paired t, within the group's tasks, widened for rare collapses"
 
 UNSEEN_ALONE = 0.25  # of the level of a limit that stands alone, for collapses that were never seen
 _NOTABLE = 0.05  # a limit that is farther from the mean by this share of Student's t is called widened
@@ -72,12 +76,31 @@ def mean_interval(scores: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> Int
     return Interval(float(values.mean()), middle + half * low, middle + half * high, SCORE_METHOD, caution)
 
 
-def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> Interval:
+def group_interval(scores: Array, tasks: Tasks, weights: Array, alpha: float, scale: Scale) -> Interval:
+    """Returns the interval for the mean of a group of tasks at confidence 1 - alpha, by what varies within these.
+
+    Args:
+        scores: One number per item, two or more.
+        tasks: Each item's task.
+        weights: What each item counts, the same within a task, 1 on average.
+        alpha: The share of intervals that may miss.
+        scale: The lowest and the highest possible score.
+    """
+    counted = scores * weights
+    mean, spread = float(counted.mean()), spread_of(counted, tasks)
+    width = student_t_critical(alpha, spread.freedom) * spread.deviation / math.sqrt(len(counted))
+    return Interval(mean, max(scale[0], mean - width), min(scale[1], mean + width), GROUP_METHOD, _alone_caution(tasks))
+
+
+def difference_interval(
+    differences: ArrayLike, alpha: float, scale: Scale = (1, 3), tasks: Tasks | None = None
+) -> Interval:
     """Returns the interval for the mean of paired differences, one per question, at confidence 1 - alpha.
 
     Student's paired t, widened where rare collapses ask for it (`collapses.mean_limits`), cut at what the scale allows.
     Where every difference is 0 or the whole scale (two-step criteria with one sample) the exact interval of
-    `exact_paired_interval`.
+    `exact_paired_interval`. With the items' `tasks`, where they are a group's, t by what varies within the tasks alone;
+    each difference is then as it counts, and `scale` as wide as one can be.
 
     Raises:
         ValueError: No differences, or one larger than the scale.
@@ -85,18 +108,26 @@ def difference_interval(differences: ArrayLike, alpha: float, scale: Scale = (1,
     span = scale[1] - scale[0]
     values = _checked(differences, (-span, span))
     n, mean, caution = len(values), float(values.mean()), _difference_caution(values, span)
-    if is_two_step(values, span):
+    if tasks is None and is_two_step(values, span):
         low, high = exact_paired_interval(*_better_and_worse(values, span), n, alpha)
         return Interval(mean, span * low, span * high, EXACT_METHOD, caution)
     if is_constant(values / span):
         values = np.full(n, mean)  # what floating point left is no spread
-    low, high = mean_limits(values, alpha, span)
-    width = student_t_critical(alpha, n - 1) * float(values.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+    low, high = mean_limits(values, alpha, span, tasks)
+    width = 0.0
+    if n > 1:
+        spread = spread_of(values, tasks)
+        width = student_t_critical(alpha, spread.freedom) * spread.deviation / math.sqrt(n)
     widened = max(mean - low, high - mean) > (1 + _NOTABLE) * width
-    return Interval(mean, low, high, WIDENED_METHOD if widened else PAIRED_METHOD, caution)
+    if tasks is None:
+        return Interval(mean, low, high, WIDENED_METHOD if widened else PAIRED_METHOD, caution)
+    method = WIDENED_GROUP_METHOD if widened else PAIRED_GROUP_METHOD
+    return Interval(mean, low, high, method, caution or _alone_caution(tasks))
 
 
-def one_sided_limits(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> tuple[float, float]:
+def one_sided_limits(
+    differences: ArrayLike, alpha: float, scale: Scale = (1, 3), tasks: Tasks | None = None
+) -> tuple[float, float]:
     """Returns the lower and the upper limit of a mean paired difference, each alone at confidence 1 - alpha.
 
     By the methods of `difference_interval`. A limit that stands alone takes the share that was never seen at a quarter
@@ -104,10 +135,10 @@ def one_sided_limits(differences: ArrayLike, alpha: float, scale: Scale = (1, 3)
     """
     span = scale[1] - scale[0]
     values = _checked(differences, (-span, span))
-    if is_two_step(values, span):
+    if tasks is None and is_two_step(values, span):
         low, high = exact_paired_interval(*_better_and_worse(values, span), len(values), 2 * alpha)
         return span * low, span * high
-    low, high = (lower_limit(one, alpha, UNSEEN_ALONE * alpha, span) for one in (values, -values))
+    low, high = (lower_limit(one, alpha, UNSEEN_ALONE * alpha, span, tasks) for one in (values, -values))
     return low, 0.0 - high
 
 
@@ -177,3 +208,9 @@ def _difference_caution(values: Array, span: float) -> str | None:
 
 def _few_caution(n: int) -> str | None:
     return f"only {n} questions: the interval may miss more often than it says" if n < FEW_QUESTIONS else None
+
+
+def _alone_caution(tasks: Tasks) -> str | None:
+    if not has_items_alone(tasks):
+        return None
+    return "tasks with one item alone are taken as one, so the interval is rather too wide: raise limit"

@@ -13,9 +13,10 @@ from typing import Literal
 
 import numpy as np
 
-from tuneproof.statistics.differences import POWER, Difference, simultaneous_differences
+from tuneproof.statistics.differences import NO_GROUPS, POWER, Difference, simultaneous_differences
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import UNSEEN_ALONE, Scale, is_two_step, one_sided_limits
+from tuneproof.statistics.strata import spread_of
 
 Ship = Literal["yes", "no", "not yet"]
 GuardOutcome = Literal["held", "dropped", "open", "too few"]
@@ -55,7 +56,11 @@ class Decision:
 
 
 def claimed_differences(
-    differences: Mapping[Key, Array], alpha: float, scales: Mapping[Key, Scale], order: Sequence[str] | None = None
+    differences: Mapping[Key, Array],
+    alpha: float,
+    scales: Mapping[Key, Scale],
+    order: Sequence[str] | None = None,
+    tasks: Mapping[Key, Array] = NO_GROUPS,
 ) -> dict[Key, Difference]:
     """Compares every model with the baseline on what is claimed, at `alpha` over all of it.
 
@@ -65,13 +70,14 @@ def claimed_differences(
         scales: By model and criterion, the lowest and the highest score.
         order: Criteria to test one after the other, each at the model's whole share of alpha, as long as all before it
             are better (a fixed sequence: Maurer, Hothorn and Lehmacher 1995). None tests all of them at once.
+        tasks: Of groups of tasks, as `simultaneous_differences` takes them.
 
     Returns:
         The comparisons that were tested; without those that have no question scored in both.
     """
 
     def compare(keys: Sequence[Key], level: float) -> dict[Key, Difference]:
-        return simultaneous_differences({key: differences[key] for key in keys}, level, scales)
+        return simultaneous_differences({key: differences[key] for key in keys}, level, scales, tasks)
 
     return tested_claims(list(differences), alpha, order, compare)
 
@@ -97,22 +103,28 @@ def tested_claims(
     return tested
 
 
-def guard(differences: Array, margin: float, alpha: float, scale: Scale, min_questions: int) -> Guard:
-    """Tests whether a model's drop is more than `margin`; `differences` are to the baseline, NaN where unscored."""
-    scored = differences[~np.isnan(differences)]
+def guard(
+    differences: Array, margin: float, alpha: float, scale: Scale, min_questions: int, tasks: Array | None = None
+) -> Guard:
+    """Tests whether a model's drop is more than `margin`; `differences` are to the baseline, NaN where unscored.
+
+    `tasks` has the number of each item's task, where they are of a group.
+    """
+    known = ~np.isnan(differences)
+    scored, tasks = differences[known], None if tasks is None else tasks[known]
     if scored.size == 0:
         return Guard(margin, None, None, None, 0, "too few", None)
-    low, high = one_sided_limits(scored, alpha, scale)
+    low, high = one_sided_limits(scored, alpha, scale, tasks)
     outcome: GuardOutcome = "held" if low > -margin else "dropped" if high < -margin else "open"
     outcome = outcome if scored.size >= min_questions else "too few"
     needed = None
     if outcome in ("open", "too few"):
-        needed = guard_questions(scored, margin, alpha, scale)
+        needed = guard_questions(scored, margin, alpha, scale, tasks)
         needed = needed and max(needed, min_questions)
     return Guard(margin, float(scored.mean()), low, high, len(scored), outcome, needed)
 
 
-def guard_questions(scored: Array, margin: float, alpha: float, scale: Scale) -> int | None:
+def guard_questions(scored: Array, margin: float, alpha: float, scale: Scale, tasks: Array | None = None) -> int | None:
     """How many questions exclude the drop in 80 % of repeats if the observed difference is the true one; None if none.
 
     By the normal approximation, and no fewer than can exclude that the drop was never seen.
@@ -121,9 +133,10 @@ def guard_questions(scored: Array, margin: float, alpha: float, scale: Scale) ->
     room = mean + margin
     if room <= 0:
         return None
-    chance = alpha if is_two_step(scored, span) else UNSEEN_ALONE * alpha  # as `one_sided_limits` takes it
+    exact = tasks is None and is_two_step(scored, span)
+    chance = alpha if exact else UNSEEN_ALONE * alpha  # as `one_sided_limits` takes it
     unseen = math.log(chance) / math.log1p(-min(room / max(mean + span, room), 1 - 1e-12))
-    spread = float(scored.std(ddof=1)) if len(scored) > 1 else 0.0
+    spread = spread_of(scored, tasks).deviation if len(scored) > 1 else 0.0
     normal = NormalDist()
     by_normal = ((normal.inv_cdf(1 - alpha) + normal.inv_cdf(POWER)) * spread / room) ** 2
     return math.ceil(max(unseen, by_normal))

@@ -44,7 +44,7 @@ def test_the_skewness_corrected_limit_is_the_one_computed_by_hand() -> None:
 
     low, high = mean_limits(differences, 0.05, 2)
 
-    assert standard_errors(skewness, 0.05, n) == pytest.approx(errors, rel=1e-9)
+    assert standard_errors(skewness, 0.05, n - 1) == pytest.approx(errors, rel=1e-9)
     unseen = 1 - 0.05 ** (1 / n)
     assert low == pytest.approx(mean - errors * spread / math.sqrt(n), rel=1e-9) and low < mean - unseen * (mean + 2)
     assert high == pytest.approx(max(mean + t * spread / math.sqrt(n), mean + unseen * (2 - mean)), rel=1e-9)

@@ -11,7 +11,7 @@ from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, r
 from tuneproof.records.rows import TaskSummary
 from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
-from tuneproof.results.analysis.criteria import Scored, criterion_details, paired
+from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
 from tuneproof.results.analysis.exploring.changes import changes, losses
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
@@ -67,10 +67,10 @@ def all_details(
         add_preferences(run, scored, compared)
     win_rates = all_win_rates(run, scored, compared)
     add_benchmarks(scored, benchmarks)
-    differences = paired(run, scored)
-    tested = claims(run, differences)
+    differences, of_groups = paired(run, scored), groups(scored[run.baseline])
+    tested = claims(run, differences, of_groups)
     people = in_people_units(run, scored, {model: one.preferences for model, one in compared.items()}, ids)
-    by_people = claims_by_people(run, differences, people)
+    by_people = claims_by_people(run, differences, of_groups, people)
     run = run.model_copy(update={"sharing": sharing(run, by_people if run.in_units_of == "people" else tested)})
     analysis = Analysis(
         run=run,
@@ -79,8 +79,9 @@ def all_details(
         scores=scores,
         scored=scored,
         differences=differences,
+        groups=of_groups,
         tested=tested,
-        compared=tested | shown(run, differences, tested),
+        compared=tested | shown(run, differences, of_groups, tested),
         people=people,
         by_people=by_people,
         win_rates=win_rates,
@@ -101,6 +102,7 @@ class Analysis:
     scores: Mapping[str, ModelScores]
     scored: dict[str, Scored]
     differences: dict[Key, Array]
+    groups: Groups
     tested: dict[Key, Difference]  # as part of the claim
     compared: dict[Key, Difference]  # all of them
     people: InPeopleUnits
@@ -163,8 +165,8 @@ class Analysis:
     def decision(self, model: str, fallen: Falls | None) -> DecisionDetails | None:
         """Whether one model ships, by the scores that the plan rests on."""
         if self.run.in_units_of == "people":
-            return decision_details(self.run, model, self.by_people, self.differences, fallen, self.people)
-        return decision_details(self.run, model, self.tested, self.differences, fallen, None)
+            return decision_details(self.run, model, self.by_people, self.differences, self.groups, fallen, self.people)
+        return decision_details(self.run, model, self.tested, self.differences, self.groups, fallen, None)
 
     def criterion(
         self, model: str, name: str, scores: ModelScores, scored: Scored, baseline: Scored

@@ -11,8 +11,9 @@ from tuneproof.results.details.run import Criterion, RubricCriterion, RunDetails
 from tuneproof.statistics.agreement.scores import rank_correlation
 from tuneproof.statistics.differences import Difference, mean_bounds, missing_bounds
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.intervals import Interval, mean_interval
-from tuneproof.statistics.strata import stratified_interval
+from tuneproof.statistics.intervals import Interval, group_interval, mean_interval
+
+Groups = Mapping[str, Array]  # by criterion that is a group of tasks: the number of each item's task
 
 MOST_LENGTH_BINS = 6
 QUESTIONS_PER_LENGTH_BIN = 12
@@ -50,6 +51,11 @@ def paired(run: RunDetails, scored: Mapping[str, Scored]) -> dict[tuple[str, str
         if model != run.baseline
         for criterion in run.criteria
     }
+
+
+def groups(scored: Scored) -> Groups:
+    """By criterion that is a group of tasks, the number of each item's task, which is the same for every model."""
+    return {name: np.unique(scored.tasks[name], return_inverse=True)[1].astype(np.float64) for name in scored.weights}
 
 
 def criterion_details(
@@ -95,7 +101,7 @@ def interval_of(run: RunDetails, criterion: str, scored: Scored, values: Array) 
     """The mean's interval; of a group of tasks, by what varies within them. None where nothing is scored."""
     ends = run.criteria[criterion].ends
     if criterion in scored.weights:
-        return stratified_interval(values, scored.tasks[criterion], scored.weights[criterion], run.alpha, ends)
+        return group_interval(values, scored.tasks[criterion], scored.weights[criterion], run.alpha, ends)
     return mean_interval(values, run.alpha, ends) if values.size else None
 
 

@@ -7,6 +7,7 @@ from itertools import accumulate
 import numpy as np
 
 from tuneproof.results.analysis.collapses import SHARE, Falls
+from tuneproof.results.analysis.criteria import Groups
 from tuneproof.results.analysis.people import InPeopleUnits, is_rated
 from tuneproof.results.details.decisions import DecisionDetails, GuardDetails
 from tuneproof.results.details.run import RunDetails
@@ -17,22 +18,25 @@ from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.shipping import Guard, Key, claimed_differences, decide, guard, tested_claims
 
 
-def claims(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Difference]:
+def claims(run: RunDetails, differences: Mapping[Key, Array], groups: Groups) -> dict[Key, Difference]:
     """What is claimed, tested as one family or in the plan's order; without what is not tested, or not scored."""
     claimed = {(model, name): values for (model, name), values in differences.items() if name in run.claimed}
     family = side_by_side(run, claimed)
     order = run.claimed if run.plan and run.plan.in_order else None
-    return claimed_differences(family, run.alpha, scales(run, family), order)
+    return claimed_differences(family, run.alpha, scales(run, family), order, tasks_beside(run, claimed, groups))
 
 
-def claims_by_people(run: RunDetails, differences: Mapping[Key, Array], people: InPeopleUnits) -> dict[Key, Difference]:
+def claims_by_people(
+    run: RunDetails, differences: Mapping[Key, Array], groups: Groups, people: InPeopleUnits
+) -> dict[Key, Difference]:
     """The claim tested in people's units, beside criteria that people do not rate; without what lacks labels."""
     found: dict[Key, Corrected | Array] = {}
     for key, values in differences.items():
         estimate = people.gains[key].corrected if is_rated(run, key[1]) else values
         if key[1] in run.claimed and estimate is not None:
             found[key] = estimate
-    rows = side_by_side(run, {key: one.influences if isinstance(one, Corrected) else one for key, one in found.items()})
+    influences = {key: one.influences if isinstance(one, Corrected) else one for key, one in found.items()}
+    rows, tasks = side_by_side(run, influences), tasks_beside(run, influences, groups)
     family = {
         key: replace(one, influences=rows[key]) if isinstance(one, Corrected) else rows[key]
         for key, one in found.items()
@@ -40,7 +44,7 @@ def claims_by_people(run: RunDetails, differences: Mapping[Key, Array], people: 
 
     def compare(keys: Sequence[Key], level: float) -> dict[Key, Difference]:
         tested = {key: family[key] for key in keys if key in family}
-        return simultaneous_corrected(tested, level, scales(run, rows))
+        return simultaneous_corrected(tested, level, scales(run, rows), tasks)
 
     order = run.claimed if run.plan and run.plan.in_order else None
     return tested_claims(list(family), run.alpha, order, compare)
@@ -62,12 +66,21 @@ def side_by_side(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key,
     return found
 
 
-def shown(run: RunDetails, differences: Mapping[Key, Array], tested: Mapping[Key, Difference]) -> dict[Key, Difference]:
+def tasks_beside(run: RunDetails, differences: Mapping[Key, Array], groups: Groups) -> dict[Key, Array]:
+    """By comparison of a group of tasks, the number of each item's task in the row of `side_by_side`."""
+    alone = {key: groups.get(key[1], np.zeros(len(values))) for key, values in differences.items()}
+    return {key: row for key, row in side_by_side(run, alone).items() if key[1] in groups}
+
+
+def shown(
+    run: RunDetails, differences: Mapping[Key, Array], groups: Groups, tested: Mapping[Key, Difference]
+) -> dict[Key, Difference]:
     """All that is not tested as part of the claim: intervals that hold by themselves and decide nothing."""
     found: dict[Key, Difference] = {}
     for key, values in differences.items():
         if key not in tested:
-            found |= simultaneous_differences({key: values}, run.alpha, scales(run, [key]))
+            tasks = {key: groups[key[1]]} if key[1] in groups else {}
+            found |= simultaneous_differences({key: values}, run.alpha, scales(run, [key]), tasks)
     return found
 
 
@@ -81,6 +94,7 @@ def decision_details(
     model: str,
     tested: Mapping[Key, Difference],
     differences: Mapping[Key, Array],
+    groups: Groups,
     found: Falls | None,
     people: InPeopleUnits | None,
 ) -> DecisionDetails | None:
@@ -98,7 +112,7 @@ def decision_details(
         else:
             values, scale = differences[model, name], run.criteria[name].of_differences
         if values is not None:
-            guards[name] = guard(values, margin, run.alpha, scale, run.min_questions)
+            guards[name] = guard(values, margin, run.alpha, scale, run.min_questions, groups.get(name))
     compared = {name: tested.get((model, name)) for name in run.claimed}
     decision = decide(compared, guards, run.fewest, run.plan.in_order)
     at_chance = bool(run.at_chance) and run.rests_on_the_judge

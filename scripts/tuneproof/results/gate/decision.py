@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from tuneproof.results.analysis.decisions import side_by_side
+from tuneproof.results.analysis.decisions import side_by_side, tasks_beside
 from tuneproof.results.details.run import Criterion, RunDetails
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.items import SameItems
@@ -108,10 +108,12 @@ def compare(
         for name in compared_criteria(run)
     }
     changed = {key: one.differences for key, one in pairs.items() if one.changed}
+    groups = {name: one.tasks for name, one in items.items() if one.tasks is not None}
     differences = simultaneous_differences(
         side_by_side(run, changed),
         run.alpha * ALPHA_SHARE,
         {key: scale_of(run.criteria[key[1]], items.get(key[1])) for key in pairs},
+        tasks_beside(run, changed, groups),
     )
     return [
         Decision(

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from tuneproof.common.errors import UserError
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
 from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
@@ -37,12 +39,13 @@ ByModel = Mapping[str, Asked]  # without the models that were not asked
 class SameItems:
     """The items of one benchmark that are the same in both runs for every model, and how many of either are not.
 
-    `weights` is what each counts in a group's mean, None where there is no group.
+    `weights` is what each counts in a group's mean and `tasks` the number of its task; None where there is no group.
     """
 
     items: list[str]
     unpaired: int
-    weights: Array | None
+    weights: Array | None = None
+    tasks: Array | None = None
 
     @property
     def reach(self) -> float:
@@ -100,8 +103,10 @@ def same_items(now: ByModel, before: ByModel) -> SameItems:
     rows = [asked.rows for asked in (*now.values(), *before.values())]
     every = dict.fromkeys(item for one in rows for item in one)
     if not now or now.keys() != before.keys():
-        return SameItems([], len(every), None)
+        return SameItems([], len(every))
     shown = [{item: (row.question, row.target) for item, row in one.items()} for one in rows]
     items = [item for item in every if len({one.get(item) for one in shown}) == 1]
-    said = next(iter(now.values())).said
-    return SameItems(items, len(every) - len(items), item_weights([rows[0][item].task for item in items], said))
+    said, tasks = next(iter(now.values())).said, [rows[0][item].task for item in items]
+    weights = item_weights(tasks, said)
+    numbers = None if weights is None else np.unique(tasks, return_inverse=True)[1].astype(np.float64)
+    return SameItems(items, len(every) - len(items), weights, numbers)

@@ -5,6 +5,7 @@ The harness sees a language model with the three methods of its own
 first request is not known yet.
 """
 
+import gc
 import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -100,6 +101,7 @@ class RecordedModel:
 
     def __exit__(self, *error: Any) -> None:
         if self._started:
+            gc.unfreeze()
             self._started.__exit__(*error)
 
     def loglikelihood(self, instances: Sequence[Any]) -> list[Response]:
@@ -160,6 +162,7 @@ class RecordedModel:
         if self._answer is None:
             self._started = self.start()
             self._answer = self._started.__enter__()
+            gc.freeze()  # a model and its libraries are a million objects, which every full collection would walk
         words = " and ".join(dict.fromkeys(request.kind.replace("_", " ") for request in missing))
         say(f"{self.where}: {len(missing)} {words} requests to answer, {len(responses)} are in the ledger")
         with Progress(f"{self.where}, {words}", len(missing), "requests") as progress:

@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from tuneproof.common.errors import UserError, one_line, warn
 from tuneproof.common.files import file_sha256
@@ -59,7 +61,8 @@ def evaluate(tasks: Sequence[Asked], model: RecordedModel, settings: Benchmarks)
     rows, summaries, documents = list[Benchmark](), dict[str, TaskSummary](), dict[str, dict[str, Any]]()
     for asked in tasks:
         result = results_of(asked, model, settings)
-        found = list(rows_of(asked, result["samples"]))
+        with templates_compiled_once():
+            found = list(rows_of(asked, result["samples"]))
         document = own_document(result)
         contents = {name: content_of(part, document["configs"][name]) for name, part in asked.parts.items()}
         summaries[asked.name] = summary_of(asked, result, found).model_copy(update={"contents": contents})
@@ -155,6 +158,15 @@ def said(sample: Mapping[str, Any]) -> str:
     return first if isinstance(first, str) else ""
 
 
+@contextmanager
+def templates_compiled_once() -> Iterator[None]:
+    """Has the harness keep its tasks' templates meanwhile. It compiles them for every item: most of what rows cost."""
+    from lm_eval.utils import env
+
+    with patch.object(env, "from_string", cache(env.from_string)):
+        yield
+
+
 def rows_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Benchmark]:
     """A row for every item, with the numbers of every metric and filter."""
     for name, part in asked.parts.items():
@@ -193,7 +205,9 @@ def numbers_of(sample: Mapping[str, Any]) -> dict[str, float | None]:
 
 
 def shown_question(part: Any, sample: Mapping[str, Any]) -> str:
-    """An item as a person reads it, without the solved examples before it."""
+    """An item as a person reads it, without the solved examples before it: of a choice of beginnings, all of these."""
+    if part.OUTPUT_TYPE == "multiple_choice" and part.multiple_input:
+        return "\n".join(f"{choice} {sample['target']}" for choice in part.doc_to_choice(sample["doc"]))
     text = part.doc_to_text(sample["doc"])
     return text if isinstance(text, str) else str(sample["arguments"][0][0])
 
@@ -207,12 +221,14 @@ def shown_answers(part: Any, sample: Mapping[str, Any], by_length: bool) -> tupl
     if part.OUTPUT_TYPE != "multiple_choice":
         return plain_text(target), said(sample)
     given = [str(arguments[-1]) for arguments in sample["arguments"]]
+    if part.multiple_input:
+        target = part.doc_to_text(sample["doc"])
     delimiter = str(part.config.target_delimiter or "")
     likelihoods = [
         response[0][0] / (len(text.removeprefix(delimiter)) if by_length else 1)
         for response, text in zip(sample["resps"], given, strict=True)
     ]
-    texts = [text.strip() for text in given]
+    texts = [text.strip() for text in (part.doc_to_choice(sample["doc"]) if part.multiple_input else given)]
     if len(set(texts)) == 1:  # the choice is in the context, and the same text follows all of them
         texts = [str(place) for place in range(len(likelihoods))]
     best = max(range(len(likelihoods)), key=likelihoods.__getitem__)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -10,6 +11,13 @@ from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.records.handovers import BENCHMARKS, DETAILS_DIRECTORY
 from tuneproof.results.details.model import Details, read_details
+from tuneproof.statistics.intervals import (
+    PAIRED_GROUP_METHOD,
+    WIDENED_GROUP_METHOD,
+    difference_interval,
+    one_sided_limits,
+)
+from tuneproof.statistics.strata import equal_task_weights
 
 SHARES = {"sft": 0.55, "dpo": 0.35, "baseline": 0.5}
 
@@ -50,6 +58,22 @@ def test_means_and_gains_are_those_of_tasks_that_count_alike(by_task: Path) -> N
         assert found.gain == pytest.approx(own - baseline, rel=1e-5)
         assert found.gain_low is not None and found.gain_high is not None
         assert found.gain_low < own - baseline < found.gain_high
+        assert found.gain_method in (PAIRED_GROUP_METHOD, WIDENED_GROUP_METHOD)
+
+
+def test_gains_and_guards_vary_by_what_varies_within_the_tasks(by_task: Path) -> None:
+    found = details(by_task, "dpo")
+    rows = {model: BENCHMARKS.read(model, by_task) for model in ("dpo", "baseline")}
+    own, baseline = ([row for row in one if row.criterion == "mmlu"] for one in rows.values())
+    gains = np.array([(a.scores["acc"] or 0) - (b.scores["acc"] or 0) for a, b in zip(own, baseline, strict=True)])
+    tasks = [row.task for row in own]
+    counted, scale = gains * equal_task_weights(tasks), (0.0, 1.25)
+    expected = difference_interval(counted, 0.05, scale, tasks)
+    measured = found.criteria["mmlu"]
+    assert (measured.gain_low, measured.gain_high) == pytest.approx((expected.low, expected.high), rel=1e-5)
+    assert found.decision is not None
+    guard = found.decision.guards["mmlu"]
+    assert (guard.low, guard.high) == pytest.approx(one_sided_limits(counted, 0.05, scale, tasks), rel=1e-5)
 
 
 def test_an_item_may_count_for_more_than_the_scale_is_long(by_task: Path) -> None:

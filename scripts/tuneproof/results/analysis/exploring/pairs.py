@@ -7,8 +7,8 @@ that decide whether either ships; were they in no family, one of many pairs woul
 from collections.abc import Mapping
 from itertools import combinations
 
-from tuneproof.results.analysis.criteria import Scored
-from tuneproof.results.analysis.decisions import scales, shown, side_by_side
+from tuneproof.results.analysis.criteria import Groups, Scored, groups
+from tuneproof.results.analysis.decisions import scales, shown, side_by_side, tasks_beside
 from tuneproof.results.details.changes import PairGain
 from tuneproof.results.details.run import RunDetails
 from tuneproof.settings.evidence.decision import WIN_RATE
@@ -34,23 +34,24 @@ def pairs(run: RunDetails, scored: Mapping[str, Scored]) -> Pairs:
         for name in names
     }
     found: Pairs = {model: {other: {} for other in others if other != model} for model in others}
-    for (pair, name), difference in compared(run, differences).items():
+    for (pair, name), difference in compared(run, differences, groups(scored[run.baseline])).items():
         later, earlier = both[pair]
         found[later][earlier][name] = pair_gain(run, difference)
         found[earlier][later][name] = mirrored(found[later][earlier][name])
     return found
 
 
-def compared(run: RunDetails, differences: Mapping[Key, Array]) -> dict[Key, Difference]:
+def compared(run: RunDetails, differences: Mapping[Key, Array], groups: Groups) -> dict[Key, Difference]:
     """The claim's criteria as one family, the others each alone."""
-    family = side_by_side(run, {key: values for key, values in differences.items() if key[1] in run.claimed})
+    claimed = {key: values for key, values in differences.items() if key[1] in run.claimed}
+    family, tasks = side_by_side(run, claimed), tasks_beside(run, claimed, groups)
     if len(family) <= MOST_CORRELATED:
-        together = simultaneous_differences(family, run.alpha, scales(run, family))
+        together = simultaneous_differences(family, run.alpha, scales(run, family), tasks)
     else:
         together, level = {}, run.alpha / len(family)
         for key, values in family.items():
-            together |= simultaneous_differences({key: values}, level, scales(run, [key]))
-    return together | shown(run, differences, together)
+            together |= simultaneous_differences({key: values}, level, scales(run, [key]), tasks)
+    return together | shown(run, differences, groups, together)
 
 
 def pair_gain(run: RunDetails, difference: Difference) -> PairGain:
