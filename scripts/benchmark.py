@@ -17,6 +17,7 @@ from typing import Any
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
 from tuneproof.common.files import write_all
+from tuneproof.common.places import project_root
 from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.jobs import Job, missing_package
 from tuneproof.generation.weights.tokens import (
@@ -37,14 +38,14 @@ from tuneproof.scoring.benchmarks.gathering import GatheringModel, gather
 from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
 from tuneproof.scoring.benchmarks.likelihoods import VERSION, Reference, reference_likelihood
 from tuneproof.scoring.benchmarks.messages import Messages
-from tuneproof.scoring.benchmarks.tasks import Asked, load_tasks
+from tuneproof.scoring.benchmarks.tasks import INSTALL, Asked, load_tasks
 from tuneproof.settings.evidence.benchmarks import REFERENCE_LIKELIHOOD, Benchmarks
 from tuneproof.settings.params import Params
 from tuneproof.settings.worlds import model_settings
 from tuneproof.sources.folders import tokenizer_folder, weights_folder
 from tuneproof.sources.hub.pins import Pins
+from tuneproof.sources.sentences import keep_model_of_sentences
 
-INSTALL = "pip install -c requirements/constraints.txt -r requirements/benchmarks.txt"
 AGAIN = "dvc repro --single-item --force benchmark && dvc repro"
 OWN_VERSIONS = {REFERENCE_LIKELIHOOD: VERSION}
 NOTHING = Evaluated([], BenchmarkSummary(harness="", tasks={}))
@@ -108,6 +109,7 @@ def benchmark(job: Job, params: Params) -> Evaluated:
     """Puts the model to every task, and pins the datasets that are new."""
     settings = params.benchmark
     quiet_harness()
+    keep_model_of_sentences(project_root() / ".cache" / "nltk")
     pins = Pins.load()
     tasks = load_tasks(settings, pins)
     versions = {name: str(part.VERSION) for asked in tasks for name, part in asked.parts.items()}

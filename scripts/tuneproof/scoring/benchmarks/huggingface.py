@@ -5,6 +5,7 @@ from typing import Any
 
 from tuneproof.common.errors import UserError
 from tuneproof.scoring.benchmarks.asking import Answer, Request, Save
+from tuneproof.scoring.benchmarks.tokens import no_room, wanted_of
 
 BATCHES_IN_A_CHUNK = 16  # the most that a kill loses; the class sorts within it
 
@@ -33,8 +34,17 @@ def responses_of(inner: Any, chunk: Sequence[Request]) -> list[Any]:
             check_fits(len(request.arguments[1]), inner.max_length)
         tokens = [(("", ""), *map(list, request.arguments)) for request in chunk]
         return list(inner._loglikelihood_tokens(tokens, disable_tqdm=True))
+    if chunk[0].kind == "generate_until":
+        for request in chunk:
+            check_room(wanted_of(request).max_tokens, inner.max_length)
     method = getattr(inner, chunk[0].kind)
     return list(method([Instance(request.arguments) for request in chunk], disable_tqdm=True))
+
+
+def check_room(wanted: int, context_tokens: int) -> None:
+    """Raises a UserError for a response that leaves the prompt no token, which the class takes for a bug."""
+    if wanted >= context_tokens:
+        raise no_room(wanted, context_tokens)
 
 
 def check_fits(tokens: int, context_tokens: int) -> None:

@@ -21,6 +21,7 @@ from tuneproof.sources.hub.repositories import resolve_dataset
 
 FILE_FORMATS = ("json", "csv", "parquet", "arrow", "text")  # of the library datasets, for files on this disk
 DEFAULT_REVISION = "main"
+INSTALL = "pip install -c requirements/constraints.txt -r requirements/benchmarks.txt"
 Weights = Literal["items", "tasks", "bytes"]
 
 
@@ -111,8 +112,10 @@ def load_task(name: str, task: BenchmarkTask, settings: Benchmarks, manager: Any
         except UserError:
             raise
         except Exception as error:  # a task's YAML, functions and dataset raise whatever they raise
-            reason = one_line(f"{type(error).__name__}: {error}")
-            raise UserError(where, f"the task does not load ({reason})", "correct the task, or its name") from None
+            reason, missing = one_line(f"{type(error).__name__}: {error}"), isinstance(error, ModuleNotFoundError)
+            remedy = f"install it, for most of them by `{INSTALL}`" if missing else "correct the task, or its name"
+            raise UserError(where, f"the task does not load ({reason})", remedy) from None
+    seed_languages()
     parts, groups = loaded["tasks"], list(loaded.get("groups", {}).values())
     for part in parts.values():
         check_part(where, part)
@@ -129,6 +132,12 @@ def load_task(name: str, task: BenchmarkTask, settings: Benchmarks, manager: Any
     group = groups[0] if groups else None
     task_name = group.name if group else next(iter(parts))
     return Asked(name, task_name, parts, group, metric, filter_name, weights, limits, turned)
+
+
+def seed_languages() -> None:
+    """Has langdetect, where a task's functions have imported it, say the same of a text each time."""
+    if "langdetect" in sys.modules:
+        sys.modules["langdetect"].DetectorFactory.seed = 0
 
 
 def unknown_task(where: str, name: str, known: list[str]) -> UserError:

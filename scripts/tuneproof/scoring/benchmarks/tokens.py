@@ -147,9 +147,14 @@ def text_of(request: Request, tokenizer: Any, context_tokens: int) -> Text:
     wanted = wanted_of(request)
     room = context_tokens - wanted.max_tokens
     if room < 1:
-        found = f"a task wants {wanted.max_tokens} tokens, and the model takes {context_tokens}, its prompt too"
-        raise UserError("benchmark", found, LONGER)
+        raise no_room(wanted.max_tokens, context_tokens)
     return Text(encoded(tokenizer, request.arguments[0])[-room:], wanted)
+
+
+def no_room(wanted: int, context_tokens: int) -> UserError:
+    """The error for a response that leaves the prompt no token."""
+    found = f"a task wants {wanted} tokens, and the model takes {context_tokens}, its prompt too"
+    return UserError("benchmark", found, LONGER)
 
 
 def wanted_of(request: Request) -> Wanted:

