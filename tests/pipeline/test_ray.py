@@ -16,6 +16,7 @@ from tests.conftest import ROOT, Project
 from tests.made_up.following import plain, processes_in
 from tests.made_up.judging import write_rows
 from tests.pipeline.pipeline import Clone
+from tests.servers.hub.server import running_hub
 from tests.stages.test_generate import recorded_rows
 from tests.stages.test_generate_turns import ask, two_turns
 from tests.tuneproof.generation.engines.workspaces import LOOSE_SAMPLING, SMALL_MODELS, Workspace, make_workspace
@@ -44,7 +45,11 @@ class Cluster:
     @property
     def replicas(self) -> list[int]:
         """The processes of our actors on it."""
-        return [one for raylet in self.raylets for one in children(raylet) if b"ray::Replica" in command(one)]
+        return self.actors(b"ray::Replica")
+
+    def actors(self, name: bytes) -> list[int]:
+        """The processes of one kind of our actors on it."""
+        return [one for raylet in self.raylets for one in children(raylet) if name in command(one)]
 
     def kill_node(self, raylet: int) -> None:
         """A machine that is gone: the raylet and all its workers at once."""
@@ -190,6 +195,37 @@ def test_a_second_turn_is_asked_when_its_first_is_there(tmp_path: Path) -> None:
         answers.append((workspace.root / ANSWERS).read_bytes())
     assert answers[0] == answers[1]
     assert "120 answers" in said
+
+
+@pytest.mark.parametrize("place", ["nodes", "a cluster of this machine"])
+def test_weights_of_the_next_model_arrive_while_one_answers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, place: str
+) -> None:
+    """The nodes of these clusters share a cache, in which one of them fetches."""
+    with running_hub() as hub:
+        home = tmp_path / "home"
+        of_the_hub = {"HF_ENDPOINT": hub.url, "HF_HOME": str(home), "HF_HUB_OFFLINE": "0", "HF_HUB_DISABLE_XET": "1"}
+        for name, value in of_the_hub.items():
+            monkeypatch.setenv(name, value)
+        files = {path.name: path.read_bytes() for path in (SMALL_MODELS / "dpo").iterdir()}
+        commit = hub.hub.add("model", "team/dpo", files).at("main")
+        assert commit
+        cluster = request.getfixturevalue("cluster") if place == "nodes" else None
+        workspace = on_ray(tmp_path, cluster.address if cluster else "local")
+        workspace.change("dpo", id="team/dpo", prompt="alpaca", engine="transformers")
+        workspace.resolve("dpo", sha=commit.sha)
+        workspace.set(execution__generate__prefetch={"enabled": True})
+        process = workspace.process()
+        log = workspace.root / ".cache" / "prefetch-sft.log"
+        wait_until(lambda: log.exists() and "its weights are here" in log.read_text(), process)
+        assert len([one for one in hub.requests if one.path.startswith("/storage/")]) == 1
+        assert list(home.rglob("model.safetensors")) and not list(home.rglob("*.begun"))
+        if cluster:
+            assert len(cluster.actors(b"ray::Fetcher")) in (0, 3), "they are there until the download beside it ends"
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        wait_until(lambda: not ours(workspace) and not processes_in(workspace.root))
+        wait_until(lambda: not cluster or (not cluster.replicas and not cluster.actors(b"ray::Fetcher")))
 
 
 def test_a_demand_that_no_node_can_meet_is_one_line(tmp_path: Path) -> None:

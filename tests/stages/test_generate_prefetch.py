@@ -24,7 +24,7 @@ from tests.servers.hub.repositories import Account, Fault
 from tests.servers.hub.server import HubServer, running_hub
 from tests.servers.openai.server import OpenAIServer
 from tests.waiting import PATIENCE_SECONDS, wait_until
-from tuneproof.generation import companions
+from tuneproof.generation.weights import arriving
 from tuneproof.records.writing.timeline import Part
 from tuneproof.sources.hub import ahead
 from tuneproof.sources.hub.ahead import BEGUN
@@ -237,7 +237,7 @@ def test_a_download_that_fails_is_a_line_and_the_stage_goes_on(world: World, tmp
 def test_the_bound_of_the_settings_is_the_pace(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     bounds: list[float | None] = []
     monkeypatch.setattr(ahead.Pace, "__init__", lambda self, bound: bounds.append(bound))
-    monkeypatch.setattr(companions, "fetch_weights", lambda part, pace, free_bytes: None)
+    monkeypatch.setattr(arriving, "fetch_weights", lambda part, pace, free_bytes: None)
     monkeypatch.setattr(ahead.Pace, "bytes", 0, raising=False)
     use_hub(world.hub, monkeypatch, world.home)
     for bound in (None, 2.5):
@@ -252,9 +252,9 @@ def test_nothing_is_fetched_where_it_is_off_elsewhere_or_in_the_embedded_world(
     world: World, embedded_project: Project
 ) -> None:
     world.answers.set()
-    for run_on in ("ray", "local"):
+    for run_on in ("sagemaker", "local"):
         world.project.set(
-            execution__generate__run_on=run_on, execution__generate__prefetch={"enabled": run_on == "ray"}
+            execution__generate__run_on=run_on, execution__generate__prefetch={"enabled": run_on == "sagemaker"}
         )
         assert "meanwhile" not in world.end_of(world.start("sft"))
         (world.project.root / ".cache" / "ledger.sqlite").unlink()

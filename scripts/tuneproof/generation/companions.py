@@ -3,11 +3,9 @@
 A companion is a script in a process of its own. The stage neither waits for it nor fails with it.
 """
 
-import shutil
 import signal
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -20,6 +18,8 @@ from tuneproof.common.windows import SECONDS_TO_END
 from tuneproof.generation.conversations.landing import finished
 from tuneproof.generation.conversations.turns import Turns, first_requests, rendered
 from tuneproof.generation.jobs import Job, load_engine
+from tuneproof.generation.weights.arriving import bring, wait_for
+from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import QUESTIONS
 from tuneproof.records.ledger import Ledger, ledger_path
 from tuneproof.records.writing.timeline import timed
@@ -27,10 +27,9 @@ from tuneproof.settings.generation import WITH_WEIGHTS
 from tuneproof.settings.params import GenerationParams, Params
 from tuneproof.settings.worlds import model_settings
 from tuneproof.sources.folders import not_here
-from tuneproof.sources.hub.ahead import Pace, fetch_weights
-from tuneproof.sources.hub.downloads import Resolved
+from tuneproof.sources.hub.ahead import Pace
 
-SECONDS_BETWEEN_LOOKS = 1.0
+Bring = Callable[[ResolvedModel], None]
 SECONDS_FOR_THE_JUDGE = SECONDS_TO_END + 5  # to take what it has paid for, and have it on disk
 ENDED_BY_THE_STAGE = (FIRST_SIGNAL_EXIT_CODE + signal.SIGTERM, -signal.SIGTERM)  # the last while Python starts
 
@@ -79,8 +78,8 @@ def companion(
 
 
 def weights_to_come(params: GenerationParams, model: str) -> list[str]:
-    """The models after this one whose engines load weights on this machine."""
-    if params.execution.generate.run_on != "local":
+    """The models after this one whose engines load weights on machines that are there already, as no job's are."""
+    if params.execution.generate.run_on == "sagemaker":
         return []
     later = list(params.models)[list(params.models).index(model) + 1 :]
     return [key for key in later if params.generation(key).engine in WITH_WEIGHTS]
@@ -88,19 +87,35 @@ def weights_to_come(params: GenerationParams, model: str) -> list[str]:
 
 def fetch_weights_to_come(model: str) -> None:
     """Fetches the weights of the models after this one that lack answers, one model after the other."""
-    resolved, params = model_settings(model, GenerationParams)
-    settings = params.execution.generate.prefetch
-    pace = Pace(settings.megabytes_per_second and settings.megabytes_per_second * 1e6)
-    while not_here(resolved):  # this model's own come first
-        time.sleep(SECONDS_BETWEEN_LOOKS)
-    for key in weights_to_come(params, model):
-        try:
-            resolved, params = model_settings(key, GenerationParams)
-            parts = not_here(resolved)
-            if parts and lacks_answers(Job.of(resolved, params)):
-                fetch(key, parts, pace)
-        except UserError as error:
-            warn(str(error))
+    present, params = model_settings(model, GenerationParams)
+    bound = params.execution.generate.prefetch.megabytes_per_second
+    pace = Pace(bound and bound * 1e6)
+    with place_of_weights(Job.of(present, params), params, pace) as bring_there:
+        for key in weights_to_come(params, model):
+            try:
+                later, params = model_settings(key, GenerationParams)
+                if (on_nodes(params) or not_here(later)) and lacks_answers(Job.of(later, params)):
+                    fetch(later, bring_there, pace)
+            except UserError as error:
+                warn(str(error))
+
+
+@contextmanager
+def place_of_weights(job: Job, params: GenerationParams, pace: Pace) -> Iterator[Bring]:
+    """Gives what brings weights to where models answer: to this machine once the job's own are here, or a cluster."""
+    if on_nodes(params):
+        from tuneproof.generation.ray.ahead import on_the_nodes
+
+        with on_the_nodes(job, params.execution.ray, pace) as to_the_nodes:
+            yield to_the_nodes
+        return
+    wait_for(job.resolved)
+    yield partial(bring, pace=pace)
+
+
+def on_nodes(params: GenerationParams) -> bool:
+    """Whether models answer on machines with caches of their own; a cluster of this one alone has this one's."""
+    return params.execution.generate.run_on == "ray" and params.execution.ray.address != "local"
 
 
 def lacks_answers(job: Job) -> bool:
@@ -111,13 +126,12 @@ def lacks_answers(job: Job) -> bool:
         return bool(rendered(first_requests(render, QUESTIONS.read(), job.samples), turns)[1])
 
 
-def fetch(model: str, parts: Sequence[Resolved], pace: Pace) -> None:
+def fetch(resolved: ResolvedModel, bring_there: Bring, pace: Pace) -> None:
     """Fetches what is missing of a model and its adapter."""
     before = pace.bytes
-    with timed(f"generate {model}", "download") as done:
+    with timed(f"generate {resolved.model}", "download") as done:
         try:
-            for part in parts:
-                fetch_weights(part, pace, lambda folder: shutil.disk_usage(folder).free)
+            bring_there(resolved)
         finally:
             done.units = round((pace.bytes - before) / 1e6)  # MB
-    say(f"generate {model}: its weights are here, {done.units:,} MB of them fetched ahead")
+    say(f"generate {resolved.model}: its weights are here, {done.units:,} MB of them fetched ahead")

@@ -40,7 +40,7 @@ class Pace:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Takes the bound, None for none."""
-        self._bound, self._clock, self._sleep = bytes_per_second, clock, sleep
+        self.bytes_per_second, self._clock, self._sleep = bytes_per_second, clock, sleep
         self.bytes = self._since = 0
         self._began = clock()
 
@@ -52,8 +52,8 @@ class Pace:
         """Counts what came, and waits until it may have."""
         self.bytes += count
         self._since += count
-        if self._bound is not None:
-            self._sleep(max(0.0, self._since / self._bound - (self._clock() - self._began)))
+        if self.bytes_per_second is not None:
+            self._sleep(max(0.0, self._since / self.bytes_per_second - (self._clock() - self._began)))
 
 
 class PacedFile(io.FileIO):
