@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LOOPBACK = "127.0.0.1"
 INSTALL = "pip install -c requirements/constraints.txt -r requirements/serving.txt"
+LAST_PORT = 65535  # a larger number is cut to 16 bits without a word by some systems
 WAITING_CONNECTIONS = 128
 LEAST_TOKEN_CHARACTERS = 16
 PRIVATE_HEADERS = {
@@ -84,12 +85,14 @@ def policy_hash(text: str) -> str:
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens; port 0 takes a free one. Raises a UserError where that cannot be."""
+    remedy = "name another --host or --port; --port 0 takes a free one"
+    if not 0 <= port <= LAST_PORT:
+        raise UserError(f"{host[:80]}:{port}", f"ports go from 0 to {LAST_PORT}", remedy)
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         listening = socket.create_server(found[4][:2], family=found[0], backlog=WAITING_CONNECTIONS)
     except (OSError, OverflowError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        remedy = "name another --host or --port; --port 0 takes a free one"
         raise UserError(f"{host[:80]}:{port}", f"it cannot be listened on ({reason})", remedy) from None
     # Connections inherit it. asyncio sets it only where a socket names its protocol, and without it a response's body
     # waits until the client acknowledges its head: 40 ms for one who asks again and again on one connection.
