@@ -45,7 +45,7 @@ LONGEST_FILES = (
 TOGETHER = (
     (
         "tests/stages/test_generate", "tests/tuneproof/generation/", "tests/tuneproof/scoring/evaluator/encoder/",
-        "tests/pipeline/test_embedded_models",
+        "tests/pipeline/test_embedded_models", "tests/servers/aws/",
     ),
     ("tests/stages/test_benchmark", "tests/tuneproof/scoring/benchmarks/"),
     ("tests/stages/test_check", "tests/tuneproof/scoring/checks/"),

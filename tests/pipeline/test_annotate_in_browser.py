@@ -170,6 +170,7 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, tmp_path: Pa
     assert sum(label.seconds for label in labels) > 0  # to a tenth, so that a quick key alone may have none
 
 
+@pytest.mark.exhaustive
 def test_steps_are_reached_by_tab_and_enter_too(browser: Browser, tmp_path: Path) -> None:
     run = write_rated_run(tmp_path, Shape(questions=1, unusable=0), sample=3, chosen=0)
     with served(run, "anna") as server, opened_page(browser, server.addresses["anna"]) as watched:
@@ -234,7 +235,7 @@ def test_hostile_texts_are_text_in_the_browser(browser: Browser, tmp_path: Path,
         (390, "dark"),
         pytest.param(390, "light", marks=pytest.mark.exhaustive),
         pytest.param(1440, "dark", marks=pytest.mark.exhaustive),
-        (1440, "light"),
+        pytest.param(1440, "light", marks=pytest.mark.exhaustive),
     ],
 )
 def test_axe_finds_nothing(browser: Browser, tmp_path: Path, color_scheme: Any, width: int) -> None:
