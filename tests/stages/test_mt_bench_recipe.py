@@ -71,7 +71,7 @@ def test_a_small_run_asks_at_each_category_s_temperature_and_grades_and_compares
     assert len(rows_of(project, "comparisons", "tuned")) == 64
     details = read_details(project.root / "data" / "details" / "tuned.json")
     assert {one.value for one in details.slices if one.tag == "category"} == set(CATEGORIES)
-    assert {one.value for one in details.slices if one.tag == "turn"} == {"0", "1"}
+    assert {one.value for one in details.slices if one.tag == "turn"} == {"1 of 2", "2 of 2"}
     assert details.criteria["quality"].scored == 16
     engines = json.loads((project.root / "data" / "engines" / "tuned.json").read_text())
     assert engines[0]["temperature_by_tag"]["category"]["math"] == 0.0
