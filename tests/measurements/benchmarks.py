@@ -36,7 +36,7 @@ from tuneproof.statistics.shipping import guard
 
 ITEMS = 625  # of four choices: 2,500 requests
 SFT = ROOT / "data/embedded/models/sft"
-TURNS = 15
+TURNS = 9
 DRAWS = 400
 ALPHA = 0.05
 WORLDS = 2_000

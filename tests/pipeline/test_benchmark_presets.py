@@ -47,7 +47,9 @@ def test_the_documentation_has_both_presets() -> None:
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("name", TASKS)
-def test_a_task_of_the_presets_runs_from_the_hub(prepared: Project, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_task_of_the_presets_runs_from_the_hub(
+    prepared: Project, hub_server: HubServer, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     import nltk
 
     def refuse(*_: object, **__: object) -> None:
@@ -64,7 +66,8 @@ def test_a_task_of_the_presets_runs_from_the_hub(prepared: Project, monkeypatch:
     assert all(row.question.strip() and row.scores[found.metric] is not None for row in rows)
     assert 0 <= found.mean <= 1
     pins = json.loads((project.root / "data/pins.json").read_text())["datasets"]
-    assert len(pins) == 1  # one commit for all subsets
+    assert len(pins) == 1  # one commit for all subsets, which is asked for once
+    assert sum("/revision/main" in request.path for request in hub_server.requests) == 1
     written = (project.root / BENCHMARKS.path("sft")).read_bytes()
     assert "benchmark sft: 0 requests were answered" in project.run_ok("benchmark.py", "sft")
     assert (project.root / BENCHMARKS.path("sft")).read_bytes() == written

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any, Literal, cast
@@ -233,9 +234,13 @@ def no_foreign_code(where: str, pins: Pins) -> Iterator[None]:
 
     load, metrics = datasets.load_dataset, list[str]()
 
+    @cache  # a group asks for a dataset with each of its tasks
+    def commit(path: str, revision: str) -> str:
+        return resolve_dataset(path, revision, None, pins).sha
+
     def load_pinned(path: str, name: str | None = None, **options: Any) -> Any:
         if path not in FILE_FORMATS and not Path(path).exists():
-            options["revision"] = resolve_dataset(path, options.get("revision") or DEFAULT_REVISION, None, pins).sha
+            options["revision"] = commit(path, options.get("revision") or DEFAULT_REVISION)
         options.pop("trust_remote_code", None)
         try:
             return load(path, name, **options)
