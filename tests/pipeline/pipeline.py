@@ -17,7 +17,8 @@ from tests.own_settings import own_settings
 RECORDED = ("sft", "dpo", "baseline")
 CODE = (
     ".dvc/.gitignore", ".dvc/plots", ".dvcignore", ".gitignore", "LICENSE", "Makefile", "README.md", "checks", "tasks",
-    "data/embedded", "data/labels", "docs", "dvc.yaml", "pyproject.toml", "report/evaluator", "requirements", "scripts",
+    "data/embedded", "data/labels", "docs", "dvc.yaml", "pyproject.toml", "report/dvc.yaml", "report/evaluator",
+    "requirements", "scripts",
 )  # fmt: skip
 DVC_CONFIGURATION = """[core]
     analytics = false

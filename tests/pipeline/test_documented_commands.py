@@ -32,27 +32,40 @@ def shell(script: str, cwd: Path, **environment: str) -> "CompletedProcess[str]"
     return run("bash", "-e", "-c", script, cwd=cwd, **environment)
 
 
-def test_the_readmes_rehearsal_leaves_the_workspace_as_it_is_and_is_listed(tmp_path: Path) -> None:
+def commands_of_the_readme() -> list[str]:
+    """What the README has a user type for a first run of her own models, in its order."""
     console = block_after("README.md", "Your own models", "console")
     commands = [line.removeprefix("$ ").partition("  #")[0].strip() for line in console.splitlines()]
-    until_the_real_run = commands[: commands.index("dvc repro")]
-    script = "\n".join(command for command in until_the_real_run if not command.startswith("source "))
-    assert "make rehearse" in script
+    return [command for command in commands if not command.startswith("source ")]
+
+
+def test_the_readmes_first_run_is_rehearsed_made_shown_and_committed(tmp_path: Path) -> None:
+    commands = commands_of_the_readme()
+    real_run = commands.index("dvc repro")
+    assert "make rehearse" in commands[:real_run]
     with OpenAIServer() as judge:
         clone = Clone.of_this_repository(tmp_path / "clone")
         clone.pretend_set_up()
         clone.use_recorded_models(judge.base_url)
         edited = clone.params()
-        done = shell(script, clone.root)
+        done = shell("\n".join(commands[:real_run]), clone.root)
         assert done.returncode == 0, done.stdout + done.stderr
+        assert clone.params() == edited
+        assert_the_rehearsal_is_listed(clone, done.stdout, done.stderr)
         paid = judge.counts.requests.total()
-        assert clone.dvc("repro")
+        done = shell("\n".join(commands[real_run:]), clone.root)
+        assert done.returncode == 0, done.stdout + done.stderr
         assert judge.counts.requests.total() == paid > 0
-    said = done.stdout + done.stderr
-    assert "this is a rehearsal on the first 10 questions" in said
-    assert "No file hash info" not in said, "what DVC says of files that it has not seen"
-    assert "too few questions to decide" in done.stdout
-    assert clone.params() == edited
+    assert "sft: too few questions to decide" in done.stdout
+    assert clone.git("log", "-1", "--format=%s") == "First results\n"
+    assert "metrics/sft.json" in clone.git("show", "--name-only", "--format=")
+
+
+def assert_the_rehearsal_is_listed(clone: Clone, printed: str, said: str) -> None:
+    """That it said what it was, and stands in the lists of experiments, which can be read."""
+    assert "this is a rehearsal on the first 10 questions" in printed + said
+    assert "No file hash info" not in printed + said, "what DVC says of files that it has not seen"
+    assert "too few questions to decide" in printed
     listed = shell("make experiments", clone.root).stdout
     assert re.search(r"^rehearsal +dummy=true +accuracy ", listed, re.MULTILINE)
     line = block_after("docs/decision.md", "Experiments", "console").removeprefix("$ ").strip()
