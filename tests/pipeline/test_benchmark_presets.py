@@ -17,6 +17,8 @@ from tuneproof.records.handovers import BENCHMARKS
 from tuneproof.records.rows import Benchmark
 
 LIMIT = 2
+CONTEXT_TOKENS = 4096
+ENDS = list(range(2, 2000, 3))
 PRESETS = [
     yaml.safe_load(block)["benchmark"]["tasks"]
     for block in re.findall(r"^# (?:quick|full).*\n(benchmark: .*)$", (ROOT / "docs/benchmarks.md").read_text(), re.M)
@@ -27,16 +29,19 @@ PARTS = {"mmlu": 57, "bbh": 27}
 
 @pytest.fixture
 def prepared(project: Project, hub_server: HubServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Project:
-    """A project whose small models take long prompts, and the Hub with the presets' datasets; nothing else is there."""
+    """A project whose small models take long prompts, and the Hub with the presets' datasets; nothing else is there.
+
+    One token in three ends an answer, or the 27 tasks of bbh would take minutes to write what nobody reads.
+    """
     use_datasets(hub_server, monkeypatch, tmp_path / "datasets")
     add_datasets(hub_server)
     for model in (SFT, BASE):
-        for name, setting in (
-            ("config.json", "max_position_embeddings"),
-            ("tokenizer_config.json", "model_max_length"),
+        for name, settings in (
+            ("config.json", {"max_position_embeddings": CONTEXT_TOKENS, "eos_token_id": ENDS}),
+            ("tokenizer_config.json", {"model_max_length": CONTEXT_TOKENS}),
         ):
             path = project.root / model / name
-            path.write_text(json.dumps(json.loads(path.read_text()) | {setting: 4096}))
+            path.write_text(json.dumps(json.loads(path.read_text()) | settings))
     return project
 
 

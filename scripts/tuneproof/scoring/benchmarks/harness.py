@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from unittest.mock import patch
 
 from tuneproof.common.errors import UserError, one_line, warn
 from tuneproof.common.files import file_sha256
@@ -163,8 +162,12 @@ def templates_compiled_once() -> Iterator[None]:
     """Has the harness keep its tasks' templates meanwhile. It compiles them for every item: most of what rows cost."""
     from lm_eval.utils import env
 
-    with patch.object(env, "from_string", cache(env.from_string)):
+    compiled_anew = env.from_string
+    env.from_string = cache(compiled_anew)
+    try:
         yield
+    finally:
+        env.from_string = compiled_anew
 
 
 def rows_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> Iterator[Benchmark]:
