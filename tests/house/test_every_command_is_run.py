@@ -43,6 +43,14 @@ RUN_BY = {
         "python scripts/gate.py --against \"origin/${{ github.base_ref }}\" --markdown >> \"$GITHUB_STEP_SUMMARY\"",
     ),
     "pipeline/test_documented_commands.py::"
+    "test_the_workflow_in_ci_runs_the_demonstration_before_and_after_and_stops_a_regression": (
+        "dvc exp run --quiet --name before-this-pull-request -S embedded=true",
+        "dvc exp run --quiet --name this-pull-request -S embedded=true", "git checkout --force",
+        "git checkout --quiet --force \"$BASE\"", "git checkout --quiet --force \"$HEAD\"",
+        "git config user.email \"ci@localhost\"", "git config user.name \"ci\"",
+        "python scripts/gate.py --against before-this-pull-request --markdown > gate.md || outcome=$?",
+    ),
+    "pipeline/test_documented_commands.py::"
     "test_a_revision_of_another_version_can_be_compared_after_todays_pipeline_ran_on_it": (
         "dvc checkout", "dvc exp run --name before", "git checkout --force main", "git checkout <revision>",
         "git checkout main -- scripts dvc.yaml", "python scripts/gate.py --against before",
@@ -103,13 +111,6 @@ NOT_RUN = {
     "needs a cluster (docs/scale.md calls it untried); the tests start Ray's own test cluster": (
         "ray down cluster.yaml", "ray exec", "ray start", "ray start --address=<that host>:6379", "ray start --head",
         "ray up cluster.yaml",
-    ),
-    "is not run by a test yet: the demonstration before and after a pull request (docs/ci.md)": (
-        "dvc exp run --quiet --name before-this-pull-request -S embedded=true",
-        "dvc exp run --quiet --name this-pull-request -S embedded=true", "git checkout --force",
-        "git checkout --quiet --force \"$BASE\"", "git checkout --quiet --force \"$HEAD\"",
-        "git config user.email \"ci@localhost\"", "git config user.name \"ci\"",
-        "python scripts/gate.py --against before-this-pull-request --markdown > gate.md || outcome=$?",
     ),
     "asks the real Hub for a token": ("hf auth login",),
     "is inspect_ai's own server; test_describe_inspect.py lists, reads and bundles the logs with inspect_ai": (

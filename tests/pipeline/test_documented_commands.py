@@ -7,9 +7,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT
 from tests.pipeline.pipeline import Clone, run
+from tests.pipeline.test_first_run import fresh_clone
 from tests.servers.openai.server import OpenAIServer
 
 pytestmark = pytest.mark.exhaustive
@@ -103,6 +105,29 @@ def test_the_gate_in_ci_pulls_what_it_compares(tmp_path: Path) -> None:
     done = shell(script, checkout.root, GITHUB_STEP_SUMMARY=str(summary), GIT_CONFIG_GLOBAL=os.devnull)
     assert done.returncode == 0, done.stdout + done.stderr
     assert summary.read_text(encoding="utf-8").startswith("**Gate: no regression, against origin/main.**")
+
+
+def test_the_workflow_in_ci_runs_the_demonstration_before_and_after_and_stops_a_regression(tmp_path: Path) -> None:
+    page = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
+    workflow = yaml.safe_load(page.split("```yaml\n", 1)[1].split("```", 1)[0])
+    install, before_and_after, gate = [step["run"] for step in workflow["jobs"]["gate"]["steps"] if "run" in step]
+    names = "\n".join(line for line in install.splitlines() if "pip install" not in line)
+    clone = fresh_clone(tmp_path / "clone")
+    revisions = {"BASE": clone.git("rev-parse", "HEAD").strip()}
+    shipped = clone.read("params.yaml").decode()
+    assert "    temperature: 0.8" in shipped
+    (clone.root / "params.yaml").write_text(shipped.replace("    temperature: 0.8", "    temperature: 2.0"))
+    clone.commit("Answers are drawn almost at random")
+    revisions["HEAD"] = clone.git("rev-parse", "HEAD").strip()
+    summary = tmp_path / "summary.md"
+    for script in (names, before_and_after):
+        done = shell(script, clone.root, GIT_CONFIG_GLOBAL=os.devnull, **revisions)
+        assert done.returncode == 0, done.stdout + done.stderr
+    done = shell(gate, clone.root, GITHUB_STEP_SUMMARY=str(summary), GIT_CONFIG_GLOBAL=os.devnull)
+    assert done.returncode == 1, done.stdout + done.stderr
+    written = summary.read_text(encoding="utf-8")
+    assert written.startswith("**Gate: REGRESSION, against before-this-pull-request.**")
+    assert "Demonstration" in written
 
 
 def test_a_revision_of_another_version_can_be_compared_after_todays_pipeline_ran_on_it(tmp_path: Path) -> None:
