@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from tests.made_up.run import Shape
+from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import JUDGEMENTS
@@ -54,3 +54,24 @@ def every_file(directory: Path) -> dict[str, bytes]:
     roots = ("metrics", "data/details", "report/plots")
     paths = sorted(path for root in roots for path in (directory / root).iterdir())
     return {str(path.relative_to(directory)): path.read_bytes() for path in paths}
+
+
+def write_small_changes(directory: Path) -> Path:
+    """A run of 40 questions with scores between the steps, in which sft is worse on three and counts so on two.
+
+    On the first it loses 0.4 in accuracy, on the second 0.5; on the third it gains a step there and loses one in style.
+    """
+    write_run(directory, Shape(questions=40, unusable=0))
+    changed = [(1.6, 2.0), (1.5, 2.0), (3.0, 1.0)]
+    for model in ("sft", "dpo", "baseline"):
+        of_model = changed if model == "sft" else []
+
+        def scored(place: int, row: Judgement, of_model: list[tuple[float, float]] = of_model) -> Judgement:
+            accuracy, style = of_model[place] if place < len(of_model) else (2.0, 2.0)
+            reply = row.replies[0].model_copy(update={"scores": {"accuracy": accuracy, "style": style}})
+            scores = {"accuracy": accuracy, "style": style}
+            return row.model_copy(update={"scores": scores, "replies": [reply, reply]})
+
+        change_judgements(directory, model, scored)
+    aggregate(directory)
+    return directory

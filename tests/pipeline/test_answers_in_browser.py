@@ -10,8 +10,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser import opened
+from tests.made_up.aggregated_run import write_small_changes
 from tests.made_up.run import Shape, finished
 from tests.pipeline.answers_page import Question, all_questions, plain_page, shown
+from tests.running import run_here
 from tuneproof.results.report.browser import visible
 
 FORMULAS = (
@@ -63,6 +65,19 @@ def test_a_link_sets_the_filters_and_the_order(browser: Browser, plain: Path) ->
         assert change(next(one for one in lost if one["id"] == first), 0, 0) == min(
             change(one, 0, 0) or 0 for one in lost
         )
+        assert watched.is_quiet(), watched
+
+
+def test_what_counts_as_worse_in_the_list_is_what_the_page_counts(browser: Browser, tmp_path: Path) -> None:
+    write_small_changes(tmp_path)
+    assert run_here(tmp_path, "report.py").returncode == 0
+    with opened(browser, tmp_path / "report/index.html") as watched:
+        watched.page.get_by_role("link", name="The 2 questions that got worse in accuracy or style").click()
+        expect(watched.page.locator("#count")).to_contain_text("2 of 40 questions")
+        assert watched.page.locator("#questions .figure.worse").count() == 2
+        assert watched.page.locator("#questions .figure.better").count() == 1
+        watched.page.get_by_label("Against baseline", exact=True).select_option("same")
+        expect(watched.page.locator("#count")).to_contain_text("38 of 40 questions")
         assert watched.is_quiet(), watched
 
 

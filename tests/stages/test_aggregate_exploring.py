@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.made_up.aggregated_run import aggregate, change_judgements, change_params, details
+from tests.made_up.aggregated_run import aggregate, change_judgements, change_params, details, write_small_changes
 from tests.made_up.run import Shape, write_run
 from tuneproof.records.files import read_rows
 from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement
+from tuneproof.results.details.criteria import Changes
 from tuneproof.results.words.verdicts import model_sentence
 from tuneproof.statistics.differences import simultaneous_differences
 
@@ -61,6 +62,18 @@ def test_the_five_worst_questions_are_those_that_lost_most_over_the_criteria(run
         assert loss.model == scores(run, "sft")[loss.question]
         assert loss.baseline == scores(run, "baseline")[loss.question]
     assert details(run, "baseline").losses == []
+
+
+def test_less_than_half_a_step_is_no_change_and_the_worst_questions_agree_with_the_counts(tmp_path: Path) -> None:
+    found = details(write_small_changes(tmp_path), "sft")
+    counts = {name: found.criteria[name].changes for name in ("accuracy", "style")}
+    assert counts == {
+        "accuracy": Changes(improved=1, same=38, worse=1),
+        "style": Changes(improved=0, same=39, worse=1),
+    }
+    assert (found.worsened, len(found.losses)) == (2, 2), "worse in at least one criterion"
+    assert [one.model for one in found.losses] == [{"accuracy": 1.5, "style": 2.0}, {"accuracy": 3.0, "style": 1.0}]
+    assert found.collapses and found.collapses.share == 2 / 40, "the same two"
 
 
 def test_a_model_that_never_loses_has_no_worst_question(tmp_path: Path) -> None:

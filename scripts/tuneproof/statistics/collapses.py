@@ -79,7 +79,10 @@ def smallest_shown(n: int, level: float, span: float) -> float:
 
 
 def collapsed(model: Array, baseline: Array, low: float, step: float) -> Array:
-    """Which scores fell by a whole step, or to the lowest score from above it: 1 or 0, NaN where either is missing.
+    """Which scores fell by a whole step, or by half of one or more to where the lowest is the nearest step.
+
+    1 or 0, NaN where either is missing. Single replies fall by whole steps; means of several, and scores weighed by
+    probabilities, seldom reach the lowest score itself, and a hair above it is no fall.
 
     Args:
         model: Scores of any shape.
@@ -87,6 +90,6 @@ def collapsed(model: Array, baseline: Array, low: float, step: float) -> Array:
         low: The lowest score.
         step: How far apart two neighbouring scores are.
     """
-    slack = 1e-9 * step
-    fell = (baseline - model >= step - slack) | ((model <= low + slack) & (baseline > low + slack))
+    slack, fall = 1e-9 * step, baseline - model
+    fell = (fall >= step - slack) | ((fall >= step / 2 - slack) & (model <= low + step / 2 + slack))
     return np.where(np.isnan(model) | np.isnan(baseline), np.nan, fell.astype(np.float64))

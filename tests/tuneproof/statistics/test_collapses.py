@@ -109,13 +109,13 @@ def test_a_lone_limit_of_nothing_but_ties_is_the_share_that_may_hide() -> None:
     assert (low, high) == pytest.approx((-unseen_share(100, 0.05), unseen_share(100, 0.05)), rel=1e-6)
 
 
-def test_a_score_collapses_by_a_whole_step_or_to_the_lowest() -> None:
-    model = np.array([1.0, 2.0, 1.0, 2.5, 1.0, math.nan, 2.0])
-    baseline = np.array([2.0, 3.0, 1.4, 3.0, 1.0, 3.0, math.nan])
+def test_a_score_collapses_by_a_whole_step_or_by_half_of_one_to_the_lowest() -> None:
+    model = np.array([1.0, 2.0, 1.0, 1.001, 1.0, 2.5, 1.0, math.nan, 2.0])
+    baseline = np.array([2.0, 3.0, 1.5, 1.6, 1.4, 3.0, 1.0, 3.0, math.nan])
 
     fell = collapsed(model, baseline, low=1, step=1)
 
-    np.testing.assert_array_equal(fell, [1, 1, 1, 0, 0, math.nan, math.nan])
+    np.testing.assert_array_equal(fell, [1, 1, 1, 1, 0, 0, 0, math.nan, math.nan])
 
 
 def test_the_simulations_use_the_products_own_limits() -> None:

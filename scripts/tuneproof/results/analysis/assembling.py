@@ -13,7 +13,7 @@ from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
-from tuneproof.results.analysis.exploring.changes import changes, losses
+from tuneproof.results.analysis.exploring.changes import changes, losses, worsened
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
 from tuneproof.results.analysis.exploring.slices import slices, turn_slices
 from tuneproof.results.analysis.people import (
@@ -149,6 +149,7 @@ class Analysis:
             usage=usage(scores.prompt_tokens, scores.answer_tokens, scores.usage, self.prices),
             people=both_verdicts(run, model, by_judge, by_people, self.people),
             panel=scores.panel,
+            worsened=0 if is_baseline else int(worsened(run, model, self.differences).sum()),
             losses=[] if is_baseline else losses(run, model, self.differences, self.scored, self.ids),
             against=self.pairs.get(model, {}),
             benchmarks=self.benchmarks.get(model, {}),
@@ -181,7 +182,9 @@ class Analysis:
             run, name, scores, scored, baseline, difference, tested or difference is None, fallen
         )
         if key in self.differences:
-            details = details.model_copy(update={"changes": changes(self.differences[key])})
+            details = details.model_copy(
+                update={"changes": changes(self.differences[key], run.criteria[name].counts_from)}
+            )
         return with_people(run, key, details, self.by_people.get(key), self.people)
 
     def falls(self, model: str, names: Sequence[str]) -> Falls | None:

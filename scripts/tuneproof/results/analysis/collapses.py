@@ -1,4 +1,4 @@
-"""On how many questions a model falls by a whole step or to the lowest score, beside what the baseline does itself."""
+"""On how many questions a model falls by a whole step, or half of one to the lowest, beside the baseline's own."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

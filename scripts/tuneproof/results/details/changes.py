@@ -5,9 +5,9 @@ from tuneproof.results.details.criteria import CriterionVerdict
 
 
 class Loss(Record):
-    """One of the questions on which a model lost most against the baseline.
+    """One of the questions on which a model got worse than the baseline in any criterion of the claim.
 
-    `share` is the mean difference over the claim's criteria as a share of their scales, below 0.
+    `share` is the mean difference over these criteria as a share of their scales.
     """
 
     question: str

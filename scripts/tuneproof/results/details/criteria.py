@@ -21,7 +21,7 @@ class MissingScores(Record):
 
 
 class Collapses(Record):
-    """The share of questions on which a model falls by a whole step or to the lowest score, against the baseline.
+    """The share of questions on which a model falls by a whole step, or by half of one to the lowest score.
 
     With several samples every one of the model's is compared with every one of the baseline's. `of_baseline` is what
     two samples of the baseline do to each other; None where there is only one.
@@ -35,7 +35,7 @@ class Collapses(Record):
 
 
 class Changes(Record):
-    """How many questions scored in both improved, stayed the same and got worse against the baseline."""
+    """How many questions scored in both improved, stayed the same and got worse (`Criterion.counts_from`)."""
 
     improved: int
     same: int

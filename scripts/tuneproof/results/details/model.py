@@ -112,6 +112,7 @@ class Details(Record):
     usage: Usage
     people: PeopleVerdict | None = Field(default=None, exclude_if=lambda verdict: verdict is None)
     panel: dict[str, PanelDetails] | None = Field(default=None, exclude_if=lambda panel: panel is None)  # by criterion
+    worsened: int = Field(default=0, exclude_if=lambda count: not count)  # questions, in any criterion of the claim
     losses: list[Loss] = Field(default=[], exclude_if=lambda losses: not losses)
     against: dict[str, dict[str, PairGain]] = Field(default={}, exclude_if=lambda pairs: not pairs)  # other models
     benchmarks: dict[str, TaskSummary] = Field(default={}, exclude_if=lambda said: not said)  # what the harness says

@@ -31,6 +31,14 @@ class Criterion(Record):
         return self.source == BENCHMARK
 
     @property
+    def counts_from(self) -> float:
+        """How far two scores of a question are apart to count as improved or worse.
+
+        Half a step of the judge's scale, as less lies nearer to no change than to one; any difference of other sources.
+        """
+        return self.step / 2 if self.source == "judge" else 0.0
+
+    @property
     def of_differences(self) -> tuple[float, float]:
         """Two ends as far apart as a weighted difference can be."""
         return self.low, self.low + self.reach * (self.high - self.low)
@@ -117,6 +125,11 @@ class RunDetails(Record):
     def claimed(self) -> list[str]:
         """The criteria of the claim, in their order."""
         return [name for name, one in self.criteria.items() if one.role == "improves"]
+
+    @property
+    def by_question(self) -> list[str]:
+        """The criteria by which a question is lost: the claim's that score answers, the judge's where there is none."""
+        return [name for name in self.claimed if not self.criteria[name].by_item] or list(self.rubric)
 
     @property
     def deciding(self) -> list[str]:

@@ -76,11 +76,16 @@ def answer_browser(
         "models": [details.model for details in models],
         "baseline": models[0].run.baseline,
         "criteria": [
-            {"name": name, "steps": [float(step) for step in criterion.scale]}
+            {
+                "name": name,
+                "steps": [float(step) for step in criterion.scale],
+                "counts_from": models[0].run.criteria[name].counts_from,
+            }
             for name, criterion in models[0].run.rubric.items()
         ],
         "checks": [
-            {"name": name, "steps": list(models[0].run.criteria[name].ends)} for name in checked_criteria(models[0])
+            {"name": name, "steps": list(models[0].run.criteria[name].ends), "counts_from": 0.0}
+            for name in checked_criteria(models[0])
         ],
     }
     return fitted(head, rows, len(questions), most_bytes)

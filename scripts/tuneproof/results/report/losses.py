@@ -7,9 +7,11 @@ from tuneproof.records.handovers import CHECKS, JUDGEMENTS
 from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RunDetails
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
 LONGEST_REASON = 320
+SMALLEST = 1e-5  # of a difference between scores, which have six digits here
 
 
 @dataclass(frozen=True)
@@ -19,6 +21,7 @@ class Worst:
     id: str
     asked: str
     scores: list[tuple[str, float | None, float | None]]  # criterion, the baseline's, the model's
+    fell: list[str]  # the criteria in which it got worse, what fell farthest first
     reasons: list[tuple[str, str]]  # criterion, what was said
 
 
@@ -36,9 +39,10 @@ def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
             id=loss.question,
             asked=cut(asked.get(loss.question, ""), LONGEST_QUESTION),
             scores=[(name, loss.baseline.get(name), loss.model.get(name)) for name in {**loss.baseline, **loss.model}],
+            fell=lost_on(loss, details.run),
             reasons=[
                 (name, cut(text, LONGEST_REASON))
-                for name in lost_on(loss)
+                for name in lost_on(loss, details.run)
                 if (text := said.get((loss.question, name), "").strip())
             ],
         )
@@ -46,10 +50,11 @@ def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
     ]
 
 
-def lost_on(loss: Loss) -> list[str]:
-    """The criteria on which the model scored lower, what fell farthest first."""
-    falls = {name: score - loss.baseline[name] for name, score in loss.model.items() if name in loss.baseline}
-    return sorted((name for name, fall in falls.items() if fall < 0), key=lambda name: falls[name])
+def lost_on(loss: Loss, run: RunDetails) -> list[str]:
+    """The criteria in which the model got worse, what fell farthest first."""
+    falls = {name: loss.baseline[name] - score for name, score in loss.model.items() if name in loss.baseline}
+    counts = [name for name in falls if falls[name] >= max(run.criteria[name].counts_from - SMALLEST, SMALLEST)]
+    return sorted(counts, key=lambda name: -falls[name])
 
 
 def reasons(details: Details) -> dict[tuple[str, str], str]:

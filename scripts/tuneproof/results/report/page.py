@@ -19,7 +19,7 @@ from tuneproof.results.report.browser import Browser, page_script, visible
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.losses import Worst
 from tuneproof.results.report.sources import source_table, sources_disagree
-from tuneproof.results.words import decisions, figures, notes, pairs, people, tables, trust, verdicts
+from tuneproof.results.words import decisions, figures, levels, notes, pairs, people, tables, trust, verdicts
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -83,6 +83,9 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             opening=opening,
             undecided_note=undecided_note,
             sampling_text=sampling_text,
+            levels=levels,
+            worst_heading=worst_heading,
+            worsened_link=worsened_link,
         )
     )
 
@@ -116,6 +119,26 @@ def kind_criteria(models: Sequence[Details]) -> list[str]:
 def slice_of(details: Details, like: Slice) -> Slice | None:
     """The same questions of another model."""
     return next((one for one in details.slices if (one.tag, one.value) == (like.tag, like.value)), None)
+
+
+def worst_heading(details: Details) -> str:
+    """How many questions got worse, and how many of them follow."""
+    many, shown = details.worsened, len(details.losses)
+    got_worse = f"got worse in {' or '.join(details.run.by_question)}"
+    if many == 1:
+        return f"The question that {got_worse}"
+    return f"The {many:,} questions that {got_worse}" + (f"; the {shown} worst of them" if shown < many else "")
+
+
+def worsened_link(details: Details) -> str | None:
+    """The address of the browser with just these questions; None where no filter asks for them."""
+    names = details.run.by_question
+    if names == list(details.run.rubric):
+        return browser_link(model=details.model, change="worse", order="loss")
+    only = names[0]
+    if len(names) > 1 or details.run.criteria[only].source not in ("judge", "check"):
+        return None
+    return browser_link(model=details.model, criterion=only, change="worse", order=f"loss:{only}")
 
 
 def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> str:

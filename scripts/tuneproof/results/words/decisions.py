@@ -92,7 +92,7 @@ def plan_sentence(run: RunDetails) -> str:
 
 
 def collapse_sentence(details: Details) -> str:
-    """How often one model falls by a whole step or to the lowest score; empty for the baseline."""
+    """How often one model falls by a whole step, or by half of one to the lowest score; empty for the baseline."""
     found, run = details.collapses, details.run
     if found is None:
         return ""
@@ -102,7 +102,7 @@ def collapse_sentence(details: Details) -> str:
         else ""
     )
     return (
-        f"{plain_name(details.model)} falls by a whole step or to the lowest score on {share_text(found.share)} "
-        f"[{found.low:.1%}, {found.high:.1%}] of {found.questions:,} questions "
+        f"{plain_name(details.model)} falls by a whole step, or by half of one to the lowest score, on "
+        f"{share_text(found.share)} [{found.low:.1%}, {found.high:.1%}] of {found.questions:,} questions "
         f"(in {' or '.join(map(plain_name, run.claimed))}){own}."
     )

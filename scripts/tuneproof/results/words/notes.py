@@ -58,6 +58,17 @@ def family_note(run: RunDetails) -> str:
     )
 
 
+def counting_note(run: RunDetails) -> str:
+    """From which difference on a question counts as improved or worse."""
+    sizes = {plain_name(name): run.criteria[name].counts_from for name in run.deciding}
+    halves = [f"{size:g} in {name}" for name, size in sizes.items() if size]
+    rest = " By programs, pairs and benchmarks any difference counts." if len(halves) < len(sizes) else ""
+    return (
+        f"A question counts as improved or worse from half a step of the judge's scale on ({', '.join(halves)}); less "
+        f"lies nearer to no change and counts as the same.{rest}"
+    )
+
+
 def family_clause(run: RunDetails, confidence: str) -> str:
     """How the intervals of gains hold."""
     claimed = [plain_name(name) for name in run.claimed]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.made_up.aggregated_run import change_judgements, details
+from tests.made_up.aggregated_run import change_judgements, details, write_small_changes
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tests.running import run_here
@@ -14,6 +14,7 @@ from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.losses import LONGEST_REASON, cut, worst_questions
+from tuneproof.results.report.page import worst_heading
 
 SHAPE = Shape(questions=60)
 
@@ -63,6 +64,29 @@ def test_of_several_samples_the_lowest_ones_reason_is_told(workspace: Path) -> N
     questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
     found = worst_questions([details(workspace, model) for model in SHAPE.models], questions)["sft"]
     assert {text for one in found for _, text in one.reasons} == {"The low one."}
+
+
+def test_the_heading_of_the_worst_questions_and_the_counts_agree(tmp_path: Path) -> None:
+    write_small_changes(tmp_path)
+    assert run_here(tmp_path, "report.py").returncode == 0
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    address = "#answers?model=sft&amp;change=worse&amp;order=loss"
+    assert f'<a href="{address}">The 2 questions that got worse in accuracy or style</a>' in page
+    assert "from half a step of the judge&#39;s scale on (0.5 in accuracy, 0.5 in style)" in page
+    assert '2 → <b class="worse">1.5</b> (\N{MINUS SIGN}0.5)' in page
+    assert '2 → <b class="">3</b> (+1)' in page
+    assert "mean 2.00 → 2.00 of 3; at the lowest score 0% → 2% of answers" in page
+
+
+def test_more_questions_than_are_shown_are_counted(tmp_path: Path) -> None:
+    finished(tmp_path, Shape(questions=60))
+    sft = details(tmp_path, "sft")
+    assert sft.worsened > len(sft.losses) == 5
+    assert (
+        worst_heading(sft) == f"The {sft.worsened} questions that got worse in accuracy or style; the 5 worst of them"
+    )
+    one = sft.model_copy(update={"worsened": 1, "losses": sft.losses[:1]})
+    assert worst_heading(one) == "The question that got worse in accuracy or style"
 
 
 def test_a_judge_without_words_leaves_no_reason_and_the_page_says_so(tmp_path: Path) -> None:

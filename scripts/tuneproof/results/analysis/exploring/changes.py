@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.details.changes import Loss
@@ -15,23 +16,38 @@ MOST_LOSSES = 5
 ROUNDING = 1e-9  # what the means of samples differ by through floating point
 
 
-def changes(differences: Array) -> Changes | None:
+def changes(differences: Array, counts_from: float) -> Changes | None:
     """Counts the questions that improved, stayed the same and got worse; None where none is scored in both.
 
-    >>> changes(np.array([1.0, 0.0, -2.0, np.nan, 0.5]))
+    Less than `counts_from` is the same (`Criterion.counts_from`).
+
+    >>> changes(np.array([1.0, 0.2, -2.0, np.nan, 0.5]), counts_from=0.5)
     Changes(improved=2, same=1, worse=1)
     """
     known = differences[~np.isnan(differences)]
     if not known.size:
         return None
-    improved, worse = int((known > ROUNDING).sum()), int((known < -ROUNDING).sum())
+    improved, worse = (int(fell(one, counts_from).sum()) for one in (-known, known))
     return Changes(improved=improved, same=len(known) - improved - worse, worse=worse)
+
+
+def fell(differences: Array, counts_from: float) -> NDArray[np.bool_]:
+    """Where a model is worse by so much that it counts; not where a score is missing."""
+    return np.asarray(differences <= -max(counts_from - ROUNDING, ROUNDING))
+
+
+def worsened(run: RunDetails, model: str, differences: Mapping[Key, Array]) -> NDArray[np.bool_]:
+    """Which questions got worse in at least one of the criteria by which a question is lost."""
+    falls = [fell(differences[model, name], run.criteria[name].counts_from) for name in run.by_question]
+    return np.asarray(np.any(falls, axis=0))
 
 
 def losses(
     run: RunDetails, model: str, differences: Mapping[Key, Array], scored: Mapping[str, Scored], ids: Sequence[str]
 ) -> list[Loss]:
-    """The questions on which one model lost most over the claim's criteria, the worst first; of equal ones the first.
+    """The worst of the questions that got worse in any of the claim's criteria: those that lost most over all of them.
+
+    The worst stands first, and of equal ones the first.
 
     Args:
         run: What the models share.
@@ -40,11 +56,11 @@ def losses(
         scored: Every model's scores.
         ids: The questions, in the scores' order.
     """
-    names = [name for name in run.claimed if not run.criteria[name].by_item] or list(run.rubric)
+    names, worse = run.by_question, worsened(run, model, differences)
     shares = np.stack([differences[model, name] / np.ptp(run.criteria[name].ends) for name in names])
     known = (~np.isnan(shares)).sum(axis=0)
     mean = np.where(known > 0, np.nansum(shares, axis=0) / np.maximum(known, 1), 0.0)
-    worst = [int(place) for place in np.argsort(mean, kind="stable")[:MOST_LOSSES] if mean[place] < -ROUNDING]
+    worst = [int(place) for place in np.argsort(mean, kind="stable") if worse[place]][:MOST_LOSSES]
     return [
         Loss(
             question=ids[place],

@@ -45,7 +45,7 @@ function modelMatches(question, model, asked) {
   if ((status || finish) && !question.answers[model].some((answer) => hasStatus(answer, status) && hasFinish(answer, finish))) return false;
   if (length === "short" && question.characters[model] > short) return false;
   if (length === "long" && question.characters[model] < long) return false;
-  if (wanted && (models[model] === baseline || direction(change(question, model, at)) !== wanted)) return false;
+  if (wanted && (models[model] === baseline || !went(question, model, wanted, at))) return false;
   if (!score) return true;
   return at.some((one) => question.means[model][one] !== null && nearestStep(criteria[one], question.means[model][one]) === Number(score));
 }

@@ -62,12 +62,12 @@ function questionItem(question) {
   return item;
 }
 
-// A model's mean scores; a sign and a colour where one is seen to differ from the baseline's.
+// A model's mean scores; a sign and a colour where one counts as better or worse than the baseline's.
 function figures(question, model) {
   const shown = chosenCriteria().map((at) => {
     const score = question.means[model][at];
-    const way = direction(change(question, model, [at]));
-    const differs = way && way !== "same" && number(score) !== number(question.means[models.indexOf(baseline)][at]);
+    const way = direction(question, model, at);
+    const differs = way === "better" || way === "worse";
     const figure = element(
       "span", { class: differs ? `figure ${way}` : "figure" },
       element("span", { class: "criterion" }, `${criteria[at].name} `),

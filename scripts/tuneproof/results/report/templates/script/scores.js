@@ -24,9 +24,18 @@ function change(question, model, chosen) {
   return mean(known.map((at) => scoreChange(question, model, at) / ranges[at]));
 }
 
-function direction(difference) {
+// Whether a question got better or worse on one criterion: less than what counts there is the same.
+function direction(question, model, at) {
+  const difference = scoreChange(question, model, at);
   if (difference === null) return null;
-  return difference === 0 ? "same" : difference > 0 ? "better" : "worse";
+  if (Math.abs(difference) < Math.max(criteria[at].counts_from - 1e-9, 1e-9)) return "same";
+  return difference > 0 ? "better" : "worse";
+}
+
+// Likewise on any of some criteria; the same is what is so on all that have a score.
+function went(question, model, wanted, chosen) {
+  const ways = chosen.map((at) => direction(question, model, at)).filter((way) => way !== null);
+  return wanted === "same" ? ways.length > 0 && ways.every((way) => way === "same") : ways.includes(wanted);
 }
 
 // How far apart the models are on a criterion, as a share of its scale.

@@ -1,0 +1,38 @@
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.aggregated_run import details
+from tuneproof.results.details.model import Details
+from tuneproof.results.words.levels import level_text, low_level_sentence
+
+
+@pytest.fixture
+def models(aggregated: Path) -> list[Details]:
+    return [details(aggregated, model) for model in ("sft", "baseline")]
+
+
+def with_level(model: Details, mean: float | None, lowest: int) -> Details:
+    changed = {"mean": mean, "distribution": {"1": lowest, "2": 10 - lowest, "3": 0}}
+    accuracy = model.criteria["accuracy"].model_copy(update=changed)
+    return model.model_copy(update={"criteria": model.criteria | {"accuracy": accuracy}})
+
+
+def test_a_gain_stands_with_both_means_and_the_share_of_answers_at_the_lowest_score(models: list[Details]) -> None:
+    sft, baseline = with_level(models[0], 1.29, 8), with_level(models[1], 1.03, 10)
+    assert level_text(sft, baseline, "accuracy") == "mean 1.03 → 1.29 of 3; at the lowest score 100% → 80% of answers"
+    assert level_text(with_level(sft, None, 0), baseline, "accuracy").startswith("mean 1.03 → - of 3; at")
+
+
+def test_a_model_that_gained_and_is_mostly_at_the_lowest_score_is_said_to_be(models: list[Details]) -> None:
+    assert low_level_sentence(with_level(models[0], 1.29, 8)) == (
+        "Most of its answers still have the lowest score in accuracy."
+    )
+    assert low_level_sentence(with_level(models[0], 1.6, 5)) == ""
+
+
+def test_of_yes_and_no_the_mean_says_it_all(models: list[Details]) -> None:
+    rubric = models[0].run.rubric["accuracy"].model_copy(update={"scale": {"0": "No.", "1": "Yes."}})
+    run = models[0].run.model_copy(update={"rubric": {"accuracy": rubric}})
+    sft, baseline = (one.model_copy(update={"run": run}) for one in models)
+    assert "lowest" not in level_text(sft, baseline, "accuracy")
