@@ -19,7 +19,7 @@ from tuneproof.results.details.model import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.labels import read_page_labels
 from tuneproof.results.report.losses import worst_questions
-from tuneproof.results.report.page import left_out, render
+from tuneproof.results.report.page import is_of_run, left_out, render, run_key
 from tuneproof.results.revisions import Revision
 from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.params import Params
@@ -46,6 +46,7 @@ def main() -> None:
     page = render(models, world, browser, worst_questions(models, questions))
     write_text(PAGE_FILE, page)
     write_text(SUMMARY_FILE, summary_markdown(models))
+    remove_stale_changes(run_key(models))
     say(f"report: wrote {PAGE_FILE} ({len(page.encode()) / 1e6:.1f} MB) and {SUMMARY_FILE}")
     if left_out(browser):
         say(f"report: {left_out(browser)}")
@@ -58,6 +59,13 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--against", metavar="REVISION", help="a Git revision or a DVC experiment to compare with")
     return parser.parse_args()
+
+
+def remove_stale_changes(key: str) -> None:
+    """Takes the page of changes away where it is of another run: this run's report names it, and would mislead."""
+    if CHANGES_FILE.is_file() and not is_of_run(CHANGES_FILE, key):
+        CHANGES_FILE.unlink()
+        say(f"report: removed {CHANGES_FILE}, which compared another run; --against writes it anew")
 
 
 def write_changes(against: str, params: Params) -> None:
@@ -76,7 +84,7 @@ def write_changes(against: str, params: Params) -> None:
         new = [model for model in params.models if model not in there]
         with naming(revision, other):
             overview = compare_all(there, new, other, against, params)
-            page = changes_page(overview, other)
+            page = changes_page(overview, other, is_of_run(PAGE_FILE, run_key(overview.here)))
     write_text(CHANGES_FILE, page)
     say(f"report: wrote {CHANGES_FILE}; {headline(overview)}")
 

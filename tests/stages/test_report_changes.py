@@ -14,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 
 from tests.browser import opened
+from tests.made_up.aggregated_run import change_judgements
 from tests.made_up.committed_run import SHAPE, change_scores, commit_as_it_is, commit_run, start_project
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import write_run
@@ -74,6 +75,36 @@ def test_changed_answers_are_counted_and_explained_by_the_setting_that_changed(p
     assert "generate.sampling.temperature left out to 0.2" in text
     assert "120 of its answers changed" in text, "why the verdict is another one"
     assert "accuracy 3 to 2" in text and "<ins>Now. </ins>" in (project / PAGE).read_text(encoding="utf-8")
+
+
+def test_both_pages_say_with_what_they_compare_and_lead_to_each_other(project: Path) -> None:
+    change_scores(project, lambda place, score: 3)
+    change_judgements(
+        project, "baseline", lambda _, row: row.model_copy(update={"scores": {"accuracy": 1, "style": 2}})
+    )
+    commit_run(project, "far better")
+    change_scores(project, lambda place, score: 2)
+    changes(project)
+    page = (project / PAGE).read_text(encoding="utf-8")
+    assert "href" not in page, "there is no report beside it"
+    assert run_here(project, "report.py").returncode == 0
+    assert (project / PAGE).is_file(), "it is of the same run"
+    changes(project)
+    text, page = text_of(project), (project / PAGE).read_text(encoding="utf-8")
+    assert "Regression, against HEAD" in text
+    assert "Against baseline, this run's report says: sft is better than baseline" in text
+    assert "Both hold: sft is still better than baseline, and worse than in HEAD." in text
+    assert re.search(r"baseline accuracy the same mean the baseline 1.00 1.00", text)
+    assert '<a href="index.html">' in page
+    assert '<a href="changes.html">' in (project / "report/index.html").read_text(encoding="utf-8")
+
+
+def test_a_page_of_changes_of_another_run_goes_when_the_report_is_written(project: Path) -> None:
+    changes(project)
+    change_scores(project, lambda place, score: score - 1)
+    done = run_here(project, "report.py")
+    assert "report: removed report/changes.html, which compared another run" in done.stderr
+    assert not (project / PAGE).exists()
 
 
 def test_what_changes_no_result_explains_no_answer(project: Path) -> None:

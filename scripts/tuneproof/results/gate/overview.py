@@ -53,7 +53,7 @@ class Overview:
     """All that the page shows. `findings` are the gate's; None where `not_comparable` says why there are none."""
 
     against: str
-    run: RunDetails
+    here: list[Details]  # of all models of this run
     questions: int
     questions_there: int
     same_questions: int
@@ -65,12 +65,16 @@ class Overview:
     not_comparable: str
     means: dict[tuple[str, str], tuple[float | None, float | None]]  # by model and criterion: there, here
 
+    @property
+    def run(self) -> RunDetails:
+        """What all models of this run share."""
+        return self.here[0].run
+
 
 def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: str, params: Params) -> Overview:
     """Compares this run with the one whose files lie in `other`, in which `new` models have no answers."""
     here_details = {model: read_details(DETAILS_DIRECTORY / f"{model}.json") for model in params.models}
     there_details, unreadable = readable_details(there, other)
-    run = here_details[there[0]].run
     explained = causes(Path(), other, list(params.models))
     questions = [{one.id: content(one) for one in QUESTIONS.iterate(root)} for root in (Path(), other)]
     same = {key for key, asked in questions[0].items() if questions[1].get(key) == asked}
@@ -84,7 +88,7 @@ def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: 
             not_comparable = f"{error.found}; {error.remedy}"
     return Overview(
         against=against,
-        run=run,
+        here=list(here_details.values()),
         questions=len(questions[0]),
         questions_there=len(questions[1]),
         same_questions=len(same),

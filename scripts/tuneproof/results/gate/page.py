@@ -18,8 +18,8 @@ TONES = {"no regression": "undecided", "regression": "worse", "cannot tell": "un
 Part = tuple[str, str]  # "same", "gone" or "new", and the text
 
 
-def changes_page(overview: Overview, other: Path) -> str:
-    """The whole page, which has no script."""
+def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
+    """The whole page, which has no script; `has_report` says whether this run's report stands beside it."""
     findings = overview.findings
     return (
         report_page.page_templates(TEMPLATES)
@@ -30,7 +30,13 @@ def changes_page(overview: Overview, other: Path) -> str:
             run_note=notes.run_note(overview.run),
             against=plain_name(overview.against),
             headline=headline(overview),
-            score_rows=[score_row(one, overview) for one in findings.decisions] if findings else [],
+            run_key=report_page.run_key(overview.here),
+            own_headline=report_page.headline(overview.here),
+            has_report=has_report,
+            still_better=still_better(overview),
+            score_rows=[*(score_row(one, overview) for one in findings.decisions), *baseline_rows(overview)]
+            if findings
+            else [],
             remarks=[how_to_read(findings), items_note(findings), *lost_notes(findings)] if findings else [],
             shown=[shown_change(change, other) for change in findings.changes] if findings else [],
             code=sorted({path for paths in overview.causes.code.values() for path in paths}),
@@ -47,6 +53,48 @@ def headline(overview: Overview) -> str:
         return f"Scores cannot be compared with {against}"
     said = OPENINGS[overview.findings.outcome].lower()
     return f"{said[0].upper()}{said[1:]}, against {against}"
+
+
+def still_better(overview: Overview) -> str:
+    """Which models are better than the baseline and worse than in the other run: neither says the other is wrong."""
+    findings = overview.findings
+    fell = {one.model for one in findings.decisions if one.outcome == "regression"} if findings else set()
+    names = [plain_name(one.model) for one in overview.here if one.model in fell and one.verdict == "better"]
+    if not names:
+        return ""
+    baseline, against = plain_name(overview.run.baseline), plain_name(overview.against)
+    be = "is" if len(names) == 1 else "are"
+    return f"Both hold: {report_page.listed(names)} {be} still better than {baseline}, and worse than in {against}."
+
+
+def baseline_rows(overview: Overview) -> list[dict[str, str]]:
+    """The baseline's means, which the gate does not decide on: what the other rows stand beside."""
+    baseline, findings = overview.run.baseline, overview.findings
+    if findings is None or any(one.model == baseline for one in findings.decisions):
+        return []
+    rows = []
+    for criterion in dict.fromkeys(one.criterion for one in findings.decisions):
+        before, now = overview.means.get((baseline, criterion), (None, None))
+        rows.append(
+            {
+                "model": plain_name(baseline),
+                "criterion": plain_name(criterion),
+                "before": decimals(before),
+                "now": decimals(now),
+                "change": mean_change(before, now),
+                "paired": NOTHING,
+                "outcome": "the baseline",
+                "tone": "undecided",
+            }
+        )
+    return rows
+
+
+def mean_change(before: float | None, now: float | None) -> str:
+    """How far a mean moved; no interval, for nothing is decided by it."""
+    if before is None or now is None:
+        return NOTHING
+    return "the same mean" if now == before else f"{now - before:+.2f} in the mean"
 
 
 def score_row(decision: Decision, overview: Overview) -> dict[str, str]:

@@ -12,6 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from tuneproof.records.handovers import ANSWERS
+from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import Slice
 from tuneproof.results.report.benchmarks import lost_items, task_rows
@@ -35,6 +36,8 @@ OPENINGS = {  # in the order in which a reader wants them
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
 LONGEST_NAME = 200
+RUN_KEY = '<meta name="run" content="{}">'  # of every page of results, as page_head.html writes it
+HEAD_CHARACTERS = 2_000  # of a page, with all that stands before its style
 NOT_KNOWN = "\N{EN DASH}"
 NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
@@ -48,6 +51,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             models=models,
             compared=[details for details in models if not details.is_baseline],
             run=models[0].run,
+            run_key=run_key(models),
             params=params,
             generation={model: params.generation(model) for model in params.models},
             headline=headline(models),
@@ -87,6 +91,18 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             worst_heading=worst_heading,
             worsened_link=worsened_link,
         )
+    )
+
+
+def run_key(models: Sequence[Details]) -> str:
+    """What names a run on its pages: 12 hex digits over everything that is known of its models."""
+    return content_key([details.model_dump(mode="json") for details in models])[:12]
+
+
+def is_of_run(path: Path, key: str) -> bool:
+    """Whether a page of results is there and of this run."""
+    return (
+        path.is_file() and RUN_KEY.format(key) in path.read_text(encoding="utf-8", errors="replace")[:HEAD_CHARACTERS]
     )
 
 
