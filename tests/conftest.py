@@ -1,6 +1,7 @@
 """What tests share: a project folder to work in, and stage scripts run as a person runs them."""
 
 import json
+import os
 import shutil
 import signal
 import sys
@@ -28,6 +29,9 @@ settings.register_profile("on any machine", deadline=None, suppress_health_check
 settings.load_profile("on any machine")
 # A shell starts what it runs in the background deaf to Ctrl-C, and processes hand that on to those they start.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+# `make test` hands these on, and a make that a test starts would take itself for a part of that one and say so.
+for handed_on in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
+    os.environ.pop(handed_on, None)
 
 SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET_ACCESS_KEY", "DVC_ROOT")
 
