@@ -30,7 +30,7 @@ QUESTIONS = 2_000
 ANSWERS = Path("data/answers/sft.jsonl")
 ENVIRONMENT = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "ab" * 32,
-    "RAY_USAGE_STATS_ENABLED": "0", "OMP_NUM_THREADS": "1",
+    "RAY_USAGE_STATS_ENABLED": "0", "RAY_worker_niceness": "0", "OMP_NUM_THREADS": "1",
 }  # fmt: skip
 
 
@@ -149,6 +149,7 @@ def test_nothing_of_an_own_cluster_survives_its_stage_and_a_further_run_goes_on(
     process = workspace.process()
     wait_until(lambda: recorded_rows(workspace) > QUESTIONS // 20, process)
     assert len(ours(workspace)) > 5
+    assert {os.getpriority(os.PRIO_PROCESS, one) for one in ours(workspace)} == {os.getpriority(os.PRIO_PROCESS, 0)}
     process.send_signal(number)
     process.communicate()
     wait_until(lambda: not ours(workspace))

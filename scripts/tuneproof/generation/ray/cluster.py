@@ -25,6 +25,7 @@ WHERE = "execution.ray.address"
 INSTALL = "pip install -r requirements/ray.txt"
 OBJECT_STORE_BYTES = 100 * 2**20  # rows are small; Ray would take a third of the memory
 LOOPBACK = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"  # 0: Ray leaves 127.0.0.1 as it is, and binds to it
+NICENESS = "RAY_worker_niceness"  # 15 by itself: beside other work on this machine a replica would get next to nothing
 SECONDS_TO_ANSWER = 10.0
 ANSWERS = "start one there with `ray start --head`, correct the address, or set it to local"
 
@@ -59,7 +60,7 @@ def own_cluster(stack: ExitStack) -> dict[str, Any]:
     """How to start a cluster of this machine alone; all its processes carry the stage's mark."""
     end_orphans(project_root())
     stack.enter_context(no_survivors(project_root()))
-    os.environ |= {LOOPBACK: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    os.environ |= {LOOPBACK: "0", NICENESS: "0", "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="tuneproof-ray-", ignore_cleanup_errors=True))
     return {"include_dashboard": False, "object_store_memory": OBJECT_STORE_BYTES, "_temp_dir": folder}
 
