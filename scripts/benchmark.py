@@ -12,7 +12,6 @@ import importlib.util
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any
 
 from tuneproof.common.environment import load_secrets
 from tuneproof.common.errors import UserError, run, say, warn
@@ -20,22 +19,22 @@ from tuneproof.common.files import write_all
 from tuneproof.common.places import project_root
 from tuneproof.generation.conversations.messages import Conversation
 from tuneproof.generation.jobs import Job, missing_package
+from tuneproof.generation.likelihoods.asked import identity, in_messages, load_tokenizer
 from tuneproof.generation.weights.tokens import (
     TEMPLATE_DATE,
     first_token_id,
     job_stop_token_ids,
-    job_tokenizer,
     rendered,
     special_names,
 )
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary
 from tuneproof.records.files import record_text, rows_text
 from tuneproof.records.handovers import BENCHMARKS, QUESTIONS, benchmark_summary
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.rows import BenchmarkSummary
-from tuneproof.scoring.benchmarks import lighteval
 from tuneproof.scoring.benchmarks.asking import Answer, ChatTemplate, RecordedModel, Request, Save
 from tuneproof.scoring.benchmarks.gathering import GatheringModel, gather
 from tuneproof.scoring.benchmarks.harness import Evaluated, evaluate, harness_name, quiet_harness
+from tuneproof.scoring.benchmarks.lighteval import running as lighteval
 from tuneproof.scoring.benchmarks.likelihoods import VERSION, Reference, reference_likelihood
 from tuneproof.scoring.benchmarks.messages import Messages
 from tuneproof.scoring.benchmarks.tasks import INSTALL, Asked, load_tasks
@@ -211,11 +210,6 @@ def with_lighteval(job: Job, settings: Benchmarks) -> Evaluated:
         return lighteval.evaluate(settings, child, ledger, where)
 
 
-def in_messages(job: Job) -> bool:
-    """Whether a model is asked in chat messages: a served one of which nothing says how it cuts texts into tokens."""
-    return job.resolved.engine == "endpoint" and job.resolved.tokenizer is None
-
-
 def check_messages(job: Job, compared: list[str], settings: Benchmarks) -> None:
     """Raises a UserError for tasks that cannot be asked in chat messages, before anything is paid for."""
     where, tokenizer = f"model {job.resolved.model}", f"models.{job.resolved.model}.tokenizer"
@@ -233,36 +227,9 @@ def recorded_model(
     """The model as the harness sees it; its weights are loaded when a request is not known yet."""
     arguments = {"strftime_now": TEMPLATE_DATE.strftime, **job.model.chat_template_kwargs}
     template = Messages(where) if in_messages(job) else ChatTemplate(lambda: load_tokenizer(job), arguments, where)
-    return RecordedModel(identity(job), versions, lambda: start(job, compares_likelihoods), ledger, template, where)
-
-
-def load_tokenizer(job: Job) -> Any:
-    """The tokenizer of a model's folder, or of the one that stands for a served model."""
-    return job_tokenizer(job, tokenizer_folder(job.resolved.tokenizer or job.resolved))
-
-
-def identity(job: Job) -> dict[str, Any]:
-    """What determines a response besides the request: the weights with their tokenizer, and how they compute."""
-    settings = job.settings
-    computes = {
-        "vllm": settings.vllm.model_dump(),
-        "endpoint": {"extra_body": job.model.extra_body, **cutting(job)},
-    }.get(job.resolved.engine, settings.transformers.model_dump())
-    return {
-        "harness": harness_name(),
-        "engine": job.resolved.engine,
-        "model": job.resolved.content,
-        "adapter": job.resolved.adapter.content if job.resolved.adapter else None,
-        "first_token": "as the tokenizer begins its texts",
-        **computes,
-    }
-
-
-def cutting(job: Job) -> dict[str, Any]:
-    """What determines a served model's prompts: its tokenizer, or what its server's chat template is given."""
-    if job.resolved.tokenizer:
-        return {"tokenizer": job.resolved.tokenizer.content}
-    return {"asked_in": "messages", "chat_template_kwargs": job.model.chat_template_kwargs}
+    return RecordedModel(
+        identity(job, harness_name()), versions, lambda: start(job, compares_likelihoods), ledger, template, where
+    )
 
 
 def start(job: Job, compares_likelihoods: bool) -> AbstractContextManager[Answer]:

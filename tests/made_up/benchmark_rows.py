@@ -7,9 +7,10 @@ from typing import Any, Literal
 import yaml
 
 from tuneproof.common.files import write_text
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, TaskSummary
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
-from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
+from tuneproof.records.rows import Benchmark
 
 TASKS = {"gsm8k": {"gsm8k": 120}, "mmlu": {"mmlu_anatomy": 60, "mmlu_virology": 40}}
 METRICS = {"gsm8k": "exact_match,strict-match", "mmlu": "acc"}

@@ -14,6 +14,7 @@ import yaml
 
 from tests.running import run_here
 from tuneproof.common.files import write_json, write_text
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary
 from tuneproof.records.documents.resolved import ResolvedJudge, ResolvedModel, ResolvedQuestions
 from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import (
@@ -28,17 +29,7 @@ from tuneproof.records.handovers import (
     benchmark_summary,
 )
 from tuneproof.records.keys import content_key
-from tuneproof.records.rows import (
-    Answer,
-    BenchmarkSummary,
-    Check,
-    Comparison,
-    Judgement,
-    Question,
-    Reply,
-    ReplyStatus,
-    World,
-)
+from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply, ReplyStatus, World
 from tuneproof.settings.worlds import EMBEDDED_CHECKS
 
 SENTENCES = (

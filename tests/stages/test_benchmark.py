@@ -9,8 +9,9 @@ import yaml
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_generation, write_group
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, TaskSummary
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
-from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
+from tuneproof.records.rows import Benchmark
 from tuneproof.results.analysis.benchmarks import read_benchmarks
 from tuneproof.settings.reading import load_params
 

@@ -11,6 +11,7 @@ from typing import Generic
 from tuneproof.common.errors import UserError
 from tuneproof.records.documents.admission import AdmissionResult, GoldenAnswer
 from tuneproof.records.documents.agreement import Agreement, AnswerLabels
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary
 from tuneproof.records.documents.resolved import (
     ResolvedEvaluator,
     ResolvedJudge,
@@ -19,7 +20,7 @@ from tuneproof.records.documents.resolved import (
     ResolvedQuestions,
 )
 from tuneproof.records.files import AnyRecord, iterate_rows, read_record, write_rows
-from tuneproof.records.rows import Answer, Benchmark, BenchmarkSummary, Check, Comparison, Judgement, Label, Question
+from tuneproof.records.rows import Answer, Benchmark, Check, Comparison, Judgement, Label, Question
 
 HERE = Path()
 

@@ -1,4 +1,4 @@
-"""The single JSON files that stages hand on beside rows: what validate resolved, and what admit and agree found.
+"""The single JSON files beside rows: what validate resolved, what admit and agree found, what a harness says.
 
 May import the rest of records and common. Begin with resolved.py.
 """

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.benchmark_summary import TaskSummary
 from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import ENGINES_DIRECTORY, RESOLVED_DIRECTORY, resolved_model
-from tuneproof.records.rows import TaskSummary
 from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired

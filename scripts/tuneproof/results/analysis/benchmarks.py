@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.benchmark_summary import TaskSummary
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
-from tuneproof.records.rows import Benchmark, TaskSummary
+from tuneproof.records.rows import Benchmark
 from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.analysis.reading.sources import check_scale
 from tuneproof.results.details.run import Criterion

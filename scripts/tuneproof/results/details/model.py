@@ -10,10 +10,11 @@ from typing import Any
 
 from pydantic import Field
 
+from tuneproof.records.documents.benchmark_summary import TaskSummary
 from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
-from tuneproof.records.rows import Record, TaskSummary
+from tuneproof.records.rows import Record
 from tuneproof.results.details.changes import Loss, PairGain
 from tuneproof.results.details.criteria import Collapses, CriterionDetails, CriterionVerdict, PeopleScores
 from tuneproof.results.details.decisions import DecisionDetails, OverallVerdict, PeopleVerdict

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from tuneproof.common.errors import UserError
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, TaskSummary
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
-from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
+from tuneproof.records.rows import Benchmark
 from tuneproof.results.analysis.benchmarks import item_weights
 from tuneproof.statistics.distributions import Array
 

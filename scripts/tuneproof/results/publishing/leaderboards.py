@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from tuneproof.common.errors import say
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, TaskSummary
 from tuneproof.records.documents.resolved import ResolvedModel
-from tuneproof.records.rows import BenchmarkSummary, TaskSummary
 from tuneproof.results.details.model import Details
 from tuneproof.settings.params import Params
 from tuneproof.sources.hub.pins import Pins

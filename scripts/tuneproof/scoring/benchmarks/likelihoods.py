@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from tuneproof.common.errors import UserError, say
-from tuneproof.records.rows import Benchmark, TaskSummary
+from tuneproof.records.documents.benchmark_summary import TaskSummary
+from tuneproof.records.rows import Benchmark
 from tuneproof.scoring.benchmarks.asking import RecordedModel
 from tuneproof.settings.evidence.benchmarks import REFERENCE_LIKELIHOOD
 

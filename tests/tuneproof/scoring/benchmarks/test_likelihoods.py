@@ -12,7 +12,8 @@ from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_task
 from tests.made_up.finished_run import FinishedRun
 from tests.stages.test_benchmark import SFT, plain_harness, rows_of, summary, with_models
-from tuneproof.records.rows import Benchmark, BenchmarkSummary
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary
+from tuneproof.records.rows import Benchmark
 from tuneproof.results.details.model import read_details
 from tuneproof.scoring.benchmarks import likelihoods
 

@@ -18,11 +18,13 @@ from tuneproof.common.errors import UserError, one_line, say
 from tuneproof.common.files import file_sha256
 from tuneproof.common.places import project_root
 from tuneproof.common.processes import no_survivors
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, TaskSummary
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import Ledger
-from tuneproof.records.rows import Benchmark, BenchmarkSummary, TaskSummary
-from tuneproof.scoring.benchmarks.harness import ID_DIGITS, Evaluated
-from tuneproof.scoring.benchmarks.lighteval_details import Details, read_details
+from tuneproof.records.rows import Benchmark
+from tuneproof.scoring.benchmarks.harness import Evaluated
+from tuneproof.scoring.benchmarks.items import ID_DIGITS
+from tuneproof.scoring.benchmarks.lighteval.details import Details, read_details
 from tuneproof.settings.evidence.benchmarks import TASKS_FOLDER, Benchmarks, BenchmarkTask
 from tuneproof.sources.weights.files import model_files
 
