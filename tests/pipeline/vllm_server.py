@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.vllm_environment import vllm_python
+from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import no_survivors
-
-STARTUP_SECONDS = 300
 
 
 @contextmanager
@@ -36,7 +35,7 @@ def vllm_server(model: Path, *options: str, folder: Path) -> Iterator[tuple[str,
         patch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
         running = subprocess.Popen(command, stdout=output, stderr=output)
         try:
-            until = time.monotonic() + STARTUP_SECONDS
+            until = time.monotonic() + PATIENCE_SECONDS
             while name not in served_models(port):
                 assert running.poll() is None, log.read_text()[-3000:]
                 assert time.monotonic() < until, log.read_text()[-3000:]
