@@ -38,8 +38,9 @@ SECRET_VARIABLES = ("OPENAI_API_KEY", "OPENAI_BASE_URL", "HF_TOKEN", "AWS_SECRET
 
 # Measured. A file stays with one worker: one of these begun last would run alone at the end, all others waiting.
 LONGEST_FILES = (
-    "test_pipeline.py", "test_vllm.py", "test_ray.py", "test_benchmark_engines.py", "test_ray_vllm.py", "test_generate.py",
-    "test_hub_pipeline.py", "test_documented_commands.py", "test_sagemaker_pipeline.py", "test_first_run.py",
+    "test_pipeline.py", "test_vllm.py", "test_ray.py", "test_benchmark_engines.py", "test_ray_vllm.py",
+    "test_generate.py", "test_sagemaker.py", "test_hub_pipeline.py", "test_documented_commands.py",
+    "test_sagemaker_pipeline.py", "test_first_run.py", "test_commands_on_a_run.py", "test_admission.py",
     "test_real_judge.py", "test_embedded.py", "test_report_in_browser.py", "test_transformers.py", "test_gate.py",
 )  # fmt: skip
 
