@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from tests.browser import chromium, opened
 from tests.conftest import Project
 from tests.made_up.judging import rows_of, write_rows
+from tests.running import run_here
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.records.rows import Answer, Check, Judgement, Question
@@ -248,11 +250,29 @@ def test_a_reader_sees_each_model_s_conversation_from_its_first_turn_to_its_last
         assert "Reference of turn 1" in body and "Reference of turn 2" in body and "Before the first turn" not in body
         assert "turn 2" in column.locator(".pairs").inner_text()
         assert column.locator(".next").all_inner_texts() == ["Turn 2 of 2"]
-        watched.page.get_by_role("link", name="turn: 2 of 2").click()
+        watched.page.get_by_role("link", name="second turn").click()
         assert watched.page.url.endswith("#answers?show=turns")
         assert watched.page.locator("#count").inner_text() == f"{QUESTIONS} of {QUESTIONS} questions"
         assert watched.page.locator(".asked").first.inner_text().startswith("2 turns · ")
         assert watched.is_quiet(), watched
+
+
+def test_answers_that_were_cut_off_are_counted_in_questions_and_their_turns_stand_on_the_rows(
+    whole: Project, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(whole.root, tmp_path / "cut", symlinks=True))
+    path, cut = root / "data/answers/baseline.jsonl", {("q0", 0), ("q0", 1), ("q5", 1)}
+    rows = [json.loads(line) for line in path.read_text().splitlines()]
+    changed = [row | {"finish_reason": "length"} if (row["id"], row["turn"]) in cut else row for row in rows]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in changed))
+    for stage in ("aggregate.py", "report.py"):
+        assert run_here(root, stage).returncode == 0
+    with chromium() as browser, opened(browser, root / "report" / "index.html") as watched:
+        watched.page.get_by_role("link", name="3 cut off at the token limit in 2 questions").click()
+        assert watched.page.locator("#count").inner_text() == f"2 of {QUESTIONS} questions"
+        found = {text.split(" · ")[0] for text in watched.page.locator(".asked").all_inner_texts()}
+        assert found == {"2 turns, found in turn 1 and 2", "2 turns, found in turn 2"}
+        assert "A row has each model's mean score over its turns; " in watched.page.locator(".browser").inner_text()
 
 
 def test_published_rows_have_messages_and_turn(whole: Project, tmp_path: Path) -> None:

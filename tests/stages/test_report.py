@@ -1,5 +1,6 @@
 import base64
 import hashlib
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -233,7 +234,10 @@ def test_what_was_asked_of_models_and_judge_stands_there_as_text(tmp_path: Path)
     done = run_here(tmp_path, "report.py")
     assert done.returncode == 0, done.stderr
     text = page.read_text(encoding="utf-8")
+    first = json.loads((tmp_path / "data/answers/sft.jsonl").read_text(encoding="utf-8").splitlines()[0])
+    asked = f'<summary>the first question as sent</summary><p class="prose"><bdi>{first["prompt"]}</bdi>'
     for shown in (
+        asked,
         "&lt;i&gt;Be brief.&lt;/i&gt;",
         "<code>&#34;&lt;/s&gt;&#34;</code>",
         "Which is &lt;b&gt;better&lt;/b&gt;?",

@@ -77,7 +77,8 @@ class Attacks(Record):
 class AdmissionResult(Record):
     """What a judge showed before it scored; everything is at its default where admission is off.
 
-    `key` names judge, rubric and everything that a score depends on. `refused` are the bars that it missed, `at_chance`
+    `key` names judge, rubric and everything that a score depends on. `bars` are what it must reach, by the setting's
+    name; `refused` are the bars that it missed, `at_chance`
     what it does no better than chance, `drift` what has changed since it was asked before; each a clause for a person.
     """
 
@@ -90,6 +91,7 @@ class AdmissionResult(Record):
     criteria: dict[str, CriterionAdmission] = Field(default_factory=dict)
     orders: Orders | None = None
     attacks: Attacks | None = None
+    bars: dict[str, float | Literal["people"]] = Field(default_factory=dict, exclude_if=lambda bars: not bars)
     refused: list[str] = Field(default_factory=list)
     at_chance: list[str] = Field(default_factory=list)
     drift: list[str] = Field(default_factory=list)

@@ -10,7 +10,7 @@ from tuneproof.results.gate.overview import Overview, texts_of
 from tuneproof.results.gate.text import OPENINGS, how_to_read, items_note, lost_notes, scores_text
 from tuneproof.results.report import page as report_page
 from tuneproof.results.words import notes
-from tuneproof.results.words.figures import NOTHING, decimals, interval_text, plain_name
+from tuneproof.results.words.figures import NOTHING, decimals, interval_text, listed, plain_name
 
 TEMPLATES = Path(__file__).parent / "templates"
 LONGEST_TEXT = 6_000  # characters of an answer that are shown
@@ -64,7 +64,7 @@ def still_better(overview: Overview) -> str:
         return ""
     baseline, against = plain_name(overview.run.baseline), plain_name(overview.against)
     be = "is" if len(names) == 1 else "are"
-    return f"Both hold: {report_page.listed(names)} {be} still better than {baseline}, and worse than in {against}."
+    return f"Both hold: {listed(names)} {be} still better than {baseline}, and worse than in {against}."
 
 
 def baseline_rows(overview: Overview) -> list[dict[str, str]]:

@@ -15,12 +15,13 @@ from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import Slice
+from tuneproof.results.report.answers import first_prompt, questions_with
 from tuneproof.results.report.benchmarks import lost_items, task_rows
 from tuneproof.results.report.browser import Browser, page_script, visible
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.losses import Worst
 from tuneproof.results.report.sources import source_table, sources_disagree
-from tuneproof.results.words import decisions, figures, levels, notes, pairs, people, tables, trust, verdicts
+from tuneproof.results.words import decisions, figures, levels, notes, pairs, people, questions, tables, trust, verdicts
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -66,6 +67,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             notes=notes,
             people=people,
             verdicts=verdicts,
+            trust=trust,
             judge_sentence=trust.judge_sentence(models),
             judge_needs_caution=trust.needs_caution(models),
             undeciding=tables.undeciding(models[0].run),
@@ -79,6 +81,9 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             pairs_of=pairs,
             kind_criteria=kind_criteria(models),
             slice_of=slice_of,
+            questions=questions,
+            questions_with=questions_with(models),
+            prompts={details.model: first_prompt(details.model) for details in models},
             link=browser_link,
             position=position,
             gain_limit=gain_limit,
@@ -88,7 +93,6 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             undecided_note=undecided_note,
             sampling_text=sampling_text,
             levels=levels,
-            worst_heading=worst_heading,
             worsened_link=worsened_link,
         )
     )
@@ -135,15 +139,6 @@ def kind_criteria(models: Sequence[Details]) -> list[str]:
 def slice_of(details: Details, like: Slice) -> Slice | None:
     """The same questions of another model."""
     return next((one for one in details.slices if (one.tag, one.value) == (like.tag, like.value)), None)
-
-
-def worst_heading(details: Details) -> str:
-    """How many questions got worse, and how many of them follow."""
-    many, shown = details.worsened, len(details.losses)
-    got_worse = f"got worse in {' or '.join(details.run.by_question)}"
-    if many == 1:
-        return f"The question that {got_worse}"
-    return f"The {many:,} questions that {got_worse}" + (f"; the {shown} worst of them" if shown < many else "")
 
 
 def worsened_link(details: Details) -> str | None:
@@ -210,7 +205,9 @@ def outcomes(models: Sequence[Details]) -> str:
     for ship, words_of in SHIP_OPENINGS.items():
         names = [details.model for details in models if details.decision and details.decision.ship == ship]
         if names:
-            parts.append(words_of.format(names=listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"))
+            parts.append(
+                words_of.format(names=figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models")
+            )
     if parts:
         decisions = "; ".join(parts)
         return decisions[0].upper() + decisions[1:]
@@ -223,7 +220,7 @@ def outcomes(models: Sequence[Details]) -> str:
 
 def opening(verdict: str, names: Sequence[str], baseline: str) -> str:
     """The verdict on models that share it."""
-    subject = listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
+    subject = figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
     return OPENINGS[verdict].format(names=subject, be="is" if len(names) == 1 else "are", baseline=baseline)
 
 
@@ -256,15 +253,10 @@ def undecided_note(details: Details) -> str:
     if not open_ones:
         return ""
     paired = max(one.paired or 0 for one in open_ones.values())
-    sizes = listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in open_ones.items()])
+    sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in open_ones.items()])
     note = f"With {paired:,} questions, a true difference under {sizes} often goes unseen."
     needed = [f"{one.questions_needed:,} ({name})" for name, one in open_ones.items() if one.questions_needed]
-    return f"{note} To show the observed one takes about {listed(needed)} questions." if needed else note
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words as a sentence lists them: a, b and c."""
-    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
+    return f"{note} To show the observed one takes about {figures.listed(needed)} questions." if needed else note
 
 
 def left_out(browser: Browser) -> str:

@@ -1,6 +1,7 @@
 """Numbers and names as they are written, so that no rounding contradicts a verdict."""
 
 import math
+from collections.abc import Sequence
 
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import WinRateDetails
@@ -46,6 +47,16 @@ def win_rate_text(rate: WinRateDetails) -> str:
     return f"{rate.win_rate:.{digits}%} [{rate.low:.{digits}%}, {rate.high:.{digits}%}]"
 
 
+def equal_length_text(rate: WinRateDetails) -> str:
+    """What the win rate would be had both answers been equally long, and why to doubt it; empty where it is unknown."""
+    found = (rate.length_controlled, rate.length_controlled_low, rate.length_controlled_high)
+    if None in found:
+        return rate.caution or ""
+    text = "at equal length {:.0%} [{:.0%}, {:.0%}]".format(*found)
+    caution = rate.length_controlled_caution or rate.caution
+    return f"{text}; {caution}" if caution else text
+
+
 def share_text(share: float) -> str:
     """A share in per cent; only what is complete reads 100%."""
     return "100%" if share == 1 else f"{min(share, 0.999):.1%}"
@@ -54,6 +65,11 @@ def share_text(share: float) -> str:
 def decimals(value: float | None) -> str:
     """A number to two decimals."""
     return NOTHING if value is None else f"{value:.2f}"
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a sentence lists them: a, b and c."""
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def plain_name(name: str) -> str:

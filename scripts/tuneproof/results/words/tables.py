@@ -50,7 +50,7 @@ def undeciding(run: RunDetails) -> list[str]:
 def undeciding_note(run: RunDetails) -> str:
     """Where the criteria stand that decide nothing; empty where there are none."""
     names = ", ".join(map(plain_name, undeciding(run)))
-    return f"Beside these the report shows {names}, which decide nothing." if names else ""
+    return f"Beside these the report shows {names}, on which no verdict rests." if names else ""
 
 
 def table_rows(details: Details, left_out: Collection[str]) -> list[list[str]]:

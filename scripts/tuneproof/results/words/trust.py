@@ -48,12 +48,35 @@ def admitted_clause(run: RunDetails) -> str:
     """What admission showed."""
     admission = run.admission
     state = "admitted" if admission.admitted else f"not admitted ({missed_bars(admission)})"
-    figures = [f"weighted kappa with {admission.source} {kappas(admission, 'agreement')}"]
+    agreement = f"weighted kappa with {admission.source} {kappas(admission, 'agreement')}"
+    figures = [agreement + bar_clause(admission, "weighted_kappa")]
     if any(one.repeat for one in admission.criteria.values()):
-        figures.append(f"with itself, asked again, {kappas(admission, 'repeat')}")
+        again = f"with itself, asked again, {kappas(admission, 'repeat')}"
+        figures.append(again + bar_clause(admission, "repeat"))
     if orders := admission.orders or run.orders:
-        figures.append(orders_clause(orders, "it gives"))
+        asked = admission if admission.orders else AdmissionResult()  # the run's own pairs are held against no bar
+        figures.append(orders_clause(orders, "it gives") + bar_clause(asked, "consistency"))
     return f"The judge {judge_name(run)} is {state}: {'; '.join(figures)}; 90% intervals."
+
+
+def bar_clause(admission: AdmissionResult, name: str) -> str:
+    """What a figure must reach, in brackets after a space; empty where it is held against nothing."""
+    bar = admission.bars.get(name)
+    if bar is None:
+        return ""
+    if bar == "people":
+        return " (as much as two graders with each other is needed)"
+    return f" ({bar:.0%} is needed)" if name == "consistency" else f" ({bar:.4g} is needed)"
+
+
+def reading_note(run: RunDetails) -> str:
+    """How to read that line: what a kappa is, what golden answers are, and why People's figures are others."""
+    said = ["A kappa is 0 where the judge agrees no more than chance would, and 1 where it always agrees."]
+    if run.admission.asked and run.admission.source == "golden answers":
+        said.append(f"Golden answers are {run.admission.answers} answers that were graded before the run.")
+        if run.agreement and run.agreement.source:
+            said.append("The table of agreement below rests on other answers, so its figures are not the same.")
+    return " ".join(said)
 
 
 def missed_bars(admission: AdmissionResult) -> str:

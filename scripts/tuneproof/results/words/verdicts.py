@@ -6,7 +6,7 @@ from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import gain_text, mean_text, plain_name, yes_gain_text
 
 UNDECIDED = "undecided"  # the one word for what the questions do not tell apart, or what was not tested
-DECIDES_NOTHING = "decides nothing"  # a criterion outside the plan, whatever its interval says
+SHOWN_ONLY = "shown only"  # a criterion on which no verdict rests, whatever its interval says
 VERDICT_WORDS = {
     "better": "better",
     "worse": "worse",
@@ -97,10 +97,10 @@ def missing_clause(details: Details) -> str:
 
 
 def row_verdict(details: Details, criterion: str) -> str:
-    """The verdict on one criterion, what its guard says where it is only a guard, or that it decides nothing."""
+    """The verdict on one criterion, what its guard says where it is only a guard, or that it is shown only."""
     one = details.criteria[criterion]
     if one.verdict == "not tested" and details.run.criteria[criterion].role == "shown":
-        return DECIDES_NOTHING
+        return SHOWN_ONLY
     return guard_verdict(details, criterion) or criterion_verdict(one)
 
 

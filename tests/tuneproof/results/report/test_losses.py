@@ -14,7 +14,7 @@ from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.losses import LONGEST_REASON, cut, worst_questions
-from tuneproof.results.report.page import worst_heading
+from tuneproof.results.words.questions import worst_heading
 
 SHAPE = Shape(questions=60)
 

@@ -7,7 +7,7 @@ import pytest
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import WinRateDetails
 from tuneproof.results.details.run import RubricCriterion
-from tuneproof.results.words.figures import gain_text, share_text, win_rate_text
+from tuneproof.results.words.figures import equal_length_text, gain_text, share_text, win_rate_text
 from tuneproof.results.words.tables import aligned, markdown_row
 from tuneproof.results.words.verdicts import criterion_clause
 
@@ -37,6 +37,18 @@ def test_a_win_rate_above_one_half_is_never_shown_as_one_half() -> None:
     )  # fmt: skip
     assert win_rate_text(rate) == "58.0% [50.3%, 66.0%]"
     assert win_rate_text(rate.model_copy(update={"low": 0.52})) == "58% [52%, 66%]"
+
+
+def test_a_doubt_about_length_stands_with_the_win_rate() -> None:
+    rate = WinRateDetails(
+        win_rate=0.58, low=0.503, high=0.66, level=0.05, verdict="better", caution=None, questions=60, consistency=None,
+        position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=0.51, length_controlled_low=0.4,
+        length_controlled_high=0.6, length_controlled_caution="length and quality look alike",
+        length_controlled_pulled=False,
+    )  # fmt: skip
+    assert equal_length_text(rate) == "at equal length 51% [40%, 60%]; length and quality look alike"
+    assert equal_length_text(rate.model_copy(update={"length_controlled_caution": None})).endswith("60%]")
+    assert equal_length_text(rate.model_copy(update={"length_controlled": None})) == ""
 
 
 @pytest.mark.parametrize(("share", "text"), [(1, "100%"), (0.9999, "99.9%"), (0.95, "95.0%"), (0, "0.0%")])

@@ -6,7 +6,7 @@ from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, Orders
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.page import headline
-from tuneproof.results.words.trust import judge_sentence, needs_caution
+from tuneproof.results.words.trust import judge_sentence, needs_caution, reading_note
 
 GOOD = Figure(value=0.62, low=0.48, high=0.74, answers=60)
 ORDERS = Orders(
@@ -46,6 +46,20 @@ def test_an_admitted_judge_has_its_figures_with_people_with_itself_and_over_orde
     assert "is admitted: weighted kappa with golden answers 0.62 [0.48, 0.74] in accuracy; with itself" in said
     assert "80% [70%, 88%] of 90 pairs (chance 50%)" in said
     assert not needs_caution(with_run(models, admission=SHOWN, orders=None))
+
+
+def test_the_line_says_what_was_needed_and_what_golden_answers_are(models: list[Details]) -> None:
+    asked = SHOWN.model_copy(update={"bars": {"weighted_kappa": 0.4, "repeat": 0.5, "consistency": 0.7}})
+    said = judge_sentence(with_run(models, admission=asked, orders=None))
+    assert "with golden answers 0.62 [0.48, 0.74] in accuracy (0.4 is needed); with itself" in said
+    assert "(chance 50%) (70% is needed); 90% intervals" in said
+    assert "Golden answers are 60 answers that were graded before the run." in reading_note(
+        with_run(models, admission=asked)[0].run
+    )
+    people = asked.model_copy(update={"bars": {"weighted_kappa": "people"}, "source": "people"})
+    changed = with_run(models, admission=people, orders=None)
+    assert "(as much as two graders with each other is needed)" in judge_sentence(changed)
+    assert "olden" not in reading_note(changed[0].run)
 
 
 def test_a_judge_that_missed_a_bar_is_a_warning_that_names_the_bar(models: list[Details]) -> None:

@@ -1,6 +1,7 @@
 """Whether a judge is admitted: its figures against the bars and against chance, and what has changed since before."""
 
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -45,6 +46,7 @@ def admission_result(
         criteria=criteria_shown(golden, scores, params),
         orders=orders_shown(golden, shown.comparisons, params),
         attacks=attacks_shown(scores, params),
+        bars=bars(params),
         drift=list(drift(golden, shown, earlier, params)),
         on_failure=params.admission.on_failure,
     )
@@ -61,6 +63,13 @@ def admission_key(golden: Sequence[GoldenAnswer], resolved: ResolvedJudge, param
         "golden": [one.model_dump(mode="json") for one in golden],
     }  # fmt: skip
     return content_key(content)[:12]
+
+
+def bars(params: Params) -> dict[str, float | Literal["people"]]:
+    """The bars that figures are held against from below, by their settings' names."""
+    settings = params.admission
+    held = {"weighted_kappa": settings.weighted_kappa, "repeat": settings.repeat, "consistency": settings.consistency}
+    return {name: bar for name, bar in held.items() if bar is not None}
 
 
 def missed_bars(result: AdmissionResult, shown: Shown, params: Params) -> Iterator[str]:

@@ -47,7 +47,7 @@ function showPages() {
 }
 
 function questionItem(question) {
-  const turns = special.turns(question) ? element("span", { class: "light" }, `${question.turns.length} turns · `) : null;
+  const turns = special.turns(question) ? element("span", { class: "light" }, `${turnsText(question)} · `) : null;
   const title = element("span", { class: "asked", dir: "auto" }, turns, plain(question.instruction).slice(0, 240));
   const chips = models.map((model, at) => element("span", { class: "chip" }, element("span", { class: "name" }, `${model} `), figures(question, at)));
   const item = element("details", { class: "question" }, element("summary", {}, title, " ", element("span", { class: "chips" }, chips)));
@@ -60,6 +60,15 @@ function questionItem(question) {
     if (item.open && item.children.length === 1) item.redraw();
   });
   return item;
+}
+
+// How many turns a question has, and in which of them an answer is what the filters ask for.
+function turnsText(question) {
+  const [status, finish, all] = [chosen("status"), chosen("finish"), `${question.turns.length} turns`];
+  if (!status && !finish) return all;
+  const asked = chosenModels().flatMap((model) => question.answers[model]).filter((answer) => hasStatus(answer, status) && hasFinish(answer, finish));
+  const found = [...new Set(asked.map((answer) => answer.turn + 1))].sort((a, b) => a - b);
+  return found.length ? `${all}, found in turn ${found.join(" and ")}` : all;
 }
 
 // A model's mean scores; a sign and a colour where one counts as better or worse than the baseline's.

@@ -111,8 +111,9 @@ function pairParts(pairs, samples) {
 
 function outcome(pair) {
   if (pair.preference === null) return `not compared: ${pair.status.replace("_", " ")}`;
-  const share = pair.preference > 0 && pair.preference < 1 && pair.preference !== 0.5 ? ` (${Math.round(100 * pair.preference)} %)` : "";
-  return (pair.preference > 0.5 ? "preferred" : pair.preference < 0.5 ? "not preferred" : "a tie") + share;
+  const share = Math.round(100 * pair.preference);
+  if (share === 50) return "a tie";
+  return (share > 50 ? "preferred" : "not preferred") + (share > 0 && share < 100 ? ` (${share} %)` : "");
 }
 
 // Two answers to choose, and the one switch that marks in both the words that the other lacks.
