@@ -202,6 +202,8 @@ def test_hostile_texts_stay_texts_and_nothing_is_fetched(tmp_path: Path, browser
             watched.page.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
             assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
             assert watched.page.locator(".scroll-hint").first.is_visible() == (width == 390)
+            verdict = watched.page.locator(".gate .verdict").first.bounding_box()
+            assert verdict and verdict["x"] + verdict["width"] <= width, "what the gate says is not cut off"
             assert watched.is_quiet(), watched
             found = Axe().run(watched.page).response["violations"]
             assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []

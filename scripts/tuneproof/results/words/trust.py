@@ -49,24 +49,29 @@ def admitted_clause(run: RunDetails) -> str:
     admission = run.admission
     state = "admitted" if admission.admitted else f"not admitted ({missed_bars(admission)})"
     agreement = f"weighted kappa with {admission.source} {kappas(admission, 'agreement')}"
-    figures = [agreement + bar_clause(admission, "weighted_kappa")]
+    figures = [agreement + in_brackets(bar_clause(admission, "weighted_kappa"))]
     if any(one.repeat for one in admission.criteria.values()):
         again = f"with itself, asked again, {kappas(admission, 'repeat')}"
-        figures.append(again + bar_clause(admission, "repeat"))
+        figures.append(again + in_brackets(bar_clause(admission, "repeat")))
     if orders := admission.orders or run.orders:
         asked = admission if admission.orders else AdmissionResult()  # the run's own pairs are held against no bar
-        figures.append(orders_clause(orders, "it gives") + bar_clause(asked, "consistency"))
+        figures.append(orders_clause(orders, "it gives", bar_clause(asked, "consistency")))
     return f"The judge {judge_name(run)} is {state}: {'; '.join(figures)}; 90% intervals."
 
 
 def bar_clause(admission: AdmissionResult, name: str) -> str:
-    """What a figure must reach, in brackets after a space; empty where it is held against nothing."""
+    """What a figure must reach; empty where it is held against nothing."""
     bar = admission.bars.get(name)
     if bar is None:
         return ""
     if bar == "people":
-        return " (as much as two graders with each other is needed)"
-    return f" ({bar:.0%} is needed)" if name == "consistency" else f" ({bar:.4g} is needed)"
+        return "as much as two graders with each other is needed"
+    return f"{bar:.0%} is needed" if name == "consistency" else f"{bar:.4g} is needed"
+
+
+def in_brackets(clause: str) -> str:
+    """A clause in brackets after a space; empty where it is."""
+    return f" ({clause})" if clause else ""
 
 
 def reading_note(run: RunDetails) -> str:
@@ -99,12 +104,12 @@ def kappa_text(figure: Figure | None) -> str:
     return f"{figure.value:.2f}{limits}"
 
 
-def orders_clause(orders: Orders, subject: str) -> str:
-    """How often both orders of a pair give the same preference, beside what chance gives."""
+def orders_clause(orders: Orders, subject: str, needed: str = "") -> str:
+    """How often both orders of a pair give the same preference, beside what chance gives and what is needed."""
     figure = orders.consistency
     limits = "" if figure.low is None or figure.high is None else f" [{figure.low:.0%}, {figure.high:.0%}]"
     same = f"{subject} the same preference in both orders in {figure.value:.0%}{limits} of {orders.pairs:,} pairs"
-    return f"{same} (chance {orders.by_chance:.0%})"
+    return same + in_brackets(", ".join(filter(None, [f"chance {orders.by_chance:.0%}", needed])))
 
 
 def no_verdict(run: RunDetails) -> str:

@@ -52,7 +52,7 @@ def test_the_line_says_what_was_needed_and_what_golden_answers_are(models: list[
     asked = SHOWN.model_copy(update={"bars": {"weighted_kappa": 0.4, "repeat": 0.5, "consistency": 0.7}})
     said = judge_sentence(with_run(models, admission=asked, orders=None))
     assert "with golden answers 0.62 [0.48, 0.74] in accuracy (0.4 is needed); with itself" in said
-    assert "(chance 50%) (70% is needed); 90% intervals" in said
+    assert "(chance 50%, 70% is needed); 90% intervals" in said
     assert "Golden answers are 60 answers that were graded before the run." in reading_note(
         with_run(models, admission=asked)[0].run
     )
