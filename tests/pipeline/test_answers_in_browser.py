@@ -14,6 +14,7 @@ from tests.made_up.aggregated_run import write_small_changes
 from tests.made_up.run import Shape, finished
 from tests.pipeline.answers_page import Question, all_questions, plain_page, shown
 from tests.running import run_here
+from tuneproof.records.handovers import COMPARISONS
 from tuneproof.results.report.browser import visible
 
 FORMULAS = (
@@ -79,6 +80,26 @@ def test_what_counts_as_worse_in_the_list_is_what_the_page_counts(browser: Brows
         watched.page.get_by_label("Against baseline", exact=True).select_option("same")
         expect(watched.page.locator("#count")).to_contain_text("38 of 40 questions")
         assert watched.is_quiet(), watched
+
+
+def test_a_preference_that_reads_as_one_half_is_a_tie_and_the_banner_of_a_phone_does_not_stay(
+    browser: Browser, tmp_path: Path
+) -> None:
+    def hardly(directory: Path) -> None:
+        path = directory / COMPARISONS.path("sft")
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        rows[0] |= {"status": "ok", "preference": 0.504}
+        rows[1] |= {"status": "ok", "preference": 0.7}
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+    page = finished(tmp_path, Shape(questions=40, run="embedded"), hardly)
+    first = json.loads((tmp_path / COMPARISONS.path("sft")).read_text().splitlines()[0])["id"]
+    with opened(browser, page, f"#answers?question={first}", width=390) as watched:
+        pairs = watched.page.locator("details[open] .pairs").first.inner_text()
+        assert "a tie when shown" in pairs and "preferred (70 %) when shown" in pairs
+        assert "50 %" not in pairs
+        assert watched.page.evaluate("getComputedStyle(document.querySelector('.banner')).position") == "static"
+        assert (watched.page.locator(".banner").bounding_box() or {"height": 999})["height"] < 90
 
 
 @pytest.mark.exhaustive

@@ -230,14 +230,18 @@ def test_what_was_asked_of_models_and_judge_stands_there_as_text(tmp_path: Path)
     params = yaml.safe_load((tmp_path / "params.yaml").read_text(encoding="utf-8"))
     params["models"]["sft"] |= {"system": "<i>Be brief.</i>", "stop": ["</s>"]}
     params["compare"]["criteria"] = "Which is <b>better</b>?"
+    params["execution"] = {"judge": {"prices": {}}}
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False), encoding="utf-8")
-    done = run_here(tmp_path, "report.py")
-    assert done.returncode == 0, done.stderr
+    for stage in ("aggregate.py", "report.py"):
+        done = run_here(tmp_path, stage)
+        assert done.returncode == 0, done.stderr
     text = page.read_text(encoding="utf-8")
     first = json.loads((tmp_path / "data/answers/sft.jsonl").read_text(encoding="utf-8").splitlines()[0])
     asked = f'<summary>the first question as sent</summary><p class="prose"><bdi>{first["prompt"]}</bdi>'
     for shown in (
         asked,
+        '<td class="numeric">unknown</td>',
+        "The cost is unknown where",
         "&lt;i&gt;Be brief.&lt;/i&gt;",
         "<code>&#34;&lt;/s&gt;&#34;</code>",
         "Which is &lt;b&gt;better&lt;/b&gt;?",

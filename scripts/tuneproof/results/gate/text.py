@@ -60,8 +60,8 @@ def how_to_read(findings: Findings) -> str:
     return (
         f"A change is this run less the other, over {findings.questions} questions that are the same in both{others}. "
         f"No regression: the interval lies above -{drop} (gate.max_drop{besides}). Regression: it lies below 0, and "
-        f"the change below that. All intervals hold together at {confidence}, half of decision.alpha: a gate is asked "
-        "again and again, and a false alarm stops a release."
+        f"the change below that. Else it cannot be told. All intervals hold together at {confidence}, half of "
+        "decision.alpha: a gate is asked again and again, and a false alarm stops a release."
     )
 
 

@@ -103,7 +103,9 @@ def agreement_note(run: RunDetails) -> str:
     return (
         f"Agreement on {SOURCES[found.source]}: {found.rated:,} answers to {found.questions:,} questions, rated by "
         f"{', '.join(map(plain_name, found.raters))}. Kappa and alpha are 0 by chance and 1 where all agree; the judge "
-        f"stands beside each person alone, as people stand beside each other. 95% intervals over questions.{rest}"
+        "stands beside each person alone, as people stand beside each other. An AUC is the chance that the judge "
+        "scores an answer of that step or above higher than one below it (0.5 by chance); bias is the judge's score "
+        f"less people's, in points. 95% intervals over questions.{rest}"
     )
 
 
