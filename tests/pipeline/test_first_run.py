@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import chromium, opened
 from tests.own_settings import shipped
 from tests.pipeline.pipeline import RECORDED, Clone, copy_files, run
 
@@ -39,6 +40,9 @@ def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path)
     metrics = json.loads(clone.read("metrics/sft.json"))
     assert (metrics["run"], metrics["n"], metrics["verdict"]) == ("embedded", 40, "better")
     assert clone.stages_run(**NO_HUB) == set()
+    with chromium() as browser, opened(browser, clone.root / "report/index.html", width=1440) as watched:
+        watched.page.wait_for_timeout(100)
+        assert watched.page.locator(".scroll-hint:visible").count() == 0, "every table fits a large screen"
 
 
 @pytest.mark.exhaustive

@@ -234,4 +234,5 @@ def _length_caution(lengths: Array) -> str | None:
     shorter, longer = int(np.sum(lengths < 0)), int(np.sum(lengths > 0))
     if min(shorter, longer) >= _MIXED_LENGTHS:
         return None
-    return f"the model's answer is longer in {longer} and shorter in {shorter} questions: length and quality look alike"
+    counts = f"the model's answer is longer in {longer} and shorter in {shorter} questions"
+    return f"{counts}: length and quality cannot be told apart"

@@ -43,10 +43,10 @@ def test_a_doubt_about_length_stands_with_the_win_rate() -> None:
     rate = WinRateDetails(
         win_rate=0.58, low=0.503, high=0.66, level=0.05, verdict="better", caution=None, questions=60, consistency=None,
         position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=0.51, length_controlled_low=0.4,
-        length_controlled_high=0.6, length_controlled_caution="length and quality look alike",
+        length_controlled_high=0.6, length_controlled_caution="length and quality cannot be told apart",
         length_controlled_pulled=False,
     )  # fmt: skip
-    assert equal_length_text(rate) == "at equal length 51% [40%, 60%]; length and quality look alike"
+    assert equal_length_text(rate) == "at equal length 51% [40%, 60%]; length and quality cannot be told apart"
     assert equal_length_text(rate.model_copy(update={"length_controlled_caution": None})).endswith("60%]")
     assert equal_length_text(rate.model_copy(update={"length_controlled": None})) == ""
 
