@@ -234,5 +234,10 @@ def _length_caution(lengths: Array) -> str | None:
     shorter, longer = int(np.sum(lengths < 0)), int(np.sum(lengths > 0))
     if min(shorter, longer) >= _MIXED_LENGTHS:
         return None
-    counts = f"the model's answer is longer in {longer} and shorter in {shorter} questions"
-    return f"{counts}: length and quality cannot be told apart"
+    if max(shorter, longer) < _MIXED_LENGTHS:
+        return (
+            f"its answers are longer in {longer} and shorter in {shorter} questions, too few to tell what length does"
+        )
+    if shorter > longer:
+        return f"its answers are shorter in {shorter} of {len(lengths)} questions, so brevity may explain a part"
+    return f"its answers are longer in {longer} of {len(lengths)} questions, so length may explain a part"

@@ -282,7 +282,7 @@ def test_model_that_is_always_longer_gets_a_caution_and_a_wide_interval() -> Non
     result = length_controlled(wins, lengths, 0.05)
 
     assert result.interval.caution is not None
-    assert "longer in 200 and shorter in 0 questions" in result.interval.caution
+    assert "longer in 200 of 200 questions, so length may explain a part" in result.interval.caution
     assert result.interval.high - result.interval.low > 0.3
 
 

@@ -48,13 +48,20 @@ def win_rate_text(rate: WinRateDetails) -> str:
 
 
 def equal_length_text(rate: WinRateDetails) -> str:
-    """What the win rate would be had both answers been equally long, and why to doubt it; empty where it is unknown."""
+    """What the win rate would be had both answers been equally long, after what was found of length.
+
+    Without a rate at equal length only why to doubt the win rate; empty where there is nothing to say.
+    """
     found = (rate.length_controlled, rate.length_controlled_low, rate.length_controlled_high)
     if None in found:
         return rate.caution or ""
-    text = "at equal length {:.0%} [{:.0%}, {:.0%}]".format(*found)
-    caution = rate.length_controlled_caution or rate.caution
-    return f"{text}; {caution}" if caution else text
+    low, high = rate.length_controlled_low or 0, rate.length_controlled_high or 0
+    still = {"better": "it still wins " if low > 0.5 else "", "worse": "it still loses: " if high < 0.5 else ""}
+    told = still.get(rate.verdict, "")
+    text = f"at equal length {told}{'{:.0%} [{:.0%}, {:.0%}]'.format(*found)}"
+    if rate.length_controlled_caution:
+        return f"{rate.length_controlled_caution}; {text}"
+    return f"{text}; {rate.caution}" if rate.caution else text
 
 
 def share_text(share: float) -> str:

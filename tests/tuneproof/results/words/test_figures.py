@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.criteria import CriterionDetails, CriterionVerdict
 from tuneproof.results.details.model import WinRateDetails
 from tuneproof.results.details.run import RubricCriterion
 from tuneproof.results.words.figures import equal_length_text, gain_text, share_text, win_rate_text
@@ -39,15 +39,27 @@ def test_a_win_rate_above_one_half_is_never_shown_as_one_half() -> None:
     assert win_rate_text(rate.model_copy(update={"low": 0.52})) == "58% [52%, 66%]"
 
 
-def test_a_doubt_about_length_stands_with_the_win_rate() -> None:
+SHORTER = "its answers are shorter in 34 of 40 questions, so brevity may explain a part"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "low", "high", "text"),
+    [
+        ("better", 0.53, 0.84, f"{SHORTER}; at equal length it still wins 71% [53%, 84%]"),
+        ("better", 0.45, 0.84, f"{SHORTER}; at equal length 71% [45%, 84%]"),
+        ("worse", 0.1, 0.4, f"{SHORTER}; at equal length it still loses: 71% [10%, 40%]"),
+    ],
+)
+def test_what_was_found_of_length_stands_with_the_win_rate(
+    verdict: CriterionVerdict, low: float, high: float, text: str
+) -> None:
     rate = WinRateDetails(
-        win_rate=0.58, low=0.503, high=0.66, level=0.05, verdict="better", caution=None, questions=60, consistency=None,
-        position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=0.51, length_controlled_low=0.4,
-        length_controlled_high=0.6, length_controlled_caution="length and quality cannot be told apart",
-        length_controlled_pulled=False,
+        win_rate=0.76, low=0.64, high=0.85, level=0.05, verdict=verdict, caution=None, questions=60, consistency=None,
+        position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=0.71, length_controlled_low=low,
+        length_controlled_high=high, length_controlled_caution=SHORTER, length_controlled_pulled=False,
     )  # fmt: skip
-    assert equal_length_text(rate) == "at equal length 51% [40%, 60%]; length and quality cannot be told apart"
-    assert equal_length_text(rate.model_copy(update={"length_controlled_caution": None})).endswith("60%]")
+    assert equal_length_text(rate) == text
+    assert equal_length_text(rate.model_copy(update={"length_controlled_caution": None})).startswith("at equal length")
     assert equal_length_text(rate.model_copy(update={"length_controlled": None})) == ""
 
 
