@@ -65,6 +65,12 @@ def test_the_page_and_the_summary_are_written(tmp_path: Path) -> None:
     assert "| sft |" in (tmp_path / "report/summary.md").read_text(encoding="utf-8")
 
 
+def test_the_page_says_beside_its_heading_that_it_knows_nothing_of_earlier_runs(tmp_path: Path) -> None:
+    header = finished(tmp_path, Shape()).read_text(encoding="utf-8").split("<header>")[1].split("</header>")[0]
+    assert "says nothing of earlier runs: a model may be better than baseline and worse than it was." in header
+    assert '<a href="changes.html">changes.html</a>' in header
+
+
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     first, second = (finished(tmp_path / name, Shape(samples=2)).read_bytes() for name in ("a", "b"))
     assert first == second
@@ -212,6 +218,7 @@ def test_names_from_outside_are_one_short_line() -> None:
 def test_numbers_have_real_minus_signs() -> None:
     assert page.minus("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30, +0.06]"
     assert page.minus("-") == "\u2013"
+    assert page.minus("gpt-4o-mini gave -.5") == "gpt-4o-mini gave \u2212.5"
 
 
 def test_a_setting_that_was_not_sent_is_not_claimed() -> None:

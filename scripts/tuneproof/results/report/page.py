@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -35,11 +36,13 @@ OPENINGS = {  # in the order in which a reader wants them
     "too few": "{names}: too few questions to compare with {baseline}",
 }
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
+EACH_MAY_SHIP = "each of {names} may ship"  # where several may: which is better is another comparison
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
 LONGEST_NAME = 200
 RUN_KEY = '<meta name="run" content="{}">'  # of every page of results, as page_head.html writes it
 HEAD_CHARACTERS = 2_000  # of a page, with all that stands before its style
 NOT_KNOWN = "\N{EN DASH}"
+NEGATIVE = re.compile(r"(?<!\w)-(?=[\d.])")
 NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
@@ -183,8 +186,8 @@ def quoted(text: str) -> str:
 
 
 def minus(numbers: str) -> str:
-    """Numbers with real minus signs, and a dash where there is none."""
-    return NOT_KNOWN if numbers == figures.NOTHING else numbers.replace("-", "\N{MINUS SIGN}")
+    """Numbers with real minus signs, hyphens of words left alone, and a dash where there is none."""
+    return NOT_KNOWN if numbers == figures.NOTHING else NEGATIVE.sub("\N{MINUS SIGN}", numbers)
 
 
 def content_security_hash(text: str) -> str:
@@ -205,9 +208,9 @@ def outcomes(models: Sequence[Details]) -> str:
     for ship, words_of in SHIP_OPENINGS.items():
         names = [details.model for details in models if details.decision and details.decision.ship == ship]
         if names:
-            parts.append(
-                words_of.format(names=figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models")
-            )
+            several = EACH_MAY_SHIP if ship == "yes" and len(names) > 1 else words_of
+            listed = figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
+            parts.append(several.format(names=listed))
     if parts:
         decisions = "; ".join(parts)
         return decisions[0].upper() + decisions[1:]

@@ -1,11 +1,13 @@
 """Whether a model ships, and why, in words."""
 
+from collections.abc import Sequence
+
 from tuneproof.results.details.decisions import GuardDetails
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import NOTHING, interval_text, plain_name, share_text
-from tuneproof.results.words.verdicts import counted, paired_questions
-from tuneproof.settings.evidence.decision import COLLAPSES
+from tuneproof.results.words.verdicts import counted, paired_questions, sharing_word
+from tuneproof.settings.evidence.decision import COLLAPSES, WIN_RATE
 
 SHIP_WORDS = {"yes": "ship", "no": "do not ship", "not yet": "not yet"}
 
@@ -33,6 +35,30 @@ def ship_sentence(details: Details) -> str:
         reasons = [shown, *unsettled]
     because = ", and ".join(filter(None, reasons))
     return f"{plain_name(details.model)}: {SHIP_WORDS[decision.ship]}, for {because}{settling_clause(details)}."
+
+
+def rule_sentence(run: RunDetails) -> str:
+    """When a model ships, as a whole: `Ship: better in accuracy (95% over 2 comparisons).`; empty without a plan."""
+    plan = run.plan
+    if plan is None:
+        return ""
+    names = list(map(plain_name, plan.improves))
+    claimed = " or ".join(names) if not plan.in_order else f"{', then '.join(names)}, tested in this order"
+    over = f" over {run.sharing} {sharing_word(run)}" if run.sharing > 1 else ""
+    none_worse = {1: "", 2: " and worse in neither"}.get(len(names), " and worse in none of them")
+    guards = [
+        f"collapses on at most {margin:.4g} of the questions"
+        if name == COLLAPSES
+        else f"no drop of more than {margin:g} in {plain_name(name)}"
+        for name, margin in plan.must_not_drop.items()
+    ]
+    return "; ".join([f"Ship: better in {claimed} ({100 * (1 - run.alpha):.4g}%{over}){none_worse}", *guards]) + "."
+
+
+def beside_the_rule(models: Sequence[Details]) -> str:
+    """That the win rate on the cards decides nothing; empty where it does, or there is none."""
+    compared = any(details.win_rate for details in models)
+    return "The win rate decides nothing." if compared and WIN_RATE not in models[0].run.deciding else ""
 
 
 def not_improved(details: Details, claimed: str) -> str:
@@ -104,5 +130,19 @@ def collapse_sentence(details: Details) -> str:
     return (
         f"{plain_name(details.model)} falls by a whole step, or by half of one to the lowest score, on "
         f"{share_text(found.share)} [{found.low:.1%}, {found.high:.1%}] of {found.questions:,} questions "
-        f"(in {' or '.join(map(plain_name, run.claimed))}){own}."
+        f"(in {' or '.join(map(plain_name, run.claimed))}){own}{of_the_worse(details)}."
     )
+
+
+def of_the_worse(details: Details) -> str:
+    """How many of the questions that got worse fell that far, after a semicolon; empty where none got worse.
+
+    Of several samples each falls by itself, so that there is no such count.
+    """
+    found, several = details.collapses, details.samples > 1 or not details.worsened
+    if found is None or several or found.of_baseline is not None:
+        return ""
+    fell = round(found.share * found.questions)
+    if details.worsened == 1:
+        return f"; the one question that got worse fell {'that' if fell else 'less'} far"
+    return f"; {fell} of the {details.worsened:,} questions that got worse fell that far"

@@ -4,27 +4,33 @@ from tuneproof.results.details.model import Details
 from tuneproof.results.words.figures import decimals, plain_name
 
 MOST = 0.5  # of the answers: with more of them at the lowest score a gain leaves most as bad as they can be
+LOWEST, HIGHEST = 0, -1  # steps of a scale
 
 
 def level_text(details: Details, baseline: Details, criterion: str) -> str:
-    """Both means with the end of the scale, and how many answers are at the lowest: `mean 1.15 → 1.94 of 3; …`."""
+    """Both means with their scale, and how many answers are at its ends: `mean 1.15 → 1.94 on a scale of 1 to 3; …`."""
     before, now = (one.criteria[criterion].mean for one in (baseline, details))
-    text = f"mean {decimals(before)} → {decimals(now)} of {details.run.criteria[criterion].high:g}"
-    at_lowest = [f"{share:.0%}" for one in (baseline, details) if (share := lowest_share(one, criterion)) is not None]
-    if len(at_lowest) < 2:
-        return text
-    return f"{text}; at the lowest score {' → '.join(at_lowest)} of answers"
+    low, high = details.run.criteria[criterion].ends
+    text = f"mean {decimals(before)} → {decimals(now)} on a scale of {low:g} to {high:g}"
+    ends = [end_text(details, baseline, criterion, step) for step in (LOWEST, HIGHEST)]
+    return f"{text}; answers at the lowest score {ends[0]}, at the highest {ends[1]}" if all(ends) else text
 
 
-def lowest_share(details: Details, criterion: str) -> float | None:
-    """The share of answers nearest to the lowest step; None where no judge scored by steps, or only yes and no."""
+def end_text(details: Details, baseline: Details, criterion: str, step: int) -> str:
+    """The share of answers at one end of the scale in both models: `100% → 80%`; empty where there is none."""
+    shares = [share_at(one, criterion, step) for one in (baseline, details)]
+    return " → ".join(f"{share:.0%}" for share in shares if share is not None) if None not in shares else ""
+
+
+def share_at(details: Details, criterion: str, step: int) -> float | None:
+    """The share of answers nearest to a step; None where no judge scored by steps, or only yes and no."""
     counts, rubric = details.criteria[criterion].distribution, details.run.rubric.get(criterion)
     if rubric is None or rubric.is_yes_no or not sum(counts.values()):
         return None
-    return counts[next(iter(rubric.scale))] / sum(counts.values())
+    return counts[list(rubric.scale)[step]] / sum(counts.values())
 
 
 def low_level_sentence(details: Details) -> str:
     """Where most answers of a model are at the lowest score, whatever it gained; empty otherwise."""
-    low = [name for name in details.run.rubric if (lowest_share(details, name) or 0) > MOST]
+    low = [name for name in details.run.rubric if (share_at(details, name, LOWEST) or 0) > MOST]
     return f"Most of its answers still have the lowest score in {' and '.join(map(plain_name, low))}." if low else ""

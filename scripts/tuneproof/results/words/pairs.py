@@ -41,6 +41,27 @@ def pair_sentence(details: Details, other: str) -> str:
     return f"{subject} against {beside} is {UNDECIDED}: {clauses}."
 
 
+def between_shipping(models: Sequence[Details]) -> str:
+    """Which of the models that may ship is better, pair by pair; empty where fewer than two may.
+
+    Of many pairs those of neighbours in params.yaml.
+    """
+    may = {details.model for details in models if details.decision and details.decision.ship == "yes"}
+    both = [(details, other) for details, other in pairs(models) if details.model in may and other in may]
+    return "; ".join(pair_clause(details, other) for details, other in both[: max(len(may) - 1, 0)])
+
+
+def pair_clause(details: Details, other: str) -> str:
+    """In what one model is better or worse than another: `dpo is better than sft in accuracy, +0.26 [+0.01, +0.53]`."""
+    gains = {name: details.against[other][name] for name in claimed(details.run) if name in details.against[other]}
+    subject, beside = plain_name(details.model), plain_name(other)
+    clauses = []
+    for verdict in ("better", "worse"):
+        found = [f"{plain_name(name)}, {pair_gain_text(one)}" for name, one in gains.items() if one.verdict == verdict]
+        clauses += [f"{verdict} than {beside} in {' and '.join(found)}"] if found else []
+    return f"{subject} is {' and '.join(clauses)}" if clauses else f"{subject} and {beside} cannot be told apart"
+
+
 def pair_gain_text(gain: PairGain) -> str:
     """One model less another with its interval: `+0.21 [+0.05, +0.37]`."""
     return interval_text(gain.gain, gain.low, gain.high, signed=True)

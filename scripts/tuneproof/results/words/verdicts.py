@@ -51,8 +51,12 @@ def sharing_clause(run: RunDetails) -> str:
     """
     if run.sharing == 1:
         return ""
-    sharing = "models" if run.plan and run.plan.in_order else "comparisons"
-    return f" ({run.sharing} {sharing} share the {100 * run.alpha:.4g}%)"
+    return f" ({run.sharing} {sharing_word(run)} share the {100 * run.alpha:.4g}%)"
+
+
+def sharing_word(run: RunDetails) -> str:
+    """What shares alpha: where criteria are tested in order, each model has its share for all of them."""
+    return "models" if run.plan and run.plan.in_order else "comparisons"
 
 
 def counted(run: RunDetails) -> str:

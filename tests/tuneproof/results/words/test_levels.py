@@ -20,8 +20,12 @@ def with_level(model: Details, mean: float | None, lowest: int) -> Details:
 
 def test_a_gain_stands_with_both_means_and_the_share_of_answers_at_the_lowest_score(models: list[Details]) -> None:
     sft, baseline = with_level(models[0], 1.29, 8), with_level(models[1], 1.03, 10)
-    assert level_text(sft, baseline, "accuracy") == "mean 1.03 → 1.29 of 3; at the lowest score 100% → 80% of answers"
-    assert level_text(with_level(sft, None, 0), baseline, "accuracy").startswith("mean 1.03 → - of 3; at")
+    assert level_text(sft, baseline, "accuracy") == (
+        "mean 1.03 → 1.29 on a scale of 1 to 3; answers at the lowest score 100% → 80%, at the highest 0% → 0%"
+    )
+    assert level_text(with_level(sft, None, 0), baseline, "accuracy").startswith(
+        "mean 1.03 → - on a scale of 1 to 3; answers"
+    )
 
 
 def test_a_model_that_gained_and_is_mostly_at_the_lowest_score_is_said_to_be(models: list[Details]) -> None:

@@ -6,8 +6,9 @@ from tests.made_up.aggregated_run import aggregate, change_params, details
 from tests.made_up.run import Shape, write_run
 from tuneproof.results.details.changes import PairGain
 from tuneproof.results.details.criteria import CriterionVerdict
+from tuneproof.results.details.decisions import DecisionDetails, Ship
 from tuneproof.results.details.model import Details
-from tuneproof.results.words.pairs import neighbours, pair_sentence, pairs, pairs_note
+from tuneproof.results.words.pairs import between_shipping, neighbours, pair_sentence, pairs, pairs_note
 
 MODELS = ("sft", "dpo", "orpo", "baseline")
 
@@ -52,6 +53,31 @@ def test_every_verdict_on_a_pair_has_its_sentence(models: list[Details]) -> None
         "dpo against sft",
     ]
     assert "accuracy +0.20 [+0.10, +0.30], better; style" in pair_sentence(with_verdicts(dpo, "better", "worse"), "sft")
+
+
+def may(model: Details, ship: Ship) -> Details:
+    decision = DecisionDetails(ship=ship, improved=[], worsened=[], guards={}, questions_needed=None)
+    return model.model_copy(update={"decision": decision})
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        (("better", "undecided"), "dpo is better than sft in accuracy, +0.20 [+0.10, +0.30]"),
+        (
+            ("better", "worse"),
+            "dpo is better than sft in accuracy, +0.20 [+0.10, +0.30] and "
+            "worse than sft in style, +0.20 [+0.10, +0.30]",
+        ),
+        (("undecided", "undecided"), "dpo and sft cannot be told apart"),
+    ],
+)
+def test_of_two_models_that_may_ship_the_better_one_is_named(
+    models: list[Details], verdicts: tuple[CriterionVerdict, CriterionVerdict], said: str
+) -> None:
+    sft, dpo = may(models[0], "yes"), may(with_verdicts(models[1], *verdicts), "yes")
+    assert between_shipping([sft, dpo, *models[2:]]) == said
+    assert between_shipping([sft, may(dpo, "not yet"), *models[2:]]) == ""
 
 
 def test_the_note_says_that_win_rates_are_not_transitive_and_what_a_comparison_takes(models: list[Details]) -> None:
