@@ -22,7 +22,7 @@ class Worst:
     asked: str
     scores: list[tuple[str, float | None, float | None]]  # criterion, the baseline's, the model's
     fell: list[str]  # the criteria in which it got worse, what fell farthest first
-    reasons: list[tuple[str, str]]  # criterion, what was said
+    reasons: list[tuple[str, str, str]]  # criterion, what was said of the model's answer, and of the baseline's
 
 
 def worst_questions(models: Sequence[Details], questions: Sequence[Question]) -> dict[str, list[Worst]]:
@@ -33,7 +33,7 @@ def worst_questions(models: Sequence[Details], questions: Sequence[Question]) ->
 
 def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
     """One model's worst questions."""
-    said = reasons(details)
+    said, beside = reasons(details, details.model, 1), reasons(details, details.run.baseline, -1)
     return [
         Worst(
             id=loss.question,
@@ -41,7 +41,7 @@ def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
             scores=[(name, loss.baseline.get(name), loss.model.get(name)) for name in {**loss.baseline, **loss.model}],
             fell=lost_on(loss, details.run),
             reasons=[
-                (name, cut(text, LONGEST_REASON))
+                (name, cut(text, LONGEST_REASON), cut(beside.get((loss.question, name), ""), LONGEST_REASON))
                 for name in lost_on(loss, details.run)
                 if (text := said.get((loss.question, name), "").strip())
             ],
@@ -57,16 +57,19 @@ def lost_on(loss: Loss, run: RunDetails) -> list[str]:
     return sorted(counts, key=lambda name: -falls[name])
 
 
-def reasons(details: Details) -> dict[tuple[str, str], str]:
-    """Why the worst questions were scored as they were, by question and criterion; of samples the lowest one's."""
+def reasons(details: Details, model: str, sign: int) -> dict[tuple[str, str], str]:
+    """Why a model's answers to the worst questions were scored as they were, by question and criterion.
+
+    Of several samples the lowest one's; the highest one's where `sign` is -1.
+    """
     wanted = {loss.question for loss in details.losses}
     found, lowest = dict[tuple[str, str], str](), dict[tuple[str, str], float]()
-    for row in JUDGEMENTS.iterate(details.model) if wanted else ():
+    for row in JUDGEMENTS.iterate(model) if wanted else ():
         for name, score in (row.scores or {}).items() if row.id in wanted else ():
-            if (text := analysis(row, name)) and score < lowest.get((row.id, name), float("inf")):
-                lowest[row.id, name], found[row.id, name] = score, text
+            if (text := analysis(row, name)) and sign * score < lowest.get((row.id, name), float("inf")):
+                lowest[row.id, name], found[row.id, name] = sign * score, text
     checked = any(details.run.criteria[name].source == "check" for loss in details.losses for name in loss.model)
-    for check in CHECKS.iterate(details.model) if checked else ():
+    for check in CHECKS.iterate(model) if checked else ():
         if check.id in wanted:
             found |= {(check.id, name): reason for name, reason in check.reasons.items()}
     return found

@@ -58,6 +58,15 @@ def family_note(run: RunDetails) -> str:
     )
 
 
+def reasons_note(run: RunDetails) -> str:
+    """That the reasons of a trained evaluator are no arguments; empty where all are those of a judge that writes."""
+    trained = [plain_name(name) for name in run.judge.evaluators or ()]
+    if run.judge.backend != "embedded" and not trained:
+        return ""
+    of = "" if run.judge.backend == "embedded" or len(trained) == len(run.rubric) else f" in {' and '.join(trained)}"
+    return f"The reasons{of} name what weighed most in a small statistical model of words; they are no argument."
+
+
 def counting_note(run: RunDetails) -> str:
     """From which difference on a question counts as improved or worse."""
     sizes = {plain_name(name): run.criteria[name].counts_from for name in run.deciding}

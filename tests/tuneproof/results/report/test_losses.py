@@ -37,16 +37,21 @@ def test_a_worst_question_stands_with_both_scores_and_what_the_judge_said_of_the
     aggregated(workspace)
     models = [details(workspace, model) for model in SHAPE.models]
     questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
-    rows = {row.id: row for row in read_rows(JUDGEMENTS.path("sft"), Judgement, made_by="")}
+    rows, baselines = (
+        {row.id: row for row in read_rows(JUDGEMENTS.path(model), Judgement, made_by="")}
+        for model in ("sft", "baseline")
+    )
     found = worst_questions(models, questions)
     assert set(found) == {"sft", "dpo"}
     assert [one.id for one in found["sft"]] == [loss.question for loss in models[0].losses]
     for one, loss in zip(found["sft"], models[0].losses, strict=True):
         assert {name: after for name, _, after in one.scores} == loss.model
         fell = [name for name, before, after in one.scores if before and after and after < before]
-        assert {name for name, _ in one.reasons} == set(fell) != set()
-        said = rows[one.id].replies[0].analyses or {}
-        assert all(text == cut(said[name], LONGEST_REASON) for name, text in one.reasons)
+        assert {name for name, _, _ in one.reasons} == set(fell) != set()
+        said, beside = (of[one.id].replies[0].analyses or {} for of in (rows, baselines))
+        for name, text, of_baseline in one.reasons:
+            assert text == cut(said[name], LONGEST_REASON)
+            assert of_baseline == cut(beside[name], LONGEST_REASON)
 
 
 def test_of_several_samples_the_lowest_ones_reason_is_told(workspace: Path) -> None:
@@ -63,7 +68,7 @@ def test_of_several_samples_the_lowest_ones_reason_is_told(workspace: Path) -> N
     aggregated(workspace)
     questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
     found = worst_questions([details(workspace, model) for model in SHAPE.models], questions)["sft"]
-    assert {text for one in found for _, text in one.reasons} == {"The low one."}
+    assert {text for one in found for _, text, _ in one.reasons} == {"The low one."}
 
 
 def test_the_heading_of_the_worst_questions_and_the_counts_agree(tmp_path: Path) -> None:

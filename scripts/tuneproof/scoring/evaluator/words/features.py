@@ -23,7 +23,7 @@ _CONTRACTION = re.compile(r"\w'(?:s|t|re|ve|ll|d|m)\b")
 _NOMINAL = re.compile(r"\w{4,}(?:tion|sion|ment|ance|ence|ity|ness|ism)s?$")
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 _INNER_CAPITAL = re.compile(r"(?<=[a-z,] )[A-Z][a-z]+\b")
-_FINISHED = (".", "!", '"', "'", ")")
+FINISHED = (".", "!", '"', "'", ")")
 
 
 def text_features(corpus: Corpus, answer: str) -> dict[str, float]:
@@ -55,7 +55,7 @@ def _shape(answer: str, found: Sequence[str], parts: Sequence[str]) -> dict[str,
         "commas": answer.count(",") / max(len(parts), 1),
         "dashes": math.log1p(answer.count(" - ") + answer.count(": ")),
         "semicolons": math.log1p(answer.count(";")),
-        "unfinished": float(not answer.rstrip().endswith(_FINISHED)),
+        "unfinished": float(not answer.rstrip().endswith(FINISHED)),
         "question": float(answer.rstrip().endswith("?")),
     }
 

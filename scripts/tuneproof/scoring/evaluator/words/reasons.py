@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from tuneproof.scoring.evaluator.contract import Texts
 from tuneproof.scoring.evaluator.words import lexicon
+from tuneproof.scoring.evaluator.words.features import FINISHED
 from tuneproof.scoring.evaluator.words.lexicon import stem, words
 from tuneproof.scoring.evaluator.words.model import MAX_CHARACTERS, WordModel, measured
 
@@ -142,7 +143,8 @@ def repetition(row: Texts) -> str:
 
 def language(row: Texts) -> str:
     """Whether it reads like language."""
-    return "the way its words and sentences are put together and ended"
+    unfinished = "" if row.output.rstrip().endswith(FINISHED) else ", and its last sentence has no end"
+    return f"how usual its words and their order are{unfinished}"
 
 
 def contradiction(row: Texts) -> str:
@@ -152,7 +154,7 @@ def contradiction(row: Texts) -> str:
 
 def other_words(row: Texts) -> str:
     """The words themselves."""
-    return "the choice of its words by themselves"
+    return "its single words, each by itself"
 
 
 FEATURES: dict[Fact, str] = {

@@ -1,0 +1,16 @@
+from pathlib import Path
+
+from tests.made_up.aggregated_run import details
+from tuneproof.records.documents.resolved import ResolvedScorer
+from tuneproof.results.words.notes import reasons_note
+
+
+def test_reasons_of_a_small_model_are_said_to_be_no_argument(aggregated: Path) -> None:
+    run = details(aggregated, "sft").run
+    assert reasons_note(run) == "", "a judge that writes gives arguments"
+    embedded = run.judge.model_copy(update={"backend": "embedded"})
+    said = reasons_note(run.model_copy(update={"judge": embedded}))
+    assert said == "The reasons name what weighed most in a small statistical model of words; they are no argument."
+    trained = {"style": ResolvedScorer(id="style", sha=None, content="c")}
+    mixed = run.judge.model_copy(update={"evaluators": trained})
+    assert reasons_note(run.model_copy(update={"judge": mixed})).startswith("The reasons in style name")
