@@ -42,7 +42,7 @@ def changes(project: Path, against: str = "HEAD") -> Done:
 
 def text_of(project: Path) -> str:
     """The page's words without its markup, white space as one space."""
-    body = (project / PAGE).read_text(encoding="utf-8").partition("<body>")[2]
+    body = (project / PAGE).read_text(encoding="utf-8").partition("<body>")[2].replace("<wbr>", "")
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", body)).split())
 
 
@@ -60,7 +60,7 @@ def test_the_same_run_changed_nothing(project: Path) -> None:
     assert said[0] == "report: sft, baseline against HEAD"
     assert said[-1] == "report: wrote report/changes.html; No regression, against HEAD"
     text = text_of(project)
-    assert text.count("None of 120 answers changed.") == 2
+    assert text.count("All 120 questions have the same answer.") == 2
     assert "nothing changed" in text and "params.yaml says the same in both runs." in text
     assert not (project / "report/index.html").exists()
 
@@ -71,10 +71,13 @@ def test_changed_answers_are_counted_and_explained_by_the_setting_that_changed(p
     changes(project)
     text = text_of(project)
     assert "Regression, against HEAD" in text
-    assert "120 of 120 answers changed" in text and "None of 120 answers changed" in text
+    assert "120 of 120 questions have another answer" in text and "All 120 questions have the same answer" in text
     assert "generate.sampling.temperature left out to 0.2" in text
-    assert "120 of its answers changed" in text, "why the verdict is another one"
-    assert "accuracy 3 to 2" in text and "<ins>Now. </ins>" in (project / PAGE).read_text(encoding="utf-8")
+    assert "its answers to 120 questions changed" in text, "why the verdict is another one"
+    assert re.search(r"sft : .+ ▼ worse accuracy 3 to 2", text), "a fall is marked, and the model is named"
+    assert "the whole interval is below 0 and the change is below \u22120.1. Else" in text
+    assert "hold together at 97.5%: the gate allows 2.5% of errors" in text
+    assert "<ins>Now. </ins>" in (project / PAGE).read_text(encoding="utf-8")
 
 
 def test_both_pages_say_with_what_they_compare_and_lead_to_each_other(project: Path) -> None:
@@ -94,8 +97,8 @@ def test_both_pages_say_with_what_they_compare_and_lead_to_each_other(project: P
     assert "Regression, against HEAD" in text
     assert "Against baseline, this run's report says: sft is better than baseline" in text
     assert "Both hold: sft is still better than baseline, and worse than in HEAD." in text
-    assert re.search(r"baseline accuracy the same mean the baseline 1.00 1.00", text)
-    assert '<a href="index.html">' in page
+    assert re.search(r"baseline accuracy the same mean not gated 1.00 1.00", text)
+    assert '<a href="index.html">' in page and '<a href="index.html#answers?question=' in page
     assert '<a href="changes.html">' in (project / "report/index.html").read_text(encoding="utf-8")
 
 
@@ -134,7 +137,7 @@ def test_another_judge_is_said_and_no_number_is_given(project: Path) -> None:
     assert said.endswith("Scores cannot be compared with HEAD")
     text = text_of(project)
     assert "No change of a score is given: the judge differs" in text
-    assert "120 of 120 answers changed" in text, "answers can be compared all the same"
+    assert "120 of 120 questions have another answer" in text, "answers can be compared all the same"
     assert "mean there" not in text
 
 
@@ -169,6 +172,18 @@ def test_a_model_that_joins_the_family_is_said_where_a_verdict_changes(project: 
     text = text_of(project)
     assert "Only here: orpo." in text
     assert "4 comparisons share the 0.05 of decision.alpha, 2 before" in text
+
+
+def test_what_differs_for_all_models_is_said_once(project: Path) -> None:
+    set_params(project, generate={"sampling": {"temperature": 0.2, "seed": 7}})
+    change_scores(project, lambda place, score: score)
+    path = project / ANSWERS.path("baseline")
+    answers = read_rows(path, Answer, made_by="")
+    write_rows(path, [one.model_copy(update={"answer": f"Now. {one.answer}"}) for one in answers])
+    changes(project)
+    text = text_of(project)
+    assert text.count("generate.sampling.seed left out to 7") == 1
+    assert text.count("which of them changed the answers cannot be told apart.") == 1
 
 
 def test_a_missing_revision_is_one_line_and_no_page(project: Path) -> None:

@@ -66,6 +66,10 @@ class Causes:
         said += [path for path in self.inputs.get(stage, []) if not path.startswith(str(RESOLVED_DIRECTORY))]
         return said or [f"code: {path}" for path in self.code.get(stage, [])]
 
+    def cannot_be_told_apart(self, model: str) -> bool:
+        """Whether several things differ that could have changed a model's answers, code among them."""
+        return len({*self.of_answers(model), *(f"code: {path}" for path in self.code.get(f"generate@{model}", []))}) > 1
+
     def touching(self, what: str) -> list[str]:
         """The settings that touch scores or verdicts."""
         return [one.told for one in self.settings if one.touches == what]

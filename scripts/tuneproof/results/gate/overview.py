@@ -166,9 +166,9 @@ def verdict_reasons(
     run, earlier, baseline = now.run, before.run, now.run.baseline
     reasons = []
     if counts[now.model].changed:
-        reasons.append(f"{counts[now.model].changed} of its answers changed")
+        reasons.append(f"its answers to {counts[now.model].changed:,} questions changed")
     if baseline in counts and counts[baseline].changed:
-        reasons.append(f"{counts[baseline].changed} answers of {plain_name(baseline)} changed")
+        reasons.append(f"the answers of {plain_name(baseline)} to {counts[baseline].changed:,} questions changed")
     if baseline != earlier.baseline:
         reasons.append(f"the baseline was {plain_name(earlier.baseline)}")
     if run.questions != earlier.questions or same < run.questions:

@@ -9,6 +9,7 @@ from tuneproof.results.gate.decision import Decision
 from tuneproof.results.gate.overview import Overview, texts_of
 from tuneproof.results.gate.text import OPENINGS, how_to_read, items_note, lost_notes, scores_text
 from tuneproof.results.report import page as report_page
+from tuneproof.results.report.links import browser_link
 from tuneproof.results.words import notes
 from tuneproof.results.words.figures import NOTHING, decimals, interval_text, listed, plain_name
 
@@ -38,7 +39,9 @@ def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
             if findings
             else [],
             remarks=[how_to_read(findings), items_note(findings), *lost_notes(findings)] if findings else [],
-            shown=[shown_change(change, other) for change in findings.changes] if findings else [],
+            shown=[shown_change(change, other, has_report) for change in findings.changes] if findings else [],
+            shared_why=shared_why(overview),
+            apart=[one.model for one in overview.models if overview.causes.cannot_be_told_apart(one.model)],
             code=sorted({path for paths in overview.causes.code.values() for path in paths}),
             style=report_page.page_style(report_page.TEMPLATES / "report.css", TEMPLATES / "changes.css"),
             script=None,
@@ -67,6 +70,12 @@ def still_better(overview: Overview) -> str:
     return f"Both hold: {listed(names)} {be} still better than {baseline}, and worse than in {against}."
 
 
+def shared_why(overview: Overview) -> list[str]:
+    """What differs and touches the answers of all models alike, to be said once; empty where it is not the same."""
+    found = [one.answers.why for one in overview.models if one.answers and one.answers.changed]
+    return found[0] if len(found) > 1 and all(why == found[0] for why in found) else []
+
+
 def baseline_rows(overview: Overview) -> list[dict[str, str]]:
     """The baseline's means, which the gate does not decide on: what the other rows stand beside."""
     baseline, findings = overview.run.baseline, overview.findings
@@ -83,7 +92,7 @@ def baseline_rows(overview: Overview) -> list[dict[str, str]]:
                 "now": decimals(now),
                 "change": mean_change(before, now),
                 "paired": NOTHING,
-                "outcome": "the baseline",
+                "outcome": "not gated",
                 "tone": "undecided",
             }
         )
@@ -119,8 +128,8 @@ def score_row(decision: Decision, overview: Overview) -> dict[str, str]:
     }
 
 
-def shown_change(change: Change, other: Path) -> dict[str, object]:
-    """One answer of both runs, with the words that are gone and new marked."""
+def shown_change(change: Change, other: Path, has_report: bool) -> dict[str, object]:
+    """One answer of both runs, with the words that are gone and new marked, and where this run's report has it."""
     texts = ["\n\n".join(texts_of(change.model, root)[change.question.id])[:LONGEST_TEXT] for root in (other, Path())]
     parts = list(word_changes(*texts))
     return {
@@ -128,6 +137,8 @@ def shown_change(change: Change, other: Path) -> dict[str, object]:
         "question": change.question,
         "scores": scores_text(change.before, change.now),
         "likeness": f"{change.likeness:.0%}",
+        "way": "better" if change.score_change > 0 else "worse" if change.score_change < 0 else "",
+        "link": f"index.html{browser_link(question=change.question.id)}" if has_report else "",
         "before": [(kind, text) for kind, text in parts if kind != "new"],
         "now": [(kind, text) for kind, text in parts if kind != "gone"],
     }

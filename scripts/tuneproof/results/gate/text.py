@@ -52,16 +52,18 @@ def decision_row(decision: Decision) -> list[str]:
 
 def how_to_read(findings: Findings) -> str:
     """The rule and what was compared."""
-    confidence = f"{100 * (1 - findings.run.alpha * ALPHA_SHARE):.4g}%"
+    alpha = findings.run.alpha * ALPHA_SHARE
+    confidence, allowed = f"{100 * (1 - alpha):.4g}%", f"{100 * alpha:.4g}%"
     drop, left_out = f"{findings.gate.max_drop:g}", findings.unpaired
     own = [f"{drop:g} in {plain_name(name)}" for name, drop in findings.gate.max_drops.items()]
     besides = f", or {', '.join(own)}" if own else ""
     others = f" ({left_out} others are new, gone or changed)" if left_out else ""
     return (
         f"A change is this run less the other, over {findings.questions} questions that are the same in both{others}. "
-        f"No regression: the interval lies above -{drop} (gate.max_drop{besides}). Regression: it lies below 0, and "
-        f"the change below that. Else it cannot be told. All intervals hold together at {confidence}, half of "
-        "decision.alpha: a gate is asked again and again, and a false alarm stops a release."
+        f"No regression: the whole interval is above -{drop} (gate.max_drop{besides}). Regression: the whole interval "
+        f"is below 0 and the change is below -{drop}{' or its own limit' if own else ''}. Else it cannot be told. All "
+        f"intervals hold together at {confidence}: the gate allows {allowed} of errors, half of decision.alpha, for it "
+        "is asked again and again, and a false alarm stops a release."
     )
 
 

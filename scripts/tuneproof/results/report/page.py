@@ -42,6 +42,7 @@ LONGEST_NAME = 200
 RUN_KEY = '<meta name="run" content="{}">'  # of every page of results, as page_head.html writes it
 HEAD_CHARACTERS = 2_000  # of a page, with all that stands before its style
 NOT_KNOWN = "\N{EN DASH}"
+SEPARATORS = re.compile(r"([/_]+|\.(?=[a-zA-Z]))")
 NEGATIVE = re.compile(r"(?<!\w)-(?=[\d.])")
 NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
@@ -123,7 +124,7 @@ def page_templates(*folders: Path) -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
-    templates.filters |= {"minus": minus, "short": short, "quoted": quoted}
+    templates.filters |= {"minus": minus, "short": short, "quoted": quoted, "breakable": breakable}
     templates.globals["content_security_hash"] = content_security_hash
     return templates
 
@@ -178,6 +179,14 @@ def short(text: str) -> str:
     """A name or reason from outside, in one line of a bearable length."""
     line = " ".join(text.split())
     return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
+
+
+def breakable(text: str) -> Markup:
+    """A path or dotted name that may break after its slashes and dots rather than within a word."""
+    return Markup("").join(
+        part if place % 2 == 0 else Markup("{}<wbr>").format(part)
+        for place, part in enumerate(SEPARATORS.split(visible(text)))
+    )
 
 
 def quoted(text: str) -> str:

@@ -145,4 +145,5 @@ def of_the_worse(details: Details) -> str:
     fell = round(found.share * found.questions)
     if details.worsened == 1:
         return f"; the one question that got worse fell {'that' if fell else 'less'} far"
-    return f"; {fell} of the {details.worsened:,} questions that got worse fell that far"
+    share = "all" if fell == details.worsened else f"{fell} of"
+    return f"; {share} the {details.worsened:,} questions that got worse fell that far"

@@ -46,6 +46,7 @@ def test_a_win_rate_that_decides_nothing_is_said_to(sft: Details) -> None:
     ("worsened", "samples", "ending"),
     [
         (5, 1, "(in accuracy or style); 4 of the 5 questions that got worse fell that far."),
+        (4, 1, "(in accuracy or style); all the 4 questions that got worse fell that far."),
         (5, 2, "(in accuracy or style)."),
         (0, 1, "(in accuracy or style)."),
     ],
