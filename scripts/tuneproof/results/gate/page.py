@@ -41,6 +41,7 @@ def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
             remarks=[how_to_read(findings), items_note(findings), *lost_notes(findings)] if findings else [],
             shown=[shown_change(change, other, has_report) for change in findings.changes] if findings else [],
             shared_why=shared_why(overview),
+            code_of_answers=any(overview.causes.code.get(f"generate@{one.model}") for one in overview.models),
             apart=[one.model for one in overview.models if overview.causes.cannot_be_told_apart(one.model)],
             code=sorted({path for paths in overview.causes.code.values() for path in paths}),
             style=report_page.page_style(report_page.TEMPLATES / "report.css", TEMPLATES / "changes.css"),
