@@ -96,8 +96,11 @@ def test_a_preference_that_reads_as_one_half_is_a_tie_and_the_banner_of_a_phone_
     first = json.loads((tmp_path / COMPARISONS.path("sft")).read_text().splitlines()[0])["id"]
     with opened(browser, page, f"#answers?question={first}", width=390) as watched:
         pairs = watched.page.locator("details[open] .pairs").first.inner_text()
-        assert "a tie when shown" in pairs and "preferred (70 %) when shown" in pairs
-        assert "50 %" not in pairs
+        assert (
+            "a tie when shown" in pairs
+            and "preferred (the judge's probability that the answer of sft is better: 70%) when" in pairs
+        )
+        assert "50%" not in pairs
         assert watched.page.evaluate("getComputedStyle(document.querySelector('.banner')).position") == "static"
         assert (watched.page.locator(".banner").bounding_box() or {"height": 999})["height"] < 90
 

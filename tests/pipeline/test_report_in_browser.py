@@ -209,6 +209,28 @@ def test_filters_leave_what_they_say(report: Opened) -> None:
     assert counted(page) == sum((question["answers"][1][0]["scores"] or [0, 0])[1] == 3 for question in questions)
 
 
+def test_scores_are_offered_that_the_chosen_criteria_can_give_and_no_closed_filter_is_clipped(
+    browser: Browser, tmp_path: Path
+) -> None:
+    path = finished(tmp_path, Shape(questions=40, criteria={"accuracy": (1, 2, 3), "correct": (0, 1)}))
+    offered = "all => all.filter((one) => !one.disabled).map((one) => one.value)"
+    with opened(browser, path, width=390) as watched:
+        page = watched.page
+        more_filters(page)
+        assert page.eval_on_selector_all("#filter-score option", offered) == ["", "0", "1", "2", "3"]
+        page.get_by_label("Criterion", exact=True).select_option(label="accuracy")
+        assert page.eval_on_selector_all("#filter-score option", offered) == ["", "1", "2", "3"]
+        room = """select => {
+            const drawing = document.createElement("canvas").getContext("2d");
+            drawing.font = getComputedStyle(select).font;
+            const widest = Math.max(...[...select.options].map((one) => drawing.measureText(one.text).width));
+            return select.clientWidth - widest;
+        }"""
+        for name in ("order", "finish", "status", "show"):
+            assert page.locator(f"#filter-{name}").evaluate(room) > 40, name  # the padding and the arrow
+        assert watched.is_quiet(), watched
+
+
 def test_length_and_tag_filters_narrow_the_list(report: Opened) -> None:
     page, questions = report.page, browser_data(report.page)["questions"]
     more_filters(page)

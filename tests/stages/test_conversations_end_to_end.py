@@ -268,7 +268,7 @@ def test_answers_that_were_cut_off_are_counted_in_questions_and_their_turns_stan
     for stage in ("aggregate.py", "report.py"):
         assert run_here(root, stage).returncode == 0
     with chromium() as browser, opened(browser, root / "report" / "index.html") as watched:
-        watched.page.get_by_role("link", name="3 cut off at the token limit in 2 questions").click()
+        watched.page.get_by_role("link", name="3 were cut off at the token limit in 2 questions").click()
         assert watched.page.locator("#count").inner_text() == f"2 of {QUESTIONS} questions"
         found = {text.split(" · ")[0] for text in watched.page.locator(".asked").all_inner_texts()}
         assert found == {"2 turns, found in turn 1 and 2", "2 turns, found in turn 2"}

@@ -2,10 +2,10 @@
 const filters = {};
 const ANY = ["", "any"];
 const STATUSES = {
-  ok: "scored", unscored: "not scored", refused: "the judge refused", truncated: "the judge's reply was cut off",
-  unreadable: "the judge's reply was unreadable", no_answer: "there is no answer", "not judged": "not judged",
+  ok: "scored", unscored: "not scored", refused: "the judge refused", truncated: "judge's reply was cut off",
+  unreadable: "judge's reply was unreadable", no_answer: "there is no answer", "not judged": "not judged",
 };
-const FINISHES = { stop: "finished", length: "cut off at the token limit", cut: "cut for the judge", error: "failed" };
+const FINISHES = { stop: "finished", length: "at token limit", cut: "cut for the judge", error: "failed" };
 
 const chosen = (name) => filters[name]?.value ?? "";
 const chosenCriteria = () => (chosen("criterion") === "" ? allJudged : [criteria.findIndex((one) => one.name === chosen("criterion"))]);
@@ -93,19 +93,25 @@ function field(control, name, label, kind = "") {
   return element("div", { class: `field ${kind}` }, element("label", { htmlFor: control.id }, label), control);
 }
 
-function select(name, label, options) {
-  return field(element("select", {}, ...options.map(([value, text]) => element("option", { value }, text))), name, label);
+// Only scores that the chosen criteria can give are offered; without a choice those of the judge's criteria.
+function offerScores() {
+  const possible = new Set(chosenCriteria().flatMap((at) => criteria[at].steps).map(String));
+  for (const option of filters.score.options) option.hidden = option.disabled = option.value !== "" && !possible.has(option.value);
+}
+
+function select(name, label, options, kind = "") {
+  return field(element("select", {}, ...options.map(([value, text]) => element("option", { value }, text))), name, label, kind);
 }
 
 function orders() {
   const by = (order, word) => others.length
     ? [[order, `largest ${word}`], ...criteria.map(({ name }) => [`${order}:${name}`, `largest ${word} in ${name}`])] : [];
-  return [["", "most disagreement"], ...by("loss", "loss"), ...by("gain", "gain"), ["number", "order of the questions"], ["longest", "longest answer"]];
+  return [["", "most disputed"], ...by("loss", "loss"), ...by("gain", "gain"), ["number", "order of the questions"], ["longest", "longest answer"]];
 }
 
 function shows() {
   const found = [["", "all questions"], ["disagree", "models disagree"]];
-  if (questions.some((question) => question.pairs.some((pairs) => pairs.length))) found.push(["orders", "preference changes with the order"]);
+  if (questions.some((question) => question.pairs.some((pairs) => pairs.length))) found.push(["orders", "preference differs by order"]);
   if (questions.some(special.turns)) found.push(["turns", "several turns"]);
   if (questions.some(special.people)) found.push(["people", "people rated an answer"]);
   return found;
@@ -121,13 +127,13 @@ function buildFilters() {
     select("model", "Model", [ANY, ...named(models)]),
     select("criterion", "Criterion", [ANY, ...named(criteria.map((criterion) => criterion.name))]),
     ...(others.length ? [select("change", `Against ${baseline}`, [ANY, ...named(["worse", "better", "same"])])] : []),
-    select("order", "Sort by", orders()),
+    select("order", "Sort by", orders(), "long"),
     element("details", { class: "more" }, element("summary", {}, "More filters"), element("div", { class: "filters" },
       select("show", "Show", shows()),
       select("status", "Judged", [ANY, ...Object.entries(STATUSES)]),
       select("finish", "Answer ended", [ANY, ...Object.entries(FINISHES)]),
       select("score", "Score", [ANY, ...steps.map((step) => [step, number(step)])]),
-      select("length", "Answer length", [ANY, ["short", `shortest fifth, up to ${characters(short)}`], ["long", `longest fifth, from ${characters(long)}`]]),
+      select("length", "Answer length", [ANY, ["short", `shortest, to ${characters(short)}`], ["long", `longest, from ${characters(long)}`]]),
       ...(tags.length ? [select("slice", "Tag", [ANY, ...tags])] : []))),
     element("button", { type: "button", onclick: () => { clear(); update(); } }, "Clear"),
   );

@@ -5,6 +5,7 @@ let found = [];
 let page = 0;
 
 function showFound() {
+  offerScores();
   found = sorted(matching());
   page = 0;
   showPage();

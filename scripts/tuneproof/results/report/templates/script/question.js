@@ -41,7 +41,7 @@ function modelColumn(question, model, at, boxes) {
     "section", { class: "answer" },
     element("h3", {}, model, model === baseline && model !== "baseline" ? element("span", { class: "light" }, " baseline") : null),
     samples ? answers.map((answer, row) => answerParts(question, answer, Math.floor(row / turns), samples, boxes)) : [element("p", { class: "meta" }, "No answer.")],
-    pairParts(question.pairs[at], samples),
+    pairParts(question.pairs[at], samples, model),
     (question.opinions?.[at] ?? []).map((opinion) => opinionPart(opinion, model)),
   );
 }
@@ -99,21 +99,22 @@ function opinionPart(opinion, model) {
   return element("div", { class: "analysis person" }, element("h4", { dir: "auto" }, `${plain(opinion.rater)} ${preferred}`), plain(opinion.note) ? prose(opinion.note) : null);
 }
 
-function pairParts(pairs, samples) {
+function pairParts(pairs, samples, model) {
   if (!pairs.length) return [];
   const list = pairs.map((pair) => {
     const first = pair.order === "model_first" ? "shown first" : "shown second";
     const which = (pair.turn === undefined ? "" : `, turn ${pair.turn + 1}`) + (samples > 1 ? `, sample ${pair.sample + 1}` : "");
-    return element("li", {}, element("b", {}, outcome(pair)), ` when ${first}${which}`, plain(pair.text) ? prose(pair.text) : null);
+    return element("li", {}, element("b", {}, outcome(pair, model)), ` when ${first}${which}`, plain(pair.text) ? prose(pair.text) : null);
   });
   return [element("div", { class: "pairs" }, element("h4", {}, `Side by side with ${baseline}`), element("ul", {}, list))];
 }
 
-function outcome(pair) {
+function outcome(pair, model) {
   if (pair.preference === null) return `not compared: ${pair.status.replace("_", " ")}`;
   const share = Math.round(100 * pair.preference);
   if (share === 50) return "a tie";
-  return (share > 50 ? "preferred" : "not preferred") + (share > 0 && share < 100 ? ` (${share} %)` : "");
+  const probability = share > 0 && share < 100 ? ` (the judge's probability that the answer of ${model} is better: ${share}%)` : "";
+  return (share > 50 ? "preferred" : "not preferred") + probability;
 }
 
 // Two answers to choose, and the one switch that marks in both the words that the other lacks.
