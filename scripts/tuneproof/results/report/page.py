@@ -22,7 +22,19 @@ from tuneproof.results.report.browser import Browser, page_script, visible
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.losses import Worst
 from tuneproof.results.report.sources import source_table, sources_disagree
-from tuneproof.results.words import decisions, figures, levels, notes, pairs, people, questions, tables, trust, verdicts
+from tuneproof.results.words import (
+    decisions,
+    figures,
+    levels,
+    notes,
+    pairs,
+    people,
+    programs,
+    questions,
+    tables,
+    trust,
+    verdicts,
+)
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -70,6 +82,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             figures=figures,
             notes=notes,
             people=people,
+            programs=programs,
             verdicts=verdicts,
             trust=trust,
             judge_sentence=trust.judge_sentence(models),
@@ -91,7 +104,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             link=browser_link,
             position=position,
             gain_limit=gain_limit,
-            judge_models=sorted({name for details in models for name in details.judge_models}),
+            judge_models=answered_as(models),
             statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
             opening=opening,
             undecided_note=undecided_note,
@@ -138,6 +151,12 @@ def kind_criteria(models: Sequence[Details]) -> list[str]:
     """The criteria by which kinds of question are told: those that decide and have scores by question."""
     run = models[0].run
     return [name for name in run.deciding if any(name in one.criteria for one in models[0].slices)]
+
+
+def answered_as(models: Sequence[Details]) -> list[str]:
+    """The names as which judges answered; empty where these are the ones that they were asked by."""
+    found = {name for details in models for name in details.judge_models}
+    return sorted(found) if found - {judge["model"] for judge in models[0].run.judge.judges} else []
 
 
 def slice_of(details: Details, like: Slice) -> Slice | None:

@@ -67,6 +67,21 @@ def reasons_note(run: RunDetails) -> str:
     return f"The reasons{of} name what weighed most in a small statistical model of words; they are no argument."
 
 
+def cautions(models: Sequence[Details]) -> list[str]:
+    """What to know before trusting intervals: each warning once, with all that it is about."""
+    about: dict[str, list[str]] = {}
+    for details in models:
+        texts = [(name, text) for name, one in details.criteria.items() for text in (one.caution, one.gain_caution)]
+        rate = details.win_rate
+        texts += [("win rate", text) for text in ((rate.caution, rate.length_controlled_caution) if rate else ())]
+        for name, text in texts:
+            found, _, warning = (text or "").rpartition(": ")
+            if warning:
+                case = f"{plain_name(details.model)}, {plain_name(name)}" + (f" ({found})" if found else "")
+                about.setdefault(warning, []).append(case)
+    return [f"{text[0].upper()}{text[1:]}: {'; '.join(dict.fromkeys(cases))}." for text, cases in about.items()]
+
+
 def counting_note(run: RunDetails) -> str:
     """From which difference on a question counts as improved or worse."""
     sizes = {plain_name(name): run.criteria[name].counts_from for name in run.deciding}

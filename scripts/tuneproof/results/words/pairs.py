@@ -83,9 +83,9 @@ def pairs_note(run: RunDetails) -> str:
     names = ", ".join(map(plain_name, claimed(run)))
     units = " In the judge's units, not people's." if run.in_units_of == "people" else ""
     return (
-        f"From the scores above, question by question; nothing was bought. All pairs in {names} hold together at "
+        f"From the scores above, question by question; no judge was asked again. All pairs in {names} hold together at "
         f"{confidence}, as a family of their own: they widen no interval that decides, and nothing ships by them."
         f"{units} Win rates against {plain_name(run.baseline)} say nothing of two models beside each other, for they "
         "are not transitive. To have the judge see both answers at once, run again with one of the two as baseline: "
-        "what is in the ledger is not bought again, so that takes the comparisons alone."
+        "answers and scores are kept, so that only the comparisons are asked for."
     )

@@ -80,7 +80,10 @@ def support(scores: PeopleScores) -> str:
 
 
 def missing_sentence(run: RunDetails) -> str:
-    """How many labels are missing until people's labels correct scores; empty where none is, or agree has not run."""
+    """How many labels are missing until people's labels correct scores, and whether the run has questions enough.
+
+    Empty where none is missing, or agree has not run.
+    """
     missing = {model: count for model, count in run.agreement.labels.missing.items() if count} if run.agreement else {}
     if not missing:
         return ""
@@ -89,8 +92,9 @@ def missing_sentence(run: RunDetails) -> str:
         named = f"random labels on {counts.pop()} questions of every model"
     else:
         named = "random labels on " + ", ".join(f"{count} questions of {plain_name(m)}" for m, count in missing.items())
-    few = f" (this run has {run.questions})" if run.questions < max(missing.values()) else ""
-    return f"Scores in people's units are not there yet: {named} are missing{few}; scripts/annotate.py asks for them."
+    if run.questions < max(missing.values()):
+        return f"There are no scores in people's units: they take {named}, and this run has only {run.questions}."
+    return f"Scores in people's units are not there yet: {named} are missing; scripts/annotate.py asks for them."
 
 
 def agreement_note(run: RunDetails) -> str:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.resolved import ResolvedScorer
-from tuneproof.results.words.notes import reasons_note
+from tuneproof.results.words.notes import cautions, reasons_note
 
 
 def test_reasons_of_a_small_model_are_said_to_be_no_argument(aggregated: Path) -> None:
@@ -14,3 +14,17 @@ def test_reasons_of_a_small_model_are_said_to_be_no_argument(aggregated: Path) -
     trained = {"style": ResolvedScorer(id="style", sha=None, content="c")}
     mixed = run.judge.model_copy(update={"evaluators": trained})
     assert reasons_note(run.model_copy(update={"judge": mixed})).startswith("The reasons in style name")
+
+
+def test_a_caution_about_many_intervals_is_said_once(aggregated: Path) -> None:
+    sft = details(aggregated, "sft")
+    few = "only {} of 40 questions differ: the interval may miss"
+    criteria = {
+        name: one.model_copy(update={"caution": None, "gain_caution": few.format(count)})
+        for count, (name, one) in enumerate(sft.criteria.items())
+    }
+    said = cautions([sft.model_copy(update={"criteria": criteria, "win_rate": None})])
+    assert said == [
+        "The interval may miss: sft, accuracy (only 0 of 40 questions differ); "
+        "sft, style (only 1 of 40 questions differ)."
+    ]

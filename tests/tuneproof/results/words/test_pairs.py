@@ -84,7 +84,7 @@ def test_the_note_says_that_win_rates_are_not_transitive_and_what_a_comparison_t
     note = pairs_note(models[0].run)
     assert "not transitive" in note
     assert "family of their own" in note
-    assert "not bought again" in note
+    assert "only the comparisons are asked for" in note
     people = models[0].run.model_copy(update={"in_units_of": "people"})
     assert "In the judge's units" in pairs_note(people)
 
