@@ -218,6 +218,7 @@ def test_names_from_outside_are_one_short_line() -> None:
 def test_numbers_have_real_minus_signs() -> None:
     assert page.minus("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30, +0.06]"
     assert page.minus("-") == "\u2013"
+    assert page.cell("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30,\u00a0+0.06]", "no break in the interval"
     assert page.minus("gpt-4o-mini gave -.5") == "gpt-4o-mini gave \u2212.5"
 
 

@@ -137,7 +137,7 @@ def page_templates(*folders: Path) -> Environment:
         lstrip_blocks=True,
         finalize=shown,
     )
-    templates.filters |= {"minus": minus, "short": short, "quoted": quoted, "breakable": breakable}
+    templates.filters |= {"minus": minus, "cell": cell, "short": short, "quoted": quoted, "breakable": breakable}
     templates.globals["content_security_hash"] = content_security_hash
     return templates
 
@@ -216,6 +216,11 @@ def quoted(text: str) -> str:
 def minus(numbers: str) -> str:
     """Numbers with real minus signs, hyphens of words left alone, and a dash where there is none."""
     return NOT_KNOWN if numbers == figures.NOTHING else NEGATIVE.sub("\N{MINUS SIGN}", numbers)
+
+
+def cell(numbers: str) -> str:
+    """Numbers of a table, which on a phone may break before an interval and not within it."""
+    return minus(numbers).replace(", ", ",\N{NO-BREAK SPACE}")
 
 
 def content_security_hash(text: str) -> str:
