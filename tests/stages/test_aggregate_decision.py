@@ -70,7 +70,7 @@ def test_a_model_that_improved_ships_one_that_is_worse_does_not_and_one_that_sho
     assert "ship" not in metrics(decided, "baseline")
     better, worse, alike = (details(decided, model) for model in MODELS[:3])
     assert (
-        ship_sentence(better) == "better: ship, for it improved accuracy, and is worse on nothing of accuracy or style."
+        ship_sentence(better) == "better: ship, for it improved accuracy, and is worse in neither accuracy nor style."
     )
     assert ship_sentence(worse) == "worse: do not ship, for it is worse on style."
     assert ship_sentence(alike).startswith("alike: not yet, for no improvement in accuracy or style was shown")

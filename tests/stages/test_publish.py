@@ -213,7 +213,7 @@ def test_the_card_says_whether_the_model_ships_and_how_often_it_collapses(
     text = card(hub_server)
     for needed in (
         "sft: not yet, for no improvement in accuracy was shown, and a drop of more than 0.1 in style is not excluded",
-        "falls by a whole step, or by half of one to the lowest score, on 0.0% [",
+        "falls far on 0.0% [",
         ": accuracy improves, and nothing drops of style by",
         "| guard is open |",
     ):  # fmt: skip

@@ -67,7 +67,7 @@ def test_the_page_and_the_summary_are_written(tmp_path: Path) -> None:
 
 def test_the_page_says_beside_its_heading_that_it_knows_nothing_of_earlier_runs(tmp_path: Path) -> None:
     header = finished(tmp_path, Shape()).read_text(encoding="utf-8").split("<header>")[1].split("</header>")[0]
-    assert "says nothing of earlier runs: a model may be better than baseline and worse than it was." in header
+    assert "Earlier runs are not looked at here: a model may be better than baseline and worse than it was." in header
     assert '<a href="changes.html">changes.html</a>' in header
 
 

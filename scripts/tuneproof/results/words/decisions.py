@@ -28,13 +28,21 @@ def ship_sentence(details: Details) -> str:
     if decision.ship == "no":
         reasons = [*worse, *broken]
     elif decision.ship == "yes":
-        none_worse = f"is worse on nothing of {claimed}" if len(run.claimed) > 1 else ""
+        none_worse = none_worse_clause(run)
         reasons = [f"it improved {' and '.join(map(plain_name, decision.improved))}", none_worse, *held]
     else:
         shown = "" if decision.improved and details.verdict != "too few" else not_improved(details, claimed)
         reasons = [shown, *unsettled]
     because = ", and ".join(filter(None, reasons))
     return f"{plain_name(details.model)}: {SHIP_WORDS[decision.ship]}, for {because}{settling_clause(details)}."
+
+
+def none_worse_clause(run: RunDetails) -> str:
+    """That a model is worse in no claimed criterion; empty where there is one alone."""
+    names = list(map(plain_name, run.claimed))
+    if len(names) == 2:
+        return f"is worse in neither {names[0]} nor {names[1]}"
+    return f"is worse in none of {', '.join(names[:-1])} and {names[-1]}" if names[2:] else ""
 
 
 def rule_sentence(run: RunDetails) -> str:
@@ -128,9 +136,9 @@ def collapse_sentence(details: Details) -> str:
         else ""
     )
     return (
-        f"{plain_name(details.model)} falls by a whole step, or by half of one to the lowest score, on "
-        f"{share_text(found.share)} [{found.low:.1%}, {found.high:.1%}] of {found.questions:,} questions "
-        f"(in {' or '.join(map(plain_name, run.claimed))}){own}{of_the_worse(details)}."
+        f"{plain_name(details.model)} falls far on {share_text(found.share)} [{found.low:.1%}, {found.high:.1%}] of "
+        f"{found.questions:,} questions (by a whole step in {' or '.join(map(plain_name, run.claimed))}, or by half of "
+        f"one to the lowest score){own}{of_the_worse(details)}."
     )
 
 

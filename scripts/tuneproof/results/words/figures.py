@@ -8,6 +8,7 @@ from tuneproof.results.details.model import WinRateDetails
 
 NOTHING = "-"
 LONGEST_NAME = 40
+MAY_EXPLAIN = "may explain a part"  # as the caution about length says of it
 
 
 def mean_text(criterion: CriterionDetails) -> str:
@@ -50,6 +51,7 @@ def win_rate_text(rate: WinRateDetails) -> str:
 def equal_length_text(rate: WinRateDetails) -> str:
     """What the win rate would be had both answers been equally long, after what was found of length.
 
+    Length explains no part of a win rate that is as far from one half at equal length.
     Without a rate at equal length only why to doubt the win rate; empty where there is nothing to say.
     """
     found = (rate.length_controlled, rate.length_controlled_low, rate.length_controlled_high)
@@ -59,8 +61,9 @@ def equal_length_text(rate: WinRateDetails) -> str:
     still = {"better": "it still wins " if low > 0.5 else "", "worse": "it still loses: " if high < 0.5 else ""}
     told = still.get(rate.verdict, "")
     text = f"at equal length {told}{'{:.0%} [{:.0%}, {:.0%}]'.format(*found)}"
-    if rate.length_controlled_caution:
-        return f"{rate.length_controlled_caution}; {text}"
+    if caution := rate.length_controlled_caution:
+        apart = abs((rate.length_controlled or 0) - 0.5) >= abs((rate.win_rate or 0) - 0.5)
+        return f"{caution.replace(MAY_EXPLAIN, 'does not explain it') if told and apart else caution}; {text}"
     return f"{text}; {rate.caution}" if rate.caution else text
 
 

@@ -96,7 +96,7 @@ def counting_note(run: RunDetails) -> str:
 def family_clause(run: RunDetails, confidence: str) -> str:
     """How the intervals of gains hold."""
     claimed = [plain_name(name) for name in run.claimed]
-    rest = "" if len(claimed) == len(run.criteria) else "; the others hold by themselves, and no verdict rests on them"
+    rest = "" if len(claimed) == len(run.criteria) else "; other gains' hold alone, and no verdict rests on them"
     if run.plan and run.plan.in_order:
         share = f"{100 * (1 - run.alpha / max(len(run.models) - 1, 1)):.4g}%"
         return f"those of gains in {', '.join(claimed)} at {share} each, tested in this order as long as each improves"

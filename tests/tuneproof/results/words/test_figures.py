@@ -59,6 +59,8 @@ def test_what_was_found_of_length_stands_with_the_win_rate(
         length_controlled_high=high, length_controlled_caution=SHORTER, length_controlled_pulled=False,
     )  # fmt: skip
     assert equal_length_text(rate) == text
+    alike = rate.model_copy(update={"win_rate": 0.7})
+    assert ("brevity does not explain it; at" in equal_length_text(alike)) == ("still" in text)
     assert equal_length_text(rate.model_copy(update={"length_controlled_caution": None})).startswith("at equal length")
     assert equal_length_text(rate.model_copy(update={"length_controlled": None})) == ""
 
