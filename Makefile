@@ -28,7 +28,7 @@ AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation cluster turns judging following prefetch people annotate serving
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
-.PHONY: help demo results compare timeline annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
+.PHONY: help demo results compare timeline annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment test-bytecode browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ annotate: $(SERVING)  ## rate answers blind on a page of this machine, RATER=nam
 lighteval: $(LIGHTEVAL)  ## install lighteval, the second harness of the benchmarks (docs/benchmarks-lighteval.md)
 
 test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (about 10 minutes, set-up included)
-	@$(MAKE) --no-print-directory --jobs 3 test-environment lint
+	@$(MAKE) --no-print-directory --jobs 3 test-environment lint test-bytecode
 	$(PYTEST) -m "not exhaustive"
 
 test-all: test  ## that, and all further ways: kills, faults, every whole-pipeline variation
@@ -76,6 +76,9 @@ test-quick: $(DEV)  ## only what needs no real engine, browser or whole pipeline
 	python -m pytest --ignore tests/pipeline -m "not exhaustive"
 
 test-environment: browser $(VLLM)
+
+test-bytecode: $(DEV)  # what all workers import: on a fresh clone each of them would compile it
+	@python -m pytest --collect-only -qq > /dev/null || true  # what fails, the tests tell
 
 browser:  # the report's tests open it in Chromium, which no Python package brings
 	@command -v chromium chromium-browser google-chrome > /dev/null || { \

@@ -45,13 +45,14 @@ LONGEST_FILES = (
 )  # fmt: skip
 
 
-# Files whose tests load the same heavy libraries stay with one worker too: PyTorch and AWS's, a harness, what checks
-# compare texts with. In every worker they would take half a minute of processor time.
+# Files whose tests load the same heavy libraries stay with one worker too: PyTorch and AWS's, vLLM, a harness, what
+# checks compare texts with. In every worker they would take half a minute of processor time.
 TOGETHER = (
     (
         "tests/stages/test_generate", "tests/tuneproof/generation/", "tests/tuneproof/scoring/evaluator/encoder/",
         "tests/pipeline/test_embedded_models", "tests/servers/aws/",
     ),
+    ("tests/pipeline/test_vllm.py", "tests/pipeline/test_real_judge.py"),
     ("tests/stages/test_benchmark", "tests/tuneproof/scoring/benchmarks/"),
     ("tests/stages/test_check", "tests/tuneproof/scoring/checks/"),
 )  # fmt: skip
