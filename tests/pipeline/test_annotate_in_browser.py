@@ -20,6 +20,8 @@ from tuneproof.records.keys import answer_label_key
 from tuneproof.settings.evidence.people import rubric_of
 from tuneproof.settings.reading import load_params
 
+pytestmark = pytest.mark.exhaustive  # the report is what `make test` opens in a browser
+
 RATINGS, KILLS = 200, 5
 CRITERIA = ("accuracy", "style")
 ON_THE_PAGE = """() => {
@@ -79,7 +81,6 @@ def expected_scores(directory: Path) -> dict[str, dict[str, int]]:
     return found
 
 
-@pytest.mark.exhaustive
 def test_two_hundred_ratings_with_five_kills_of_the_server_lose_none(browser: Browser, tmp_path: Path) -> None:
     run = write_rated_run(tmp_path, Shape(questions=40, unusable=0), sample=RATINGS // 2, chosen=0)
     generator, expected = random.Random(11), expected_scores(run)
@@ -170,7 +171,6 @@ def test_everything_can_be_done_with_the_keyboard(browser: Browser, tmp_path: Pa
     assert sum(label.seconds for label in labels) > 0  # to a tenth, so that a quick key alone may have none
 
 
-@pytest.mark.exhaustive
 def test_steps_are_reached_by_tab_and_enter_too(browser: Browser, tmp_path: Path) -> None:
     run = write_rated_run(tmp_path, Shape(questions=1, unusable=0), sample=3, chosen=0)
     with served(run, "anna") as server, opened_page(browser, server.addresses["anna"]) as watched:
@@ -203,7 +203,7 @@ def test_a_pair_is_asked_left_tie_right(browser: Browser, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     "bypass_csp",
-    [False, pytest.param(True, marks=pytest.mark.exhaustive)],
+    [False, True],
     ids=["with the policy", "textContent alone"],
 )
 def test_hostile_texts_are_text_in_the_browser(browser: Browser, tmp_path: Path, bypass_csp: bool) -> None:
@@ -233,9 +233,9 @@ def test_hostile_texts_are_text_in_the_browser(browser: Browser, tmp_path: Path,
     ("width", "color_scheme"),
     [
         (390, "dark"),
-        pytest.param(390, "light", marks=pytest.mark.exhaustive),
-        pytest.param(1440, "dark", marks=pytest.mark.exhaustive),
-        pytest.param(1440, "light", marks=pytest.mark.exhaustive),
+        (390, "light"),
+        (1440, "dark"),
+        (1440, "light"),
     ],
 )
 def test_axe_finds_nothing(browser: Browser, tmp_path: Path, color_scheme: Any, width: int) -> None:

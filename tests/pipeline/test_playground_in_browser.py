@@ -14,6 +14,8 @@ from tests.made_up.serving import ACCURACY, ITEM, STYLE, TOKEN, Served, served
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.scoring.evaluator import load
 
+pytestmark = pytest.mark.exhaustive  # the report is what `make test` opens in a browser
+
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[Served]:
@@ -62,8 +64,8 @@ def test_hostile_texts_run_nothing(browser: Browser, service: Served) -> None:
         assert watched.is_quiet(), watched
 
 
-@pytest.mark.parametrize("color_scheme", [pytest.param("light", marks=pytest.mark.exhaustive), "dark"])
-@pytest.mark.parametrize("width", [390, pytest.param(1440, marks=pytest.mark.exhaustive)])
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1440])
 def test_axe_finds_nothing(browser: Browser, service: Served, color_scheme: Any, width: int) -> None:
     with opened_page(browser, service, width, color_scheme=color_scheme) as watched:
         page = watched.page

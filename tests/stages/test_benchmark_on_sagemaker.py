@@ -80,6 +80,7 @@ def finish_job(aws: LocalAWS) -> None:
     aws.jobs.by_name[aws.jobs.running[0]].stopping.set()
 
 
+@pytest.mark.exhaustive  # one job for answers is enough of them in `make test`
 def test_one_job_answers_all_tasks_in_tokens_and_its_rows_are_in_the_ledger(
     on_sagemaker: Project, aws: LocalAWS
 ) -> None:

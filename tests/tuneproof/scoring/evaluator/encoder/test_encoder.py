@@ -21,6 +21,8 @@ from tests.waiting import wait_until
 from tuneproof.common.errors import UserError
 from tuneproof.scoring.evaluator import load
 
+pytestmark = pytest.mark.exhaustive  # training an encoder takes longer than a hundred other tests
+
 TRAINING = {"epochs": 8, "patience": 4, "learning_rate": 4e-3, "max_tokens": 96}
 
 
@@ -102,7 +104,6 @@ def test_a_base_that_is_no_encoder_is_one_clear_line(trained: Project, tmp_path:
     assert "name an encoder" in project.error_line("train.py", "useful")
 
 
-@pytest.mark.exhaustive
 @pytest.mark.filterwarnings("ignore:`torch.jit.script` is deprecated:DeprecationWarning")  # DeBERTa's own code
 @pytest.mark.parametrize("kind", ["modernbert", "distilbert", "roberta", "deberta-v2"])
 def test_other_kinds_of_encoders_go_the_same_way(kind: str, tmp_path: Path) -> None:
@@ -131,7 +132,6 @@ def train_until(project: Project, checkpoints: int) -> None:
         process.wait()
 
 
-@pytest.mark.exhaustive
 def test_killed_twice_in_the_middle_it_ends_with_the_same_evaluator(tmp_path: Path) -> None:
     whole, killed = (with_encoder(tmp_path / name, "bert") for name in ("whole", "killed"))
     for project in (whole, killed):
