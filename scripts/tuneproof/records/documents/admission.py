@@ -78,8 +78,8 @@ class AdmissionResult(Record):
     """What a judge showed before it scored; everything is at its default where admission is off.
 
     `key` names judge, rubric and everything that a score depends on. `bars` are what it must reach, by the setting's
-    name; `refused` are the bars that it missed, `at_chance`
-    what it does no better than chance, `drift` what has changed since it was asked before; each a clause for a person.
+    name; `refused` are the bars that it missed, `at_chance` what it does no better than chance, `drift` what has
+    changed since it was asked before; each of these three a clause for a person.
     """
 
     key: str | None = None

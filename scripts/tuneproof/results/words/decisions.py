@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tuneproof.results.details.decisions import GuardDetails
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import NOTHING, interval_text, plain_name, share_text
+from tuneproof.results.words.figures import NOTHING, interval_text, listed, plain_name, share_text
 from tuneproof.results.words.verdicts import counted, paired_questions, sharing_word
 from tuneproof.settings.evidence.decision import COLLAPSES, WIN_RATE
 
@@ -42,7 +42,7 @@ def none_worse_clause(run: RunDetails) -> str:
     names = list(map(plain_name, run.claimed))
     if len(names) == 2:
         return f"is worse in neither {names[0]} nor {names[1]}"
-    return f"is worse in none of {', '.join(names[:-1])} and {names[-1]}" if names[2:] else ""
+    return f"is worse in none of {listed(names)}" if names[2:] else ""
 
 
 def rule_sentence(run: RunDetails) -> str:
