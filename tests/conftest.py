@@ -14,6 +14,7 @@ import yaml
 from hypothesis import HealthCheck, settings
 
 from tests.own_settings import own_settings
+from tests.processes import ending_processes
 from tests.running import Done, run_apart, run_here
 
 if TYPE_CHECKING:
@@ -84,6 +85,13 @@ def no_secrets_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tests see no key and no project but their own."""
     for name in SECRET_VARIABLES:
         monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(autouse=True)
+def no_process_outlives_its_test() -> Iterator[None]:
+    """What a test that failed was waiting for is ended."""
+    with ending_processes():
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.conftest import ROOT, Project
 from tests.made_up.judging import settings_of_judge, write_rows
+from tests.processes import ended_with_test
 from tests.servers.openai.server import OpenAIServer
 
 
@@ -47,7 +48,9 @@ def plain(count: int) -> list[dict[str, Any]]:
 def start(root: Path, script: str, *arguments: str) -> "subprocess.Popen[str]":
     """A stage in a process group of its own."""
     command = [sys.executable, str(ROOT / "scripts" / script), *arguments]
-    return subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL, start_new_session=True, text=True)
+    return ended_with_test(
+        subprocess.Popen(command, cwd=root, stderr=subprocess.DEVNULL, start_new_session=True, text=True)
+    )
 
 
 def processes_in(root: Path) -> dict[int, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT
+from tests.processes import ended_with_test
 from tests.servers.aws.services import ROLE, LocalAWS
 from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
 from tuneproof.generation.handing_over import FinishedRow
@@ -28,10 +29,10 @@ def sagemaker_workspace(root: Path, questions: int = 12, **settings: Any) -> Wor
 
 def started(workspace: Workspace, aws: LocalAWS, model: str = "sft") -> "subprocess.Popen[str]":
     """The stage as a process of its own, for what must be killed; what it prints comes together."""
-    return subprocess.Popen(
+    return ended_with_test(subprocess.Popen(
         [sys.executable, str(ROOT / "scripts" / "generate.py"), model], cwd=workspace.root, text=True,
         env=os.environ | aws.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-    )  # fmt: skip
+    ))  # fmt: skip
 
 
 def rows_in_s3(aws: LocalAWS) -> list[FinishedRow[Result]]:

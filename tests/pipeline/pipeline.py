@@ -13,6 +13,7 @@ import yaml
 
 from tests.conftest import NO_PINS, ROOT, SECRET_VARIABLES
 from tests.own_settings import own_settings
+from tests.processes import ended_with_test
 
 RECORDED = ("sft", "dpo", "baseline")
 CODE = (
@@ -102,10 +103,10 @@ class Clone:
     def start_dvc(self, shell: str, *arguments: str, **environment: str) -> "subprocess.Popen[bytes]":
         """Starts DVC in a process group of its own; it runs stages by `shell`, which may stay between them."""
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.Popen(
+        return ended_with_test(subprocess.Popen(
             ["dvc", *arguments], cwd=self.root, env=os.environ | environment | {"PATH": path, "SHELL": shell},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def failing_dvc(self, *arguments: str, **environment: str) -> str:
         """Runs a DVC command that must fail."""

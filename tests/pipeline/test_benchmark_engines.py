@@ -20,6 +20,7 @@ from tests.made_up.sagemaker_workspaces import BUCKET
 from tests.made_up.sagemaker_workspaces import SETTINGS as SAGEMAKER
 from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python
 from tests.pipeline.vllm_server import vllm_server
+from tests.processes import ended_with_test
 from tests.servers.aws.services import LocalAWS
 from tests.stages.test_benchmark import BASE, SFT, rows_of, summary
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -53,7 +54,9 @@ def start(project: Project, model: str, vllm: bool = False) -> subprocess.Popen[
         environment["TUNEPROOF_BASE_PACKAGES"] = sysconfig.get_path("purelib")
     python = vllm_python() if vllm else sys.executable
     command = [python, str(ROOT / "scripts" / "benchmark.py"), model]
-    return subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True)
+    return ended_with_test(
+        subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True)
+    )
 
 
 def finish(stage: subprocess.Popen[str]) -> str:
@@ -172,11 +175,13 @@ def test_a_job_on_sagemaker_scores_every_item_as_transformers_does_also_after_it
         aws.jobs.faults.rows_to_stand_still = 50
         command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "vllm"]
         environment = os.environ | aws.environment()
-        with subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True) as stage:
-            before = recorded(project)
-            wait_until(lambda: recorded(project) > before, stage)
-            aws.jobs.kill(aws.jobs.running[0])
-            _, said = stage.communicate(timeout=PATIENCE_SECONDS)
+        stage = ended_with_test(
+            subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.PIPE, text=True)
+        )
+        before = recorded(project)
+        wait_until(lambda: recorded(project) > before, stage)
+        aws.jobs.kill(aws.jobs.running[0])
+        _, said = stage.communicate(timeout=PATIENCE_SECONDS)
         assert "InternalServerError" in said
         there = recorded(project) - before
         aws.jobs.faults.rows_to_stand_still = None

@@ -12,6 +12,7 @@ import pytest
 
 from tests.pipeline.pipeline import Clone, run
 from tests.pipeline.test_first_run import fresh_clone
+from tests.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.exhaustive
 
@@ -113,7 +114,7 @@ def test_a_page_for_raters_is_served_until_it_is_interrupted(workspace: Clone, c
             assert started.stdout
             address = re.search(r"http://127\.0\.0\.1:\d+/\S+", started.stdout.readline())
             assert address
-            with urllib.request.urlopen(address[0], timeout=60) as page:  # noqa: S310 (an address of this machine)
+            with urllib.request.urlopen(address[0], timeout=PATIENCE_SECONDS) as page:  # noqa: S310 (of this machine)
                 assert b"<html" in page.read()
         finally:
             os.killpg(started.pid, signal.SIGINT)

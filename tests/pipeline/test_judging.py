@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import ROOT, Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.pipeline.pipeline import Clone, run
+from tests.processes import ended_with_test
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.common.windows import workers_for
@@ -47,7 +48,9 @@ def test_ten_kills_buy_no_finished_reply_again(project: Project, stage: str) -> 
         with_answers(project, server.base_url, answers, concurrency=concurrency, attempts=5)
         command, held = [sys.executable, str(ROOT / "scripts" / f"{stage}.py"), "sft"], set[str]()
         for kill in range(kills):
-            process = subprocess.Popen(command, cwd=project.root, stderr=subprocess.DEVNULL, start_new_session=True)
+            process = ended_with_test(
+                subprocess.Popen(command, cwd=project.root, stderr=subprocess.DEVNULL, start_new_session=True)
+            )
             kill_when(process, server, paid=15 * (kill + 1) + draw.randrange(15))
             now = recorded_replies(project.root)
             assert held <= now

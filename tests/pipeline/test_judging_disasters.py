@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import ROOT, Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.pipeline.test_judging import kill_when, recorded_replies
+from tests.processes import ended_with_test
 from tests.servers.openai.server import OpenAIServer
 from tuneproof.common.windows import workers_for
 
@@ -89,7 +90,9 @@ def test_no_reply_that_came_is_bought_again(project: Project, on_a_small_disk: b
     with OpenAIServer(latency_seconds=0.5, latency_spread_seconds=0.4) as server:
         with_answers(project, server.base_url, answers, **settings)
         for _ in range(KILLS):
-            process = subprocess.Popen(command, cwd=project.root, stderr=subprocess.DEVNULL, start_new_session=True)
+            process = ended_with_test(
+                subprocess.Popen(command, cwd=project.root, stderr=subprocess.DEVNULL, start_new_session=True)
+            )
             kill_when(process, server, paid=server.counts.paid.total() + 10 + draw.randrange(20))
             while server.counts.in_flight:
                 time.sleep(0.01)
@@ -98,7 +101,7 @@ def test_no_reply_that_came_is_bought_again(project: Project, on_a_small_disk: b
             lost = now_lost
 
         with (tmp_path / "said").open("wb") as said:
-            process = subprocess.Popen(command, cwd=project.root, stderr=said)
+            process = ended_with_test(subprocess.Popen(command, cwd=project.root, stderr=said))
         for _ in range(3):
             wait_for_more(server, process, 40)
             process.send_signal(signal.SIGSTOP)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.pipeline import RECORDED, Clone, run
+from tests.processes import ended_with_test
 from tests.servers.openai.server import OpenAIServer
 
 pytestmark = pytest.mark.exhaustive
@@ -181,10 +182,10 @@ def test_killing_the_whole_group_buys_nothing_again(tmp_path: Path) -> None:
         params["compare"]["enabled"] = False
         clone.write_params(params)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        process = subprocess.Popen(
+        process = ended_with_test(subprocess.Popen(
             ["dvc", "repro"], cwd=clone.root, env=os.environ | {"PATH": path}, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        ))  # fmt: skip
         while server.counts.paid.total() < 15 and process.poll() is None:
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)

@@ -222,7 +222,7 @@ def test_weights_of_the_next_model_arrive_while_one_answers(
         assert len([one for one in hub.requests if one.path.startswith("/storage/")]) == 1
         assert list(home.rglob("model.safetensors")) and not list(home.rglob("*.begun"))
         if cluster:
-            assert len(cluster.actors(b"ray::Fetcher")) in (0, 3), "they are there until the download beside it ends"
+            assert len(cluster.actors(b"ray::Fetcher")) <= 3, "one on each node, begun and ended one after the other"
         process.send_signal(signal.SIGKILL)
         process.communicate()
         wait_until(lambda: not ours(workspace) and not processes_in(workspace.root))

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.vllm_environment import vllm_python
+from tests.processes import ended_with_test, ending_processes
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import no_survivors
 
@@ -29,21 +30,22 @@ def vllm_server(model: Path, *options: str, folder: Path) -> Iterator[tuple[str,
         "--served-model-name", name, "--host", "127.0.0.1", "--port", str(port), "--dtype", "float32",
         "--enforce-eager", "--no-enable-chunked-prefill", "--max-num-batched-tokens", "8192", *options,
     ]  # fmt: skip
-    with no_survivors(folder), log.open("wb") as output, pytest.MonkeyPatch.context() as patch:
+    with (
+        no_survivors(folder),
+        log.open("wb") as output,
+        pytest.MonkeyPatch.context() as patch,
+        ending_processes(),
+    ):
         patch.setenv("HF_HUB_OFFLINE", "1")
         patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
         patch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
-        running = subprocess.Popen(command, stdout=output, stderr=output)
-        try:
-            until = time.monotonic() + PATIENCE_SECONDS
-            while name not in served_models(port):
-                assert running.poll() is None, log.read_text()[-3000:]
-                assert time.monotonic() < until, log.read_text()[-3000:]
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}/v1", name
-        finally:
-            running.kill()
-            running.wait()
+        running = ended_with_test(subprocess.Popen(command, stdout=output, stderr=output))
+        until = time.monotonic() + PATIENCE_SECONDS
+        while name not in served_models(port):
+            assert running.poll() is None, log.read_text()[-3000:]
+            assert time.monotonic() < until, log.read_text()[-3000:]
+            time.sleep(0.2)
+        yield f"http://127.0.0.1:{port}/v1", name
 
 
 def free_port() -> int:

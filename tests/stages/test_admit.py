@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import Project
 from tests.made_up.golden import at_random, first, golden_rows, good, obeying, stricter, with_golden
+from tests.processes import ended_with_test
 from tests.running import SCRIPTS
 from tests.servers.openai import server as server_module
 from tests.servers.openai.faults import Faults
@@ -132,10 +133,10 @@ def test_judging_and_admission_share_one_quote_and_one_budget(project: Project) 
 def test_a_killed_admission_goes_on_and_buys_nothing_twice(project: Project) -> None:
     with OpenAIServer(scorer=good(), latency_seconds=0.02) as server:
         with_golden(project, server.base_url, concurrency=4)
-        process = subprocess.Popen(
+        process = ended_with_test(subprocess.Popen(
             [sys.executable, str(SCRIPTS / "admit.py")], cwd=project.root, start_new_session=True,
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
+        ))  # fmt: skip
         while server.counts.paid.total() < 40 and process.poll() is None:
             time.sleep(0.01)
         os.killpg(process.pid, signal.SIGKILL)

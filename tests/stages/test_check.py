@@ -11,6 +11,7 @@ import yaml
 
 from tests.conftest import ROOT, Project
 from tests.made_up.run import Shape, write_run
+from tests.processes import ended_with_test
 from tests.waiting import PATIENCE_SECONDS, wait_until
 from tuneproof.records.handovers import CHECKS
 from tuneproof.records.rows import Check
@@ -110,7 +111,7 @@ def test_a_killed_stage_leaves_no_process_and_no_half_written_file(tmp_path: Pat
     (folder / "checks").mkdir()
     slow = "import os, pathlib, time\n\n\ndef slow(*_):\n    pathlib.Path(f'{os.getpid()}.pid').touch()\n"
     (folder / "checks" / "slow.py").write_text(f"{slow}    time.sleep(0.05)\n    return 1\n")
-    stage = subprocess.Popen([sys.executable, ROOT / "scripts" / "check.py", "sft"], cwd=folder)
+    stage = ended_with_test(subprocess.Popen([sys.executable, ROOT / "scripts" / "check.py", "sft"], cwd=folder))
     wait_until(lambda: len(list(folder.glob("*.pid"))) >= 1)
     stage.send_signal(signal.SIGKILL)
     stage.wait(PATIENCE_SECONDS)

@@ -13,6 +13,7 @@ import pytest
 
 from tests.conftest import ROOT, Project
 from tests.made_up.judging import rows_of, with_answers, write_rows
+from tests.processes import ended_with_test
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
@@ -217,10 +218,10 @@ def test_a_killed_comparison_goes_on_without_buying_a_finished_reply_again(proje
         answers = {"sft": [of_length(5 + n) for n in range(questions)], "baseline": ["nine char"] * questions}
         with_answers(project, server.base_url, answers, concurrency=concurrency)
         for kill in range(kills):
-            process = subprocess.Popen(
+            process = ended_with_test(subprocess.Popen(
                 [sys.executable, str(ROOT / "scripts" / "compare.py"), "sft"],
                 cwd=project.root, stderr=subprocess.DEVNULL, start_new_session=True,
-            )  # fmt: skip
+            ))  # fmt: skip
             while server.counts.paid.total() < 12 * (kill + 1) and process.poll() is None:
                 time.sleep(0.01)
             os.killpg(process.pid, signal.SIGKILL)

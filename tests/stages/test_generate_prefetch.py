@@ -19,6 +19,7 @@ from tests.made_up.following import answering, plain, processes_in
 from tests.made_up.judging import write_rows
 from tests.made_up.weights import padded
 from tests.pipeline.pipeline import Clone
+from tests.processes import ended_with_test
 from tests.servers.hub.client import use_hub
 from tests.servers.hub.repositories import Account, Fault
 from tests.servers.hub.server import HubServer, running_hub
@@ -61,10 +62,10 @@ class World:
         return answering(body)
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
+        return ended_with_test(subprocess.Popen(
             [sys.executable, str(ROOT / "scripts" / "generate.py"), *arguments], cwd=self.project.root, text=True,
             env=os.environ | self.environment | environment, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        ))  # fmt: skip
 
     def end_of(self, process: "subprocess.Popen[str]") -> str:
         """Lets the model answer, and gives what the stage said, which must have succeeded."""

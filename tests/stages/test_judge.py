@@ -11,6 +11,7 @@ import pytest
 
 from tests.conftest import ROOT, Project
 from tests.made_up.judging import settings_of_judge
+from tests.processes import ended_with_test
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.server import OpenAIServer
 from tests.waiting import PATIENCE_SECONDS, wait_until
@@ -174,11 +175,13 @@ def test_a_killed_stage_goes_on_without_buying_a_finished_reply_again(project: P
     with OpenAIServer(latency_seconds=0.05) as server:
         answered(project, server, [f"Answer {number}" for number in range(60)], concurrency=concurrency)
         for kill in range(kills):
-            process = subprocess.Popen(
-                [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"],
-                cwd=project.root,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
+            process = ended_with_test(
+                subprocess.Popen(
+                    [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"],
+                    cwd=project.root,
+                    stderr=subprocess.DEVNULL,
+                    start_new_session=True,
+                )
             )
             while server.counts.paid.total() < 12 * (kill + 1) and process.poll() is None:
                 time.sleep(0.01)
@@ -193,11 +196,13 @@ def test_a_killed_stage_goes_on_without_buying_a_finished_reply_again(project: P
 def test_an_interrupt_ends_cleanly_and_keeps_what_arrived(project: Project) -> None:
     with OpenAIServer(latency_seconds=0.1) as server:
         answered(project, server, [f"Answer {number}" for number in range(40)], concurrency=4)
-        process = subprocess.Popen(
-            [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"],
-            cwd=project.root,
-            stderr=subprocess.PIPE,
-            text=True,
+        process = ended_with_test(
+            subprocess.Popen(
+                [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"],
+                cwd=project.root,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
         )
         wait_until(lambda: server.counts.paid.total() >= 8, process)
         process.send_signal(signal.SIGINT)
@@ -261,7 +266,9 @@ def test_two_stages_at_once_share_what_they_buy(project: Project) -> None:
         answered(project, server, [f"Answer {number}" for number in range(60)], concurrency=5)
         command = [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"]
         stages = [
-            subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+            ended_with_test(
+                subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+            )
             for _ in range(3)
         ]
         said = [stage.communicate(timeout=PATIENCE_SECONDS)[1] for stage in stages]

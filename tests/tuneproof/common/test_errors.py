@@ -6,6 +6,7 @@ import sys
 
 from tests.conftest import ROOT
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
+from tests.processes import ended_with_test
 from tuneproof.common.errors import one_line, shortened
 
 
@@ -38,10 +39,10 @@ def test_a_librarys_message_becomes_one_short_printable_line() -> None:
 def test_a_reader_that_is_gone_ends_a_command_without_a_traceback() -> None:
     for rows in (1, 100_000):  # less and more than what is held back until the end
         program = f"from tuneproof.common.errors import run\nrun(lambda: print('row\\n' * {rows}))"
-        command = subprocess.Popen(
+        command = ended_with_test(subprocess.Popen(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
             env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")},
-        )  # fmt: skip
+        ))  # fmt: skip
         assert command.stdout
         command.stdout.close()
         command.stdout = None

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.processes import ended_with_test
 from tuneproof.common.logs import output_to, reason_in
 
 
@@ -25,7 +26,9 @@ def test_what_is_printed_within_goes_to_the_file_and_afterwards_where_it_went_be
 def test_a_child_that_lives_on_keeps_writing_to_the_file(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     log = tmp_path / "engine.log"
     with output_to(log):
-        child = subprocess.Popen([sys.executable, "-c", "input(); print('later')"], stdin=subprocess.PIPE)
+        child = ended_with_test(
+            subprocess.Popen([sys.executable, "-c", "input(); print('later')"], stdin=subprocess.PIPE)
+        )
     child.communicate(b"\n")
     assert log.read_text() == "later\n"
     assert capfd.readouterr().out == ""

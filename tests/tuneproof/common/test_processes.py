@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import ended_with_test
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import MARK_VARIABLE, end_orphans, marks_of_processes, no_survivors, start_time
 
@@ -52,10 +53,10 @@ SLEEP = [sys.executable, "-c", "import time; print('up', flush=True); time.sleep
 
 
 def start_stage(root: Path) -> tuple["subprocess.Popen[str]", int]:
-    stage = subprocess.Popen(
+    stage = ended_with_test(subprocess.Popen(
         [sys.executable, "-c", STAGE, str(root), ENGINE], cwd=ROOT / "scripts", stdout=subprocess.PIPE, text=True,
         start_new_session=True,
-    )  # fmt: skip
+    ))  # fmt: skip
     assert stage.stdout
     return stage, int(stage.stdout.readline())
 
@@ -91,7 +92,7 @@ def test_killing_the_whole_process_group_of_the_stage_leaves_no_engine_either(tm
 
 def test_what_was_started_within_is_gone_afterwards(tmp_path: Path) -> None:
     with no_survivors(tmp_path):
-        engine = subprocess.Popen([sys.executable, "-c", ENGINE], stdout=subprocess.PIPE)
+        engine = ended_with_test(subprocess.Popen([sys.executable, "-c", ENGINE], stdout=subprocess.PIPE))
         assert engine.stdout
         engine.stdout.readline()
         assert list(marks_of_processes()).count(engine.pid) == 1
@@ -102,10 +103,10 @@ def test_what_was_started_within_is_gone_afterwards(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["/bin/bash", "/bin/sh"])
 def test_a_stage_ends_with_dvc_also_where_the_shell_between_them_lives_on(shell: str) -> None:
-    dvc = subprocess.Popen(
+    dvc = ended_with_test(subprocess.Popen(
         [sys.executable, "-c", AS_DVC, shell, sys.executable, WAITING_STAGE], cwd=ROOT / "scripts",
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
+    ))  # fmt: skip
     assert dvc.stdout
     gone = os.pidfd_open(int(dvc.stdout.readline()))
     dvc.kill()
@@ -115,7 +116,9 @@ def test_a_stage_ends_with_dvc_also_where_the_shell_between_them_lives_on(shell:
 
 def orphan(mark: str) -> "subprocess.Popen[bytes]":
     """A process that carries a mark, as one that a killed stage left."""
-    process = subprocess.Popen(SLEEP, env=os.environ | {"TUNEPROOF_STAGE": mark}, stdout=subprocess.PIPE)
+    process = ended_with_test(
+        subprocess.Popen(SLEEP, env=os.environ | {"TUNEPROOF_STAGE": mark}, stdout=subprocess.PIPE)
+    )
     assert process.stdout
     process.stdout.readline()
     return process

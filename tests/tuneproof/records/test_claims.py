@@ -3,6 +3,7 @@ import sys
 from pathlib import Path
 
 from tests.conftest import ROOT
+from tests.processes import ended_with_test
 from tuneproof.records.claims import Claims, place_of
 
 KEY, OTHER = "a" * 64, "b" * 64
@@ -18,10 +19,10 @@ with Claims(Path(sys.argv[1])) as claims, claims.claim(sys.argv[2]) as mine:
 
 def holder(path: Path) -> subprocess.Popen[str]:
     """Another process that claims the key and keeps it; has said so when this returns."""
-    process = subprocess.Popen(
+    process = ended_with_test(subprocess.Popen(
         [sys.executable, "-c", HOLD, str(path), KEY],
         env={"PYTHONPATH": str(ROOT / "scripts")}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    ))  # fmt: skip
     assert process.stdout
     assert process.stdout.readline() == "True\n"
     return process

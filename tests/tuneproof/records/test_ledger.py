@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.processes import ended_with_test
 from tuneproof.common.errors import UserError
 from tuneproof.records.exchange import export_ledger, import_ledger
 from tuneproof.records.ledger import Kind, Ledger, ledger_path
@@ -224,9 +225,9 @@ def test_an_export_into_a_link_or_a_pipe_leaves_it_what_it_is(tmp_path: Path) ->
         ledger.put("k", "batch", {"id": "b"})
         assert export_ledger(ledger, link) == 1
         assert link.is_symlink() and json.loads(target.read_text())["key"] == "k"
-        with subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True) as reader:
-            assert export_ledger(ledger, pipe) == 1
-            assert reader.stdout is not None and json.loads(reader.stdout.read())["key"] == "k"
+        reader = ended_with_test(subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE, text=True))
+        assert export_ledger(ledger, pipe) == 1
+        assert reader.stdout is not None and json.loads(reader.stdout.read())["key"] == "k"
         assert pipe.is_fifo()
         with pytest.raises(UserError, match="cannot be written"):
             export_ledger(ledger, tmp_path)

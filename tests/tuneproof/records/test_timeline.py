@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import ended_with_test
 from tuneproof.records.writing import timeline
 from tuneproof.records.writing.timeline import Part, drawn, last_run, parts, plan, timed
 
@@ -47,7 +48,7 @@ def test_processes_at_the_same_time_append_whole_lines(tmp_path: Path) -> None:
         "from tuneproof.records.writing.timeline import timed\n"
         "for number in range(50):\n    with timed('judge sft ' + 'x' * 500, 'verdicts'): pass"
     )
-    started = [subprocess.Popen([sys.executable, "-c", code], cwd=ROOT / "scripts") for _ in range(4)]
+    started = [ended_with_test(subprocess.Popen([sys.executable, "-c", code], cwd=ROOT / "scripts")) for _ in range(4)]
     assert [one.wait() for one in started] == [0] * 4
     assert len(parts()) == 200 == len(timeline.timeline_path().read_text().splitlines())
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.conftest import ROOT, Project
+from tests.processes import ended_with_test
 from tuneproof.common.files import write_json
 from tuneproof.generation.conversations.turns import first_requests
 from tuneproof.generation.jobs import Engine, Job, Request
@@ -109,10 +110,10 @@ class Workspace(Project):
 
     def process(self, model: str = "sft", python: str = sys.executable) -> "subprocess.Popen[str]":
         """Starts the stage as a process of its own; what it prints comes together."""
-        return subprocess.Popen(
+        return ended_with_test(subprocess.Popen(
             [python, str(ROOT / "scripts" / "generate.py"), model], cwd=self.root, env=dict(os.environ), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        ))  # fmt: skip
 
 
 def rendered(engine: Engine, job: Job, questions: Sequence[Question]) -> list[Request]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import ended_with_test
+from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.errors import UserError
 from tuneproof.generation.sagemaker.container import hub_token, leave_message, run_child, token_in
 
@@ -73,10 +75,11 @@ def test_a_stop_interrupts_the_child_which_may_finish(seen_by: str) -> None:
         script += "threading.Thread(target=time.sleep, args=[600], daemon=True).start(); "
         script += "signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM]); "
     script += f"run_child([sys.executable, '-c', {child!r}], None)"
-    with subprocess.Popen(
+    entry = ended_with_test(subprocess.Popen(
         [sys.executable, "-c", script], env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, text=True,
         stdout=subprocess.PIPE,
-    ) as entry:  # fmt: skip
-        assert entry.stdout and entry.stdout.readline() == "ready\n"
-        entry.send_signal(signal.SIGTERM)
-        assert entry.stdout.read() == "handed over\n"
+    ))  # fmt: skip
+    assert entry.stdout and entry.stdout.readline() == "ready\n"
+    entry.send_signal(signal.SIGTERM)
+    assert entry.stdout.read() == "handed over\n"
+    entry.wait(PATIENCE_SECONDS)

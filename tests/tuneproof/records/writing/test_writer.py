@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.processes import ended_with_test
+from tests.waiting import PATIENCE_SECONDS, wait_until
 from tuneproof.common.errors import UserError
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.writing import writer as writer_module
@@ -55,15 +57,13 @@ def held(path: Path) -> list[Path]:
 def test_handing_over_waits_for_no_lock(tmp_path: Path) -> None:
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         with locked(ledger.path):
-            began = time.monotonic()
             saved = ledger.record("a", "batch", {})
-            assert time.monotonic() - began < 0.1
             time.sleep(0.5)
             assert not saved.done()
             assert len(held(ledger.path)) == 1
             later = ledger.record("b", "batch", {})
-        saved.result(5)
-        later.result(5)
+        saved.result(PATIENCE_SECONDS)
+        later.result(PATIENCE_SECONDS)
         assert ledger.count() == 2
         assert held(ledger.path) == []
 
@@ -80,7 +80,7 @@ def test_many_results_are_one_commit(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(writer_module, "insert", slow_insert)
     with Ledger(tmp_path / "ledger.sqlite") as ledger:
         for saved in [ledger.record(str(number), "batch", {}) for number in range(1000)]:
-            saved.result(5)
+            saved.result(PATIENCE_SECONDS)
     assert commits < 20
 
 
@@ -102,13 +102,13 @@ def test_what_a_killed_run_could_not_write_the_next_one_takes_in(tmp_path: Path)
     with Ledger(path) as ledger:
         with locked(path):
             environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts")}
-            with subprocess.Popen([sys.executable, "-c", code, str(path)], env=environment) as process:
-                while not held(path) or not held(path)[0].read_bytes():
-                    time.sleep(0.05)
-                with Ledger(path) as beside:  # its process lives, and writes it itself
-                    assert beside.count() == 0
-                time.sleep(0.3)
-                process.send_signal(signal.SIGKILL)
+            process = ended_with_test(subprocess.Popen([sys.executable, "-c", code, str(path)], env=environment))
+            wait_until(lambda: bool(held(path)) and held(path)[0].read_bytes() != b"", process)
+            with Ledger(path) as beside:  # its process lives, and writes it itself
+                assert beside.count() == 0
+            time.sleep(0.3)
+            process.send_signal(signal.SIGKILL)
+            process.wait()
             with held(path)[0].open("ab") as file:
                 file.write(b'{"key": "cut o')
         assert ledger.get("0") is None
@@ -137,7 +137,7 @@ def test_patience_ends_where_the_results_are_safe(tmp_path: Path) -> None:
     with locked(path):
         writer = Writer(path, patience_seconds=0.3)
         with pytest.raises(UserError, match=r"cannot be written \(database is locked\); 5 results are kept in .*held"):
-            [writer.record(row) for row in ROWS][-1].result(5)
+            [writer.record(row) for row in ROWS][-1].result(PATIENCE_SECONDS)
         writer.close(hurried=False)
     with Ledger(path) as ledger:
         assert ledger.count() == 5
@@ -152,7 +152,7 @@ def test_what_no_disk_takes_is_held_in_memory_beyond_all_patience(tmp_path: Path
         saved = [writer.record(row) for row in ROWS]
         time.sleep(0.6)
         assert not any(one.done() for one in saved)
-    saved[-1].result(5)
+    saved[-1].result(PATIENCE_SECONDS)
     writer.close(hurried=False)
 
 
@@ -190,7 +190,7 @@ def test_a_disk_that_is_full_in_the_middle_of_a_line_leaves_whole_lines(
             time.sleep(0.3)
         lines = [json.loads(line)["key"] for line in held(path)[0].read_text().splitlines()]
         assert lines == [key for key, _, _ in ROWS]
-    saved[-1].result(5)
+    saved[-1].result(PATIENCE_SECONDS)
     writer.close(hurried=False)
 
 

@@ -12,6 +12,7 @@ import pytest
 from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice
 from tests.made_up.lighteval import NORMALISED, install, write_lighteval_task
+from tests.processes import ended_with_test
 from tests.stages.test_benchmark import rows_of, summary, with_models
 from tests.waiting import wait_until
 from tuneproof.records.handovers import BENCHMARKS
@@ -108,11 +109,12 @@ def test_without_its_environment_one_line_says_how_to_install_it(project: Projec
 def test_a_killed_stage_leaves_no_lighteval_behind(project: Project) -> None:
     lighteval_project(project, "sleeps")
     told = project.root / "process"
-    with subprocess.Popen([sys.executable, ROOT / "scripts/benchmark.py", "sft"], cwd=project.root) as stage:
-        wait_until(lambda: told.exists() and told.read_text() != "")
-        child = Path("/proc", told.read_text())
-        assert child.exists()
-        stage.kill()
+    stage = ended_with_test(subprocess.Popen([sys.executable, ROOT / "scripts/benchmark.py", "sft"], cwd=project.root))
+    wait_until(lambda: told.exists() and told.read_text() != "", stage)
+    child = Path("/proc", told.read_text())
+    assert child.exists()
+    stage.kill()
+    stage.wait()
     wait_until(lambda: not child.exists())
     assert not (project.root / BENCHMARKS.path("sft")).exists()
 

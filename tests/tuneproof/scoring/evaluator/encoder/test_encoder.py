@@ -15,6 +15,7 @@ from tests.made_up.encoders import small_encoder
 from tests.made_up.evaluators import YES_NO, labelled
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.serving import served
+from tests.processes import ended_with_test
 from tests.running import SCRIPTS
 from tests.stages.test_train import no_pickle_in, own_table, report_of, with_labels_alone
 from tests.waiting import wait_until
@@ -118,7 +119,9 @@ def train_until(project: Project, checkpoints: int) -> None:
     """Starts the training and kills it -9 once so many checkpoints have been begun."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     command = [sys.executable, str(SCRIPTS / "train.py"), "useful"]
-    process = subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.DEVNULL, text=True)
+    process = ended_with_test(
+        subprocess.Popen(command, cwd=project.root, env=environment, stderr=subprocess.DEVNULL, text=True)
+    )
     folder = project.root / ".cache" / "evaluator"
 
     def begun() -> bool:

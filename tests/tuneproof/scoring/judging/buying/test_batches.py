@@ -9,6 +9,7 @@ import pytest
 
 from tests.conftest import ROOT, Project
 from tests.made_up.judging import rows_of, with_answers
+from tests.processes import ended_with_test
 from tests.servers.openai.batches import BatchServer
 from tests.servers.openai.faults import Faults
 from tests.servers.openai.server import OpenAIServer
@@ -89,7 +90,9 @@ def test_a_killed_run_collects_the_batch_that_it_submitted(project: Project) -> 
     with BatchServer(looks=10**6) as server:
         with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
         command = [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"]
-        process = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+        process = ended_with_test(
+            subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+        )
         assert process.stderr
         while "in_progress" not in process.stderr.readline():
             assert process.poll() is None
@@ -160,7 +163,7 @@ def test_direct_requests_do_not_buy_what_a_batch_is_bringing(project: Project) -
     with BatchServer(looks=10**6) as server:
         with_answers(project, server.base_url, {"sft": ANSWERS["sft"]}, transport="batch")
         command = [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"]
-        process = subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True)
+        process = ended_with_test(subprocess.Popen(command, cwd=project.root, stderr=subprocess.PIPE, text=True))
         wait_until(lambda: bool(server.batches), process)
         wait_until(lambda: "batch" in kinds(project), process)
         process.kill()
