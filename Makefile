@@ -62,7 +62,7 @@ annotate: $(SERVING)  ## rate answers blind on a page of this machine, RATER=nam
 
 lighteval: $(LIGHTEVAL)  ## install lighteval, the second harness of the benchmarks (docs/benchmarks-lighteval.md)
 
-test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (8 to 9 minutes, set-up included)
+test:  ## check all, test all in one way: a whole pipeline, vLLM, a browser (7 to 9 minutes, set-up included)
 	@$(MAKE) --no-print-directory --jobs 3 test-environment lint test-bytecode
 	$(PYTEST) -m "not exhaustive"
 
