@@ -18,8 +18,8 @@ from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results.details.model import read_all_details
 from tuneproof.results.report.browser import answer_browser
 from tuneproof.results.report.labels import read_page_labels
-from tuneproof.results.report.losses import worst_questions
 from tuneproof.results.report.page import is_of_run, left_out, render, run_key
+from tuneproof.results.report.sections.losses import worst_questions
 from tuneproof.results.revisions import Revision
 from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.params import Params

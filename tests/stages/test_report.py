@@ -12,7 +12,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tests.running import run_here
 from tuneproof.results.details.model import Details, read_details
-from tuneproof.results.report import page
+from tuneproof.results.report import headline, page, showing
 from tuneproof.results.report.browser import Browser
 from tuneproof.results.words.notes import run_note
 from tuneproof.settings.generation import Sampling
@@ -154,15 +154,15 @@ def test_the_headline_groups_models_by_verdict(tmp_path: Path) -> None:
     models = details_of(tmp_path, Shape(models=("a", "b", "c", "d", "base")))
     mixed = with_verdicts(models, "undecided", "better", "better", "worse")
     assert (
-        page.headline(mixed)
+        headline.headline(mixed)
         == "b and c are better than base; d is worse than base; a is undecided, not shown to differ from base"
     )
     few = with_verdicts(models, *["too few"] * 4)
-    assert page.headline(few) == "a, b, c and d: too few questions to compare with base"
-    assert "30 questions" in page.confidence(few)
-    assert "95%" in page.confidence(mixed)
+    assert headline.headline(few) == "a, b, c and d: too few questions to compare with base"
+    assert "30 questions" in headline.confidence(few)
+    assert "95%" in headline.confidence(mixed)
     open_ones = with_verdicts(models, *["undecided"] * 4)
-    assert page.confidence(open_ones).startswith("Not shown is not the same as equal: ")
+    assert headline.confidence(open_ones).startswith("Not shown is not the same as equal: ")
 
 
 def test_what_is_left_out_is_said_with_its_place() -> None:
@@ -178,16 +178,16 @@ def test_what_is_left_out_is_said_with_its_place() -> None:
     [(1, 1, 3, "0.00%"), (2, 1, 3, "50.00%"), (3, 1, 3, "100.00%"), (9, 1, 3, "100.00%"), (0, -0.4, 0.4, "50.00%")],
 )
 def test_positions_lie_on_the_axis(value: float, low: float, high: float, place: str) -> None:
-    assert page.position(value, low, high) == place
+    assert showing.position(value, low, high) == place
 
 
 def test_the_axis_of_gains_ends_at_a_round_number_beyond_every_interval(tmp_path: Path) -> None:
     models = details_of(tmp_path, Shape(questions=60))
-    limit = page.gain_limit(models, "accuracy")
+    limit = showing.gain_limit(models, "accuracy")
     widest = max(abs(model.criteria["accuracy"].gain_low or 0) for model in models)
     assert limit >= widest
     assert f"{limit:g}" == f"{limit:.2g}"
-    assert page.gain_limit([model for model in models if model.is_baseline], "accuracy") == 1
+    assert showing.gain_limit([model for model in models if model.is_baseline], "accuracy") == 1
 
 
 def test_undecided_criteria_say_what_could_have_been_seen(tmp_path: Path) -> None:
@@ -197,29 +197,29 @@ def test_undecided_criteria_say_what_could_have_been_seen(tmp_path: Path) -> Non
         model.criteria["style"].model_copy(update={**undecided, "questions_needed": needed}) for needed in (812, None)
     )
     both = model.model_copy(update={"criteria": {"style": style, "accuracy": accuracy}})
-    assert page.undecided_note(both) == (
+    assert headline.undecided_note(both) == (
         "With 39 questions, a true difference under 0.42 in style and 0.42 in accuracy often goes unseen. "
         "To show the observed one takes about 812 (style) questions."
     )
     better = style.model_copy(update={"verdict": "better"})
-    assert page.undecided_note(model.model_copy(update={"criteria": {"style": better}})) == ""
+    assert headline.undecided_note(model.model_copy(update={"criteria": {"style": better}})) == ""
 
 
 def test_many_models_with_one_verdict_are_counted(tmp_path: Path) -> None:
-    assert page.opening("better", list("abcd"), "base") == "a, b, c and d are better than base"
-    assert page.opening("better", list("abcde"), "base") == "5 models are better than base"
+    assert headline.opening("better", list("abcd"), "base") == "a, b, c and d are better than base"
+    assert headline.opening("better", list("abcde"), "base") == "5 models are better than base"
 
 
 def test_names_from_outside_are_one_short_line() -> None:
-    assert page.short("two\nlines ") == "two lines"
-    assert len(page.short("W" * 3_000)) == 201
+    assert showing.short("two\nlines ") == "two lines"
+    assert len(showing.short("W" * 3_000)) == 201
 
 
 def test_numbers_have_real_minus_signs() -> None:
-    assert page.minus("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30, +0.06]"
-    assert page.minus("-") == "\u2013"
-    assert page.cell("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30,\u00a0+0.06]", "no break in the interval"
-    assert page.minus("gpt-4o-mini gave -.5") == "gpt-4o-mini gave \u2212.5"
+    assert showing.minus("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30, +0.06]"
+    assert showing.minus("-") == "\u2013"
+    assert showing.cell("-0.12 [-0.30, +0.06]") == "\u22120.12 [\u22120.30,\u00a0+0.06]", "no break in the interval"
+    assert showing.minus("gpt-4o-mini gave -.5") == "gpt-4o-mini gave \u2212.5"
 
 
 def test_a_setting_that_was_not_sent_is_not_claimed() -> None:

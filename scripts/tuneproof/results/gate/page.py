@@ -9,6 +9,7 @@ from tuneproof.results.gate.decision import Decision
 from tuneproof.results.gate.overview import Overview, texts_of
 from tuneproof.results.gate.text import OPENINGS, how_to_read, items_note, lost_notes, scores_text
 from tuneproof.results.report import page as report_page
+from tuneproof.results.report.headline import headline as report_headline
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.words import notes
 from tuneproof.results.words.figures import NOTHING, decimals, interval_text, listed, plain_name
@@ -32,7 +33,7 @@ def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
             against=plain_name(overview.against),
             headline=headline(overview),
             run_key=report_page.run_key(overview.here),
-            own_headline=report_page.headline(overview.here),
+            own_headline=report_headline(overview.here),
             has_report=has_report,
             still_better=still_better(overview),
             score_rows=[*(score_row(one, overview) for one in findings.decisions), *baseline_rows(overview)]

@@ -2,9 +2,6 @@
 
 import base64
 import hashlib
-import json
-import math
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +13,14 @@ from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import Slice
-from tuneproof.results.report.answers import first_prompt, questions_with
-from tuneproof.results.report.benchmarks import lost_items, task_rows
-from tuneproof.results.report.browser import Browser, page_script, visible
+from tuneproof.results.report.browser import Browser, page_script
+from tuneproof.results.report.headline import confidence, headline, opening, undecided_note
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.losses import Worst
-from tuneproof.results.report.sources import source_table, sources_disagree
+from tuneproof.results.report.sections.answers import first_prompt, questions_with
+from tuneproof.results.report.sections.benchmarks import lost_items, task_rows
+from tuneproof.results.report.sections.losses import Worst
+from tuneproof.results.report.sections.sources import source_table, sources_disagree
+from tuneproof.results.report.showing import breakable, cell, gain_limit, minus, position, quoted, short, shown
 from tuneproof.results.words import (
     decisions,
     figures,
@@ -40,23 +39,8 @@ from tuneproof.settings.params import Params
 
 TEMPLATES = Path(__file__).parent / "templates"
 STYLES = ("report.css", "first.css")
-OPENINGS = {  # in the order in which a reader wants them
-    "better": "{names} {be} better than {baseline}",
-    "worse": "{names} {be} worse than {baseline}",
-    "mixed": "{names} {be} better than {baseline} in one respect and worse in another",
-    "undecided": "{names} {be} undecided, not shown to differ from {baseline}",
-    "too few": "{names}: too few questions to compare with {baseline}",
-}
-SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
-EACH_MAY_SHIP = "each of {names} may ship"  # where several may: which is better is another comparison
-MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
-LONGEST_NAME = 200
 RUN_KEY = '<meta name="run" content="{}">'  # of every page of results, as page_head.html writes it
 HEAD_CHARACTERS = 2_000  # of a page, with all that stands before its style
-NOT_KNOWN = "\N{EN DASH}"
-SEPARATORS = re.compile(r"([/_]+|\.(?=[a-zA-Z]))")
-NEGATIVE = re.compile(r"(?<!\w)-(?=[\d.])")
-NICE_STEPS = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)
 
 
 def render(models: Sequence[Details], params: Params, browser: Browser, worst: Mapping[str, Sequence[Worst]]) -> str:
@@ -187,112 +171,9 @@ def sampling_text(sampling: Sampling, engines: Sequence[Mapping[str, Any]]) -> s
     return ", ".join(parts)
 
 
-def shown(value: object) -> object:
-    """A value as the page prints it: nothing invisible in a text, a dash for what is not known."""
-    if value is None:
-        return NOT_KNOWN
-    return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
-def short(text: str) -> str:
-    """A name or reason from outside, in one line of a bearable length."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
-
-
-def breakable(text: str) -> Markup:
-    """A path or dotted name that may break after its slashes and dots rather than within a word."""
-    return Markup("").join(
-        part if place % 2 == 0 else Markup("{}<wbr>").format(part)
-        for place, part in enumerate(SEPARATORS.split(visible(text)))
-    )
-
-
-def quoted(text: str) -> str:
-    """A text whose ends and line breaks can be seen."""
-    return json.dumps(text, ensure_ascii=False)
-
-
-def minus(numbers: str) -> str:
-    """Numbers with real minus signs, hyphens of words left alone, and a dash where there is none."""
-    return NOT_KNOWN if numbers == figures.NOTHING else NEGATIVE.sub("\N{MINUS SIGN}", numbers)
-
-
-def cell(numbers: str) -> str:
-    """Numbers of a table, which on a phone may break before an interval and not within it."""
-    return minus(numbers).replace(", ", ",\N{NO-BREAK SPACE}")
-
-
 def content_security_hash(text: str) -> str:
     """The hash by which a Content-Security-Policy allows one inline style or script."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-
-
-def headline(models: Sequence[Details]) -> str:
-    """All decisions in one sentence, or all verdicts where there is no plan; first where none rests on the judge."""
-    said, run = outcomes(models), models[0].run
-    doubt = trust.no_verdict(run) if run.in_units_of == "judge" else ""
-    return f"{doubt}; {said[0].lower() + said[1:] if run.plan else said}" if doubt else said
-
-
-def outcomes(models: Sequence[Details]) -> str:
-    """What came out of all models."""
-    parts = []
-    for ship, words_of in SHIP_OPENINGS.items():
-        names = [details.model for details in models if details.decision and details.decision.ship == ship]
-        if names:
-            several = EACH_MAY_SHIP if ship == "yes" and len(names) > 1 else words_of
-            listed = figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
-            parts.append(several.format(names=listed))
-    if parts:
-        decisions = "; ".join(parts)
-        return decisions[0].upper() + decisions[1:]
-    for verdict in OPENINGS:
-        names = [details.model for details in models if details.verdict == verdict]
-        if names:
-            parts.append(opening(verdict, names, models[0].run.baseline))
-    return "; ".join(parts) or f"{models[0].run.baseline} stands alone: there is no model to compare it with"
-
-
-def opening(verdict: str, names: Sequence[str], baseline: str) -> str:
-    """The verdict on models that share it."""
-    subject = figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
-    return OPENINGS[verdict].format(names=subject, be="is" if len(names) == 1 else "are", baseline=baseline)
-
-
-def confidence(models: Sequence[Details]) -> str:
-    """How sure the verdicts are, for someone who has read nothing else."""
-    run = models[0].run
-    if run.at_chance:
-        return "The verdicts below are what the scores would say, if the judge's scores said anything."
-    if all(details.verdict in ("too few", None) for details in models):
-        return f"A verdict needs {run.min_questions} questions that are scored in both; until then none is given."
-    if all(details.verdict in ("too few", "undecided", None) for details in models):
-        return (
-            "Not shown is not the same as equal: these questions do not tell them apart "
-            f"at {1 - run.alpha:.0%} confidence, over all that is claimed of the models{verdicts.sharing_clause(run)}."
-        )
-    return (
-        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed of the models"
-        f"{verdicts.sharing_clause(run)}. If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
-        "such runs would call any of them better or worse."
-    )
-
-
-def undecided_note(details: Details) -> str:
-    """What so many questions could have shown on the criteria that stayed undecided; empty where none did."""
-    open_ones = {
-        name: one
-        for name, one in details.criteria.items()
-        if one.verdict == "undecided" and one.smallest_detectable is not None
-    }
-    if not open_ones:
-        return ""
-    paired = max(one.paired or 0 for one in open_ones.values())
-    sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in open_ones.items()])
-    note = f"With {paired:,} questions, a true difference under {sizes} often goes unseen."
-    needed = [f"{one.questions_needed:,} ({name})" for name, one in open_ones.items() if one.questions_needed]
-    return f"{note} To show the observed one takes about {figures.listed(needed)} questions." if needed else note
 
 
 def left_out(browser: Browser) -> str:
@@ -307,17 +188,3 @@ def left_out(browser: Browser) -> str:
         parts.append(f"texts are cut after {browser.longest_text:,} characters")
     where = f"everything stands whole in {ANSWERS.directory.parent}/ (answers, judgements, comparisons)"
     return f"To stay under 15 MB, {' and '.join(parts)}; {where}." if parts else ""
-
-
-def position(value: float, low: float, high: float) -> str:
-    """Where a value lies on an axis, in per cent of its length; what lies outside is put at its end."""
-    return f"{100 * min(max((value - low) / (high - low), 0), 1):.2f}%"
-
-
-def gain_limit(models: Sequence[Details], criterion: str) -> float:
-    """Where the axis of gains ends on both sides: a round number just beyond every interval."""
-    found = [details.criteria[criterion] for details in models]
-    limits = [abs(limit) for one in found for limit in (one.gain_low, one.gain_high) if limit is not None]
-    largest = max(limits, default=0) or 1
-    power = 10.0 ** math.floor(math.log10(largest))
-    return next(step * power for step in NICE_STEPS if step * power >= largest)

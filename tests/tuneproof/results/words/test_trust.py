@@ -5,7 +5,7 @@ import pytest
 from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, Orders
 from tuneproof.results.details.model import Details
-from tuneproof.results.report.page import headline
+from tuneproof.results.report.headline import headline
 from tuneproof.results.words.trust import judge_sentence, needs_caution, reading_note
 
 GOOD = Figure(value=0.62, low=0.48, high=0.74, answers=60)

@@ -7,7 +7,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.results.details.model import Details, read_all_details
-from tuneproof.results.report.benchmarks import LONGEST_CHARACTERS, MOST_ITEMS, lost_items, task_rows
+from tuneproof.results.report.sections.benchmarks import LONGEST_CHARACTERS, MOST_ITEMS, lost_items, task_rows
 from tuneproof.results.words.notes import benchmark_note
 from tuneproof.settings.reading import load_params
 

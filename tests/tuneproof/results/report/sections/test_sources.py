@@ -5,7 +5,7 @@ from tests.running import run_here
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.rows import World
 from tuneproof.results.details.model import Details, read_details
-from tuneproof.results.report.sources import source_table, sources_disagree
+from tuneproof.results.report.sections.sources import source_table, sources_disagree
 
 MODELS = ("sft", "baseline")
 

@@ -13,7 +13,7 @@ from tuneproof.records.files import read_rows
 from tuneproof.records.handovers import JUDGEMENTS
 from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.losses import LONGEST_REASON, cut, worst_questions
+from tuneproof.results.report.sections.losses import LONGEST_REASON, cut, worst_questions
 from tuneproof.results.words.questions import worst_heading
 
 SHAPE = Shape(questions=60)
