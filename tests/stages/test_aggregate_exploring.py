@@ -8,9 +8,9 @@ import pytest
 
 from tests.made_up.aggregated_run import aggregate, change_judgements, change_params, details, write_small_changes
 from tests.made_up.run import Shape, write_run
-from tuneproof.records.files import read_rows
-from tuneproof.records.handovers import JUDGEMENTS
-from tuneproof.records.rows import Judgement
+from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
+from tuneproof.records.rows import Answer, Judgement
 from tuneproof.results.details.criteria import Changes
 from tuneproof.results.words.verdicts import model_sentence
 from tuneproof.statistics.differences import simultaneous_differences
@@ -148,6 +148,33 @@ def test_questions_without_tags_are_told_apart_by_length_and_topic(run: Path, tm
     assert {one.tag for one in found.slices} == {"length", "topic"}
     assert sum(one.questions for one in found.slices if one.tag == "topic") == 60
     assert not details(run, "sft").run.kinds_from_words
+
+
+def test_the_gain_over_what_the_baseline_finished_leaves_out_every_question_with_an_answer_cut_off(
+    tmp_path: Path,
+) -> None:
+    write_run(tmp_path, Shape(questions=30, samples=2, unusable=0))
+    path = tmp_path / ANSWERS.path("baseline")
+    answers = read_rows(path, Answer, made_by="")
+    whole = [row.model_copy(update={"finish_reason": "stop"}) for row in answers]
+    places = {0: "length", 7: "error", 8: "length", 9: "length"}  # of questions 0, 3 and 4: one sample is enough
+    write_rows(path, [row.model_copy(update={"finish_reason": places.get(at, "stop")}) for at, row in enumerate(whole)])
+    aggregate(tmp_path)
+    out = {answers[place].id for place in places}
+    by_question: dict[str, list[float]] = {}
+    for model, sign in (("sft", 0.5), ("baseline", -0.5)):
+        for row in read_rows(tmp_path / JUDGEMENTS.path(model), Judgement, made_by=""):
+            by_question.setdefault(row.id, []).append(sign * (row.scores or {})["style"])
+    kept = [sum(scores) for one, scores in by_question.items() if one not in out]
+    found = details(tmp_path, "sft").finished
+    assert found
+    assert (found.questions, len(kept)) == (27, 27)
+    style = found.criteria["style"]
+    assert (style.gain, style.paired) == (pytest.approx(sum(kept) / 27, abs=1e-6), 27)
+    assert details(tmp_path, "baseline").finished is None
+    write_rows(path, whole)
+    aggregate(tmp_path)
+    assert details(tmp_path, "sft").finished is None, "it finished them all"
 
 
 def test_very_many_pairs_share_alpha_equally(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from tuneproof.results.details.changes import Loss, PairGain
 from tuneproof.results.details.criteria import Collapses, CriterionDetails, CriterionVerdict, PeopleScores
 from tuneproof.results.details.decisions import DecisionDetails, OverallVerdict, PeopleVerdict
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.details.slices import Slice
+from tuneproof.results.details.slices import Finished, Slice
 from tuneproof.settings.params import Params
 
 
@@ -109,6 +109,8 @@ class Details(Record):
     decision: DecisionDetails | None  # None for the baseline, and without a plan
     win_rate: WinRateDetails | None
     slices: list[Slice]
+    # None for the baseline, and where all its answers ended by themselves
+    finished: Finished | None = Field(default=None, exclude_if=lambda finished: finished is None)
     lengths: AnswerLengths
     usage: Usage
     people: PeopleVerdict | None = Field(default=None, exclude_if=lambda verdict: verdict is None)

@@ -23,3 +23,10 @@ class Slice(Record):
     value: str
     questions: int
     criteria: dict[str, SliceScore]  # without the criteria that have no score here
+
+
+class Finished(Record):
+    """The questions all of whose answers of the baseline ended by themselves, neither cut off nor failed."""
+
+    questions: int
+    criteria: dict[str, SliceScore]  # without the criteria that have no score here

@@ -24,7 +24,6 @@ from tuneproof.results.report.showing import breakable, cell, gain_limit, minus,
 from tuneproof.results.words import (
     decisions,
     figures,
-    levels,
     notes,
     pairs,
     people,
@@ -34,6 +33,7 @@ from tuneproof.results.words import (
     trust,
     verdicts,
 )
+from tuneproof.results.words.doubts import levels, limits
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -94,6 +94,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             undecided_note=undecided_note,
             sampling_text=sampling_text,
             levels=levels,
+            limits=limits,
             worsened_link=worsened_link,
         )
     )

@@ -1,4 +1,4 @@
-"""One model's scores by slice: by each value of a tag, and by turn."""
+"""One model's scores by slice: by each value of a tag, by turn, and over what the baseline finished."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ import numpy as np
 from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.analysis.reading.scores import ModelScores, Places
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.details.slices import Slice, SliceScore
+from tuneproof.results.details.slices import Finished, Slice, SliceScore
 from tuneproof.statistics.intervals import difference_interval, mean_interval
 
 TURN = "turn"  # what slices by turn are called
@@ -23,11 +23,19 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
         counts = Counter(value for value in values if value is not None)
         for value, count in sorted(counts.most_common(MOST_SLICES), key=lambda pair: (-pair[1], pair[0])):
             places = np.array([place for place, other in enumerate(values) if other == value])
-            by_question = [name for name, one in run.criteria.items() if not one.by_item]
-            scores = {name: slice_score(run, name, places, scored, baseline) for name in by_question}
-            known = {name: score for name, score in scores.items() if score}
+            known = slice_scores(run, places, scored, baseline)
             found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
     return found
+
+
+def over_finished(run: RunDetails, scored: Scored, baseline: Scored, places: Places) -> Finished | None:
+    """One model over the places of the questions that the baseline finished: what no limit of tokens explains.
+
+    None for the baseline itself, and where it finished them all.
+    """
+    if scored is baseline or len(places) == run.questions:
+        return None
+    return Finished(questions=len(places), criteria=slice_scores(run, places, scored, baseline))
 
 
 def turn_slices(run: RunDetails, model: ModelScores, baseline: ModelScores) -> list[Slice]:
@@ -39,10 +47,16 @@ def turn_slices(run: RunDetails, model: ModelScores, baseline: ModelScores) -> l
         scored, other = (Scored.of(one.only_turn(turn), run.questions) for one in (model, baseline))
         places = np.flatnonzero(~np.isnan(scored.characters))
         other = scored if model is baseline else other
-        scores = {name: slice_score(run, name, places, scored, other) for name in run.criteria if name in scored.scores}
-        known = {name: score for name, score in scores.items() if score}
+        known = slice_scores(run, places, scored, other)
         found.append(Slice(tag=TURN, value=f"{turn + 1} of {model.turns}", questions=len(places), criteria=known))
     return found
+
+
+def slice_scores(run: RunDetails, places: Places, scored: Scored, baseline: Scored) -> dict[str, SliceScore]:
+    """The criteria that score answers over some of the questions, without those of which none has a score."""
+    names = [name for name, one in run.criteria.items() if not one.by_item and name in scored.scores]
+    scores = {name: slice_score(run, name, places, scored, baseline) for name in names}
+    return {name: score for name, score in scores.items() if score}
 
 
 def slice_score(run: RunDetails, criterion: str, places: Places, scored: Scored, baseline: Scored) -> SliceScore | None:

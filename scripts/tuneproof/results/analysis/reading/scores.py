@@ -42,6 +42,7 @@ class ModelScores:
     answer_tokens: Array
     statuses: Counter[str]  # the judge's
     statuses_of: dict[str, Counter[str]]  # the other sources'
+    ended: NDArray[np.bool_]  # whether each answer ended by itself, neither cut off nor failed
     finish_reasons: Counter[str]
     cut: int
     usage: ReplyUsage
@@ -64,6 +65,11 @@ class ModelScores:
         table = np.full((questions, max(self.samples, 1), max(self.turns, 1)), np.nan)
         table[self.questions, self.sample_of, self.turn_of] = values
         return mean_of_known(table) if self.turns > 1 else table[:, :, 0]
+
+    @property
+    def finished(self) -> Places:
+        """The questions all of whose answers ended by themselves, in order."""
+        return np.setdiff1d(self.questions, self.questions[~self.ended])
 
     def only_turn(self, turn: int) -> "ModelScores":
         """The same with NaN in place of what the answers of other turns have."""
@@ -107,6 +113,7 @@ def read_scores(model: str, ids: Mapping[str, int], run: RunDetails) -> ModelSco
         answer_tokens=np.array(columns.answer_tokens),
         statuses=judged.statuses,
         statuses_of={name: source.statuses for name, source in sources.items()},
+        ended=np.array(columns.ended) == 1,
         finish_reasons=columns.finish_reasons,
         cut=judged.cut,
         usage=judged.usage,
@@ -120,6 +127,7 @@ class AnswerColumns:
     def __init__(self, model: str, ids: Mapping[str, int]) -> None:
         self.places, self.of_sample, self.of_turn = array("d"), array("d"), array("d")
         self.characters, self.prompt_tokens, self.answer_tokens = array("d"), array("d"), array("d")
+        self.ended = array("d")
         self.finish_reasons = Counter[str]()
         self._model, self._ids = model, ids
 
@@ -133,6 +141,7 @@ class AnswerColumns:
         self.characters.append(math.nan if answer.finish_reason == "error" else len(answer.answer))
         self.prompt_tokens.append(known(answer.prompt_tokens))
         self.answer_tokens.append(known(answer.answer_tokens))
+        self.ended.append(answer.finish_reason == "stop")
         self.finish_reasons[answer.finish_reason] += 1
 
     def check_complete(self) -> None:

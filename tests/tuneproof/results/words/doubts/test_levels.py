@@ -4,7 +4,7 @@ import pytest
 
 from tests.made_up.aggregated_run import details
 from tuneproof.results.details.model import Details
-from tuneproof.results.words.levels import cut_off_sentence, level_text, low_level_sentence
+from tuneproof.results.words.doubts.levels import level_text, low_level_sentence
 
 
 @pytest.fixture
@@ -40,16 +40,3 @@ def test_of_yes_and_no_the_mean_says_it_all(models: list[Details]) -> None:
     run = models[0].run.model_copy(update={"rubric": {"accuracy": rubric}})
     sft, baseline = (one.model_copy(update={"run": run}) for one in models)
     assert "lowest" not in level_text(sft, baseline, "accuracy")
-
-
-def test_a_baseline_that_was_often_cut_off_is_said_beside_the_gain(models: list[Details]) -> None:
-    def cut_off(model: Details, count: int) -> Details:
-        finish = {"length": count, "stop": 48 - count}
-        return model.model_copy(update={"answers": 48, "finish_reasons": finish, "verdict": "better"})
-
-    assert cut_off_sentence(cut_off(models[0], 2), cut_off(models[1], 21)) == (
-        "21 of 48 answers of baseline were cut off at the limit of tokens (2 of 48 here), so that limit may explain a "
-        "part of the gain."
-    )
-    assert cut_off_sentence(cut_off(models[0], 2), cut_off(models[1], 4)) == "", "too few to matter"
-    assert cut_off_sentence(cut_off(models[0], 30), cut_off(models[1], 21)) == "", "the model was cut off more often"

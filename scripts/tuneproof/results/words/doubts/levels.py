@@ -5,7 +5,6 @@ from tuneproof.results.words.figures import decimals, plain_name
 
 MOST = 0.5  # of the answers: with more of them at the lowest score a gain leaves most as bad as they can be
 LOWEST, HIGHEST = 0, -1  # steps of a scale
-MANY_CUT_OFF = 0.1  # of the baseline's answers, from which a gain may be the limit's doing
 
 
 def level_text(details: Details, baseline: Details, criterion: str) -> str:
@@ -35,16 +34,3 @@ def low_level_sentence(details: Details) -> str:
     """Where most answers of a model are at the lowest score, whatever it gained; empty otherwise."""
     low = [name for name in details.run.rubric if (share_at(details, name, LOWEST) or 0) > MOST]
     return f"Most of its answers still have the lowest score in {' and '.join(map(plain_name, low))}." if low else ""
-
-
-def cut_off_sentence(details: Details, baseline: Details) -> str:
-    """Where a part of a gain may be that the baseline's answers hit the limit of tokens; empty otherwise."""
-    theirs, ours = (one.finish_reasons.get("length", 0) for one in (baseline, details))
-    many = theirs > MANY_CUT_OFF * baseline.answers and theirs / baseline.answers > ours / max(details.answers, 1)
-    if not many or details.verdict not in ("better", "mixed"):
-        return ""
-    answers = f"{theirs:,} of {baseline.answers:,} answers of {plain_name(baseline.model)}"
-    return (
-        f"{answers} were cut off at the limit of tokens ({ours:,} of {details.answers:,} here), so that limit may "
-        "explain a part of the gain."
-    )

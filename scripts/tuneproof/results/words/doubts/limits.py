@@ -1,0 +1,44 @@
+"""Whether a gain may be the doing of the limit of tokens, which cut off the baseline's answers."""
+
+from tuneproof.results.details.model import Details
+from tuneproof.results.details.slices import SliceScore
+from tuneproof.results.words.figures import interval_text, plain_name
+
+MANY_CUT_OFF = 0.1  # of the baseline's answers, from which a gain may be the limit's doing
+FEWEST_FINISHED = 5  # questions, below which a gain over them says nothing
+
+
+def cut_off_sentence(details: Details, baseline: Details) -> str:
+    """Where a part of a gain may be that the baseline's answers hit the limit of tokens; empty otherwise."""
+    theirs, ours = (one.finish_reasons.get("length", 0) for one in (baseline, details))
+    many = theirs > MANY_CUT_OFF * baseline.answers and theirs / baseline.answers > ours / max(details.answers, 1)
+    if not many or details.verdict not in ("better", "mixed"):
+        return ""
+    answers = f"{theirs:,} of {baseline.answers:,} answers of {plain_name(baseline.model)}"
+    return (
+        f"{answers} were cut off at the limit of tokens ({ours:,} of {details.answers:,} here), so that limit may "
+        "explain a part of the gain."
+    )
+
+
+def finished_sentence(details: Details, baseline: Details) -> str:
+    """What the gain is over only the questions that the baseline finished; empty where no limit may explain it."""
+    found = details.finished
+    if found is None or not cut_off_sentence(details, baseline):
+        return ""
+    name = plain_name(baseline.model)
+    known = {criterion: one for criterion, one in found.criteria.items() if (one.paired or 0) >= FEWEST_FINISHED}
+    if not known:
+        finished = f"{found.questions:,} questions" if found.questions != 1 else "1 question"
+        return f"{name} finished only {finished}, too few to say what the gain is over them."
+    gains = ", ".join(f"{plain_name(criterion)} {gain_text(one)}" for criterion, one in known.items())
+    scored = max(one.paired or 0 for one in known.values())
+    return (
+        f"Over the {scored:,} questions that {name} finished: {gains} (exploratory: each interval alone, and these may "
+        "be the easier questions)."
+    )
+
+
+def gain_text(score: SliceScore) -> str:
+    """A gain over some of the questions with its interval: `+0.42 [+0.10, +0.74]`."""
+    return interval_text(score.gain, score.gain_low, score.gain_high, signed=True)
