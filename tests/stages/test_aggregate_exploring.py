@@ -76,6 +76,19 @@ def test_less_than_half_a_step_is_no_change_and_the_worst_questions_agree_with_t
     assert found.collapses and found.collapses.share == 2 / 40, "the same two"
 
 
+def test_a_kind_of_question_is_counted_by_the_same_rule(tmp_path: Path) -> None:
+    found = details(write_small_changes(tmp_path), "sft")
+    for tag in ("subject", "source"):
+        kinds = [one for one in found.slices if one.tag == tag]
+        assert len(kinds) > 1
+        for name in ("accuracy", "style"):
+            counts = [changes.model_dump() for one in kinds if (changes := one.criteria[name].changes)]
+            whole = found.criteria[name].changes
+            assert whole
+            assert {key: sum(one[key] for one in counts) for key in counts[0]} == whole.model_dump()
+    assert all(one.changes is None for kind in details(tmp_path, "baseline").slices for one in kind.criteria.values())
+
+
 def test_a_model_that_never_loses_has_no_worst_question(tmp_path: Path) -> None:
     write_run(tmp_path, Shape(questions=40, unusable=0))
     best = {"accuracy": 3.0, "style": 3.0}
@@ -170,7 +183,8 @@ def test_the_gain_over_what_the_baseline_finished_leaves_out_every_question_with
     assert found
     assert (found.questions, len(kept)) == (27, 27)
     style = found.criteria["style"]
-    assert (style.gain, style.paired) == (pytest.approx(sum(kept) / 27, abs=1e-6), 27)
+    assert style.paired == 27
+    assert style.gain == pytest.approx(sum(kept) / 27, abs=1e-6)
     assert details(tmp_path, "baseline").finished is None
     write_rows(path, whole)
     aggregate(tmp_path)

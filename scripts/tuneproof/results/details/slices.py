@@ -1,6 +1,9 @@
 """One model on some of the questions: exploratory, so nothing here is corrected for looking at many."""
 
+from pydantic import Field
+
 from tuneproof.records.rows import Record
+from tuneproof.results.details.criteria import Changes
 
 
 class SliceScore(Record):
@@ -14,6 +17,7 @@ class SliceScore(Record):
     gain_low: float | None = None
     gain_high: float | None = None
     paired: int | None = None
+    changes: Changes | None = Field(default=None, exclude_if=lambda changes: changes is None)
 
 
 class Slice(Record):

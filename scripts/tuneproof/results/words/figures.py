@@ -82,9 +82,9 @@ def listed(words: Sequence[str]) -> str:
     return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
-def plain_name(name: str) -> str:
+def plain_name(name: str, longest: int = LONGEST_NAME) -> str:
     """A name as one short line: files of another revision may hold names that params.yaml would refuse."""
-    return "".join(character if character.isprintable() else "?" for character in name[:LONGEST_NAME])
+    return "".join(character if character.isprintable() else "?" for character in name[:longest])
 
 
 def shown_decimals(low: float, high: float, at_least: int = 2) -> int:

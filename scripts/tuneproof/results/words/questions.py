@@ -5,9 +5,10 @@ from collections.abc import Sequence
 
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import Slice
-from tuneproof.results.words.figures import listed
+from tuneproof.results.words.figures import listed, plain_name
 
 TURN = re.compile(r"(\d+) of \d+")  # what aggregate calls a slice by turn
+LONGEST_KIND = 80  # characters of a kind's name in a sentence
 ORDINALS = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -27,6 +28,26 @@ def slice_name(one: Slice) -> str:
         return f"{one.tag}: {one.value}"
     number = int(found[1])
     return f"{ORDINALS[number - 1]} turn" if number <= len(ORDINALS) else f"turn {number}"
+
+
+def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
+    """In which kinds of question a model is shown to lose, by intervals that lie wholly below 0; or that in none."""
+    worse = {
+        slice_name(one): [name for name in criteria if (score := one.criteria.get(name)) and (score.gain_high or 0) < 0]
+        for one in details.slices
+    }
+    lost = [
+        f"{plain_name(kind, LONGEST_KIND)} ({' and '.join(map(plain_name, names))})"
+        for kind, names in worse.items()
+        if names
+    ]
+    kinds = "1 kind" if len(details.slices) == 1 else f"{len(details.slices)} kinds"
+    if lost:
+        return f"{plain_name(details.model)} is shown to lose in {len(lost)} of {kinds}: {'; '.join(lost)}."
+    return (
+        f"{plain_name(details.model)} is shown to lose in none of {kinds}: no interval lies wholly below 0. That "
+        "does not show that it loses in none, for few questions make wide intervals."
+    )
 
 
 def row_means(models: Sequence[Details]) -> str:

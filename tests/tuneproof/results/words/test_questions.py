@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.made_up.aggregated_run import details
-from tuneproof.results.details.slices import Slice
-from tuneproof.results.words.questions import row_means, slice_name
+from tuneproof.results.details.slices import Slice, SliceScore
+from tuneproof.results.words.questions import kinds_sentence, row_means, slice_name
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,30 @@ def test_a_row_says_over_what_it_is_a_mean(aggregated: Path) -> None:
     assert row_means([model.model_copy(update={"answers": model.questions + 8})]) == " over its turns"
     sampled = model.model_copy(update={"answers": 3 * model.questions + 3, "samples": 3})
     assert row_means([sampled]) == " over its turns and samples"
+
+
+def kind(value: str, **gain_high: float) -> Slice:
+    scores = {
+        name: SliceScore(mean=2, low=1, high=3, scored=9, gain=high - 1, gain_low=high - 2, gain_high=high, paired=9)
+        for name, high in gain_high.items()
+    }
+    return Slice(tag="topic", value=value, questions=9, criteria=scores)
+
+
+def test_a_model_is_said_to_lose_only_where_the_whole_interval_lies_below_0(aggregated: Path) -> None:
+    model, names = details(aggregated, "sft"), ["accuracy", "style"]
+    kinds = [kind("model", accuracy=-0.1, style=-0.2), kind("loss", accuracy=0.0, style=0.4), kind("data", style=-0.3)]
+    assert kinds_sentence(model.model_copy(update={"slices": kinds}), names) == (
+        "sft is shown to lose in 2 of 3 kinds: topic: model (accuracy and style); topic: data (style)."
+    )
+    said = kinds_sentence(model.model_copy(update={"slices": kinds[1:2]}), names)
+    assert said.startswith("sft is shown to lose in none of 1 kind: no interval lies wholly below 0. That does not")
+    without = Slice(tag="topic", value="new", questions=3, criteria={})
+    assert "none" in kinds_sentence(model.model_copy(update={"slices": [without]}), names)
+
+
+def test_a_hostile_kind_is_one_short_line(aggregated: Path) -> None:
+    model = details(aggregated, "sft").model_copy(update={"slices": [kind("x\n\u202e" + "y" * 999, style=-1.0)]})
+    said = kinds_sentence(model, ["style"])
+    assert said.isprintable()
+    assert len(said) < 200

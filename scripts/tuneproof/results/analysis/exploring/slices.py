@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from tuneproof.results.analysis.criteria import Scored
+from tuneproof.results.analysis.exploring.changes import changes
 from tuneproof.results.analysis.reading.scores import ModelScores, Places
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.details.slices import Finished, Slice, SliceScore
@@ -72,5 +73,6 @@ def slice_score(run: RunDetails, criterion: str, places: Places, scored: Scored,
     if scored is baseline or differences.size == 0:
         return score
     gain = difference_interval(differences, run.alpha, scale)
-    changes = {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high, "paired": len(differences)}
-    return score.model_copy(update=changes)
+    compared = {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high, "paired": len(differences)}
+    counted = changes(differences, run.criteria[criterion].counts_from)
+    return score.model_copy(update=compared | {"changes": counted})
