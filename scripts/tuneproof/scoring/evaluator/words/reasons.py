@@ -5,7 +5,7 @@ say nearly the same are weighed together, for their weights share what they have
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tuneproof.scoring.evaluator.contract import Texts
 from tuneproof.scoring.evaluator.words import lexicon
@@ -18,6 +18,8 @@ MOST_WORDS = 3  # that a reason names
 LONGEST_WORD = 24  # characters; a longer one is cut
 SMALL = 0.1  # log-odds; what weighs less is no reason
 
+TERM = "term "  # as the model calls its contributions that are words or pairs of words
+
 Fact = Callable[[Texts], str]
 
 
@@ -27,7 +29,8 @@ def reason(model: WordModel, row: Texts, towards: Sequence[float]) -> str:
     `towards` says for each logit how much it counts for the answer.
     """
     row = seen(model, row)
-    weighed = sorted(weights(model, row, towards).items(), key=lambda one: -abs(one[1]))
+    by_name = contributions(model, row, towards)
+    weighed = sorted(weights(by_name, named_words(by_name)).items(), key=lambda one: -abs(one[1]))
     chosen = [(fact, weight) for fact, weight in weighed if abs(weight) >= SMALL][:MOST_REASONS]
     sides = {
         "For it": [fact(row) for fact, weight in chosen if weight > 0],
@@ -43,14 +46,42 @@ def seen(model: WordModel, row: Texts) -> Texts:
     return Texts(known.get("input") or None, known["output"], known.get("ground_truth") or None)
 
 
-def weights(model: WordModel, row: Texts, towards: Sequence[float]) -> dict[Fact, float]:
-    """What each fact adds to the logits, or takes from them."""
-    found: dict[Fact, list[float]] = {}
+def contributions(model: WordModel, row: Texts, towards: Sequence[float]) -> dict[str, float]:
+    """What each feature and term adds to the logits, or takes from them; with the intercepts they are the logits."""
     features = measured(model.corpus, model.columns, row)
-    for name, value, per_logit in model.contributions(features, row.output):
-        weight = value * math.fsum(one * other for one, other in zip(per_logit, towards, strict=True))
-        found.setdefault(FACT_OF.get(name, other_words), []).append(weight)
+    return {
+        name: value * math.fsum(one * other for one, other in zip(per_logit, towards, strict=True))
+        for name, value, per_logit in model.contributions(features, row.output)
+    }
+
+
+def weights(by_name: Mapping[str, float], words_fact: Fact) -> dict[Fact, float]:
+    """What each fact weighs: the sum of the contributions that it speaks of, single words being one fact together."""
+    found: dict[Fact, list[float]] = {}
+    for name, weight in by_name.items():
+        found.setdefault(FACT_OF.get(name, words_fact), []).append(weight)
     return {fact: math.fsum(parts) for fact, parts in found.items()}
+
+
+def named_words(by_name: Mapping[str, float]) -> Fact:
+    """The fact that speaks of the answer's single words, with those that weighed most."""
+    sides = zip(("for it", "against it"), weightiest_words(by_name), strict=True)
+    named_sides = [f"{side} {', '.join(map(shortened, found))}" for side, found in sides if found]
+    said = f"its single words (most {'; '.join(named_sides)})" if named_sides else "its single words"
+    return lambda row: said
+
+
+def weightiest_words(by_name: Mapping[str, float]) -> tuple[list[str], list[str]]:
+    """The words and pairs of words that add most, and those that take most, the weightiest first."""
+    terms = {name.removeprefix(TERM): weight for name, weight in by_name.items() if name.startswith(TERM)}
+    ordered = sorted(terms, key=lambda term: (-terms[term], term))
+    for_it = [term for term in ordered[:MOST_WORDS] if terms[term] > 0]
+    return for_it, [term for term in reversed(ordered[-MOST_WORDS:]) if terms[term] < 0]
+
+
+def shortened(word: str) -> str:
+    """A word or pair of bearable length."""
+    return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..."
 
 
 def content_words(text: str | None) -> list[str]:
@@ -150,11 +181,6 @@ def language(row: Texts) -> str:
 def contradiction(row: Texts) -> str:
     """What it says otherwise than the reference."""
     return "opposites and numbers beside the reference's"
-
-
-def other_words(row: Texts) -> str:
-    """The words themselves."""
-    return "its single words, each by itself"
 
 
 FEATURES: dict[Fact, str] = {
