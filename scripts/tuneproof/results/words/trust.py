@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from tuneproof.records.documents.admission import AdmissionResult, Figure, Orders
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import plain_name
+from tuneproof.results.words.figures import listed, plain_name
 
 BAR = re.compile(r"(?:admission|judge)\.\w+ [\w.]*\w")
+# Words for a kappa from each value on: Landis and Koch, The Measurement of Observer Agreement for Categorical Data,
+# Biometrics 33 (1977), who call the divisions arbitrary.
+AGREEMENT_WORDS = {0.81: "almost perfect", 0.61: "substantial", 0.41: "moderate", 0.21: "fair", 0.0: "slight"}
+BELOW_CHANCE = "poor"
 
 
 def judge_sentence(models: Sequence[Details]) -> str:
     """What is known of the judge: with people or golden answers, with itself, over both orders against chance."""
     run = models[0].run
-    parts = [admitted_clause(run) if run.admission.asked else unknown_clause(run)]
+    parts = [f"{plain_verdict(run)} {admitted_clause(run)}" if run.admission.asked else unknown_clause(run)]
     parts += [f"{change[:1].upper()}{change[1:]}." for change in run.admission.drift]
     if other := answered_otherwise(models):
         parts.append(f"It answered as {', '.join(map(plain_name, other))}, which is not what was admitted.")
@@ -44,8 +48,31 @@ def unknown_clause(run: RunDetails) -> str:
     return f"{said} {orders_clause(run.orders, 'It gives')}; 90% interval." if run.orders else said
 
 
+def plain_verdict(run: RunDetails) -> str:
+    """What came of asking the judge, without an interval; no praise of one that is no better than chance anywhere."""
+    passed = "passed what was asked of it" if run.admission.admitted else "did not pass what was asked of it"
+    if run.at_chance:
+        doubt = f"it is not shown to be better than chance in {' and '.join(run.at_chance)}"
+        return f"The judge {judge_name(run)} {passed}{', but' if run.admission.admitted else ':'} {doubt}."
+    found = {name: one.agreement for name, one in run.admission.criteria.items() if one.agreement}
+    words = [
+        f"{agreement_word(one.value)} in {plain_name(name)} (kappa {one.value:.2f})" for name, one in found.items()
+    ]
+    with_whom = f": its agreement with {run.admission.source} is {listed(words)}" if words else ""
+    return f"The judge {judge_name(run)} {passed}{with_whom}."
+
+
+def agreement_word(kappa: float) -> str:
+    """A kappa in a word, as it is shown with two decimals.
+
+    >>> agreement_word(0.73), agreement_word(0.6), agreement_word(-0.1)
+    ('substantial', 'moderate', 'poor')
+    """
+    return next((word for least, word in AGREEMENT_WORDS.items() if round(kappa, 2) >= least), BELOW_CHANCE)
+
+
 def admitted_clause(run: RunDetails) -> str:
-    """What admission showed."""
+    """What admission showed, in figures."""
     admission = run.admission
     state = "admitted" if admission.admitted else f"not admitted ({missed_bars(admission)})"
     agreement = f"weighted kappa with {admission.source} {kappas(admission, 'agreement')}"
@@ -56,7 +83,7 @@ def admitted_clause(run: RunDetails) -> str:
     if orders := admission.orders or run.orders:
         asked = admission if admission.orders else AdmissionResult()  # the run's own pairs are held against no bar
         figures.append(orders_clause(orders, "it gives", bar_clause(asked, "consistency")))
-    return f"The judge {judge_name(run)} is {state}: {'; '.join(figures)}; 90% intervals."
+    return f"It is {state}: {'; '.join(figures)}; 90% intervals."
 
 
 def bar_clause(admission: AdmissionResult, name: str) -> str:
@@ -75,8 +102,11 @@ def in_brackets(clause: str) -> str:
 
 
 def reading_note(run: RunDetails) -> str:
-    """How to read that line: what a kappa is, what golden answers are, and why People's figures are others."""
-    said = ["A kappa is 0 where the judge agrees no more than chance would, and 1 where it always agrees."]
+    """How to read that line: what a kappa and its words are, what golden answers are, why People's figures differ."""
+    said = [
+        "A kappa is 0 where the judge agrees no more than chance would, and 1 where it always agrees; its words are "
+        "those of Landis and Koch (1977), a convention and no bar."
+    ]
     if run.admission.asked and run.admission.source == "golden answers":
         said.append(f"Golden answers are {run.admission.answers} answers that were graded before the run.")
         if run.agreement and run.agreement.source:

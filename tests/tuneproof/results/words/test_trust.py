@@ -6,7 +6,7 @@ from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import BOTH_ORDERS, AdmissionResult, CriterionAdmission, Figure, Orders
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.headline import headline
-from tuneproof.results.words.trust import judge_sentence, needs_caution, reading_note
+from tuneproof.results.words.trust import agreement_word, judge_sentence, needs_caution, reading_note
 
 GOOD = Figure(value=0.62, low=0.48, high=0.74, answers=60)
 ORDERS = Orders(
@@ -46,6 +46,46 @@ def test_an_admitted_judge_has_its_figures_with_people_with_itself_and_over_orde
     assert "is admitted: weighted kappa with golden answers 0.62 [0.48, 0.74] in accuracy; with itself" in said
     assert "80% [70%, 88%] of 90 pairs (chance 50%)" in said
     assert not needs_caution(with_run(models, admission=SHOWN, orders=None))
+
+
+@pytest.mark.parametrize(
+    ("kappa", "word"),
+    [(-0.01, "poor"), (0.0, "slight"), (0.2, "slight"), (0.21, "fair"), (0.4, "fair"), (0.41, "moderate"),
+     (0.6, "moderate"), (0.604, "moderate"), (0.606, "substantial"), (0.8, "substantial"), (0.81, "almost perfect"),
+     (1.0, "almost perfect")],
+)  # fmt: skip
+def test_a_kappa_has_the_word_of_landis_and_koch(kappa: float, word: str) -> None:
+    assert agreement_word(kappa) == word
+
+
+def test_the_line_begins_with_a_plain_verdict(models: list[Details]) -> None:
+    good, fair = (CriterionAdmission(agreement=GOOD.model_copy(update={"value": value})) for value in (0.94, 0.73))
+    unknown = CriterionAdmission()
+    both = SHOWN.model_copy(update={"criteria": {"style": good, "accuracy": fair, "tone": unknown}})
+    judge = models[0].run.judge.judges[0]["model"]
+    assert judge_sentence(with_run(models, admission=both)).startswith(
+        f"The judge {judge} passed what was asked of it: its agreement with golden answers is almost perfect in style "
+        "(kappa 0.94) and substantial in accuracy (kappa 0.73). It is admitted: "
+    )
+    refused = both.model_copy(update={"refused": ["it is 0.30, below admission.weighted_kappa 0.4"]})
+    said = judge_sentence(with_run(models, admission=refused))
+    assert said.startswith(f"The judge {judge} did not pass what was asked of it: ")
+    assert "passed" not in said
+    assert "It is not admitted (missed: " in said
+
+
+def test_no_word_praises_a_judge_that_is_no_better_than_chance(models: list[Details]) -> None:
+    chance = SHOWN.model_copy(update={"at_chance": ["accuracy beside golden answers"]})
+    passed, refused = (
+        judge_sentence(with_run(models, admission=chance.model_copy(update={"refused": missed})))
+        for missed in ([], ["it is 0.10, below admission.weighted_kappa 0.4"])
+    )
+    doubt = "it is not shown to be better than chance in accuracy beside golden answers. It is "
+    assert f"passed what was asked of it, but {doubt}admitted" in passed
+    assert f"did not pass what was asked of it: {doubt}not admitted" in refused
+    for said in (passed, refused):
+        assert "substantial" not in said
+        assert "No verdict rests on this judge" in said
 
 
 def test_the_line_says_what_was_needed_and_what_golden_answers_are(models: list[Details]) -> None:
