@@ -3,14 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from tuneproof.records.handovers import CHECKS, JUDGEMENTS
-from tuneproof.records.rows import Judgement, Question
+from tuneproof.records.handovers import ANSWERS, CHECKS, JUDGEMENTS
+from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import listed
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
 LONGEST_REASON = 320
+LONGEST_ANSWER = 150  # of the answers themselves, which are folded away
+Place = tuple[int, int | None]  # of an answer among those to its question: sample and turn
 SMALLEST = 1e-5  # of a difference between scores, which have six digits here
 
 
@@ -23,6 +26,15 @@ class Worst:
     scores: list[tuple[str, float | None, float | None]]  # criterion, the baseline's, the model's
     fell: list[str]  # the criteria in which it got worse, what fell farthest first
     reasons: list[tuple[str, str, str]]  # criterion, what was said of the model's answer, and of the baseline's
+    answers: list[tuple[str, str]]  # whose, with the criteria where it is not one for all; and how it begins
+
+
+@dataclass(frozen=True)
+class Said:
+    """What was said of one answer on one criterion; nothing by a judge that gives scores alone."""
+
+    place: Place
+    reason: str
 
 
 def worst_questions(models: Sequence[Details], questions: Sequence[Question]) -> dict[str, list[Worst]]:
@@ -33,20 +45,50 @@ def worst_questions(models: Sequence[Details], questions: Sequence[Question]) ->
 
 def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
     """One model's worst questions."""
-    said, beside = reasons(details, details.model, 1), reasons(details, details.run.baseline, -1)
+    baseline = details.run.baseline
+    said, beside = reasons(details, details.model, 1), reasons(details, baseline, -1)
+    begun = {model: beginnings(details, model) for model in (details.model, baseline)}
     return [
         Worst(
             id=loss.question,
             asked=cut(asked.get(loss.question, ""), LONGEST_QUESTION),
             scores=[(name, loss.baseline.get(name), loss.model.get(name)) for name in {**loss.baseline, **loss.model}],
-            fell=lost_on(loss, details.run),
+            fell=(fell := lost_on(loss, details.run)),
             reasons=[
-                (name, cut(text, LONGEST_REASON), cut(beside.get((loss.question, name), ""), LONGEST_REASON))
-                for name in lost_on(loss, details.run)
-                if (text := said.get((loss.question, name), "").strip())
+                (name, cut(text, LONGEST_REASON), cut(said_of(beside, loss, name), LONGEST_REASON))
+                for name in fell
+                if (text := said_of(said, loss, name).strip())
+            ],
+            answers=[
+                *shown_answers(details.model, loss, fell, said, begun[details.model]),
+                *shown_answers(baseline, loss, fell, beside, begun[baseline]),
             ],
         )
         for loss in details.losses
+    ]
+
+
+def said_of(said: Mapping[tuple[str, str], Said], loss: Loss, criterion: str) -> str:
+    """What was said of the answer to a lost question; empty where nothing was."""
+    found = said.get((loss.question, criterion))
+    return found.reason if found else ""
+
+
+def shown_answers(
+    model: str,
+    loss: Loss,
+    fell: Sequence[str],
+    said: Mapping[tuple[str, str], Said],
+    begun: Mapping[tuple[str, Place], str],
+) -> list[tuple[str, str]]:
+    """How the answers begin that the reasons are about, each once, and named by its criteria where they are several."""
+    by_place: dict[Place, list[str]] = {}
+    for name in fell:
+        if found := said.get((loss.question, name)):
+            by_place.setdefault(found.place, []).append(name)
+    return [
+        (model if len(by_place) == 1 else f"{model}, {listed(names)}", begun.get((loss.question, place), ""))
+        for place, names in by_place.items()
     ]
 
 
@@ -57,22 +99,43 @@ def lost_on(loss: Loss, run: RunDetails) -> list[str]:
     return sorted(counts, key=lambda name: -falls[name])
 
 
-def reasons(details: Details, model: str, sign: int) -> dict[tuple[str, str], str]:
+def reasons(details: Details, model: str, sign: int) -> dict[tuple[str, str], Said]:
     """Why a model's answers to the worst questions were scored as they were, by question and criterion.
 
-    Of several samples the lowest one's; the highest one's where `sign` is -1.
+    Of several samples and turns that of the lowest one; that of the highest one where `sign` is -1. One that has a
+    reason comes before one that has none.
     """
     wanted = {loss.question for loss in details.losses}
-    found, lowest = dict[tuple[str, str], str](), dict[tuple[str, str], float]()
+    found, rank = dict[tuple[str, str], Said](), dict[tuple[str, str], tuple[bool, float]]()
+
+    def take(question: str, name: str, score: float, said: Said) -> None:
+        here = (not said.reason, sign * score)
+        if here < rank.get((question, name), (True, float("inf"))):
+            rank[question, name], found[question, name] = here, said
+
     for row in JUDGEMENTS.iterate(model) if wanted else ():
         for name, score in (row.scores or {}).items() if row.id in wanted else ():
-            if (text := analysis(row, name)) and sign * score < lowest.get((row.id, name), float("inf")):
-                lowest[row.id, name], found[row.id, name] = sign * score, text
+            take(row.id, name, score, Said((row.sample, row.turn), analysis(row, name)))
     checked = any(details.run.criteria[name].source == "check" for loss in details.losses for name in loss.model)
     for check in CHECKS.iterate(model) if checked else ():
-        if check.id in wanted:
-            found |= {(check.id, name): reason for name, reason in check.reasons.items()}
+        for name, value in (check.scores or {}).items() if check.id in wanted else ():
+            if value is not None:
+                take(check.id, name, value, Said((check.sample, check.turn), check.reasons.get(name, "")))
     return found
+
+
+def beginnings(details: Details, model: str) -> dict[tuple[str, Place], str]:
+    """How a model's answers to the worst questions begin, in one line; what it thought before them is left out."""
+    wanted = {loss.question for loss in details.losses}
+    rows = ANSWERS.iterate(model) if wanted else ()
+    return {(row.id, (row.sample, row.turn)): beginning(row) for row in rows if row.id in wanted}
+
+
+def beginning(answer: Answer) -> str:
+    """How an answer begins, or why there is none."""
+    if answer.finish_reason == "error":
+        return f"(no answer: {cut(answer.error or '', LONGEST_ANSWER)})"
+    return cut(answer.answer, LONGEST_ANSWER) or "(empty)"
 
 
 def analysis(row: Judgement, criterion: str) -> str:

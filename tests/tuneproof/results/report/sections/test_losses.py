@@ -9,14 +9,16 @@ from tests.made_up.aggregated_run import change_judgements, details, write_small
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tests.running import run_here
-from tuneproof.records.files import read_rows
-from tuneproof.records.handovers import JUDGEMENTS
-from tuneproof.records.rows import Judgement, Question
+from tuneproof.records.files import read_rows, write_rows
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
+from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.sections.losses import LONGEST_REASON, cut, worst_questions
+from tuneproof.results.report.sections.losses import LONGEST_ANSWER, LONGEST_REASON, beginning, cut, worst_questions
 from tuneproof.results.words.questions import worst_heading
 
 SHAPE = Shape(questions=60)
+LOW = ({"accuracy": 2.0, "style": 1.0}, {"accuracy": 1.0, "style": 2.0})  # by sample
+HIGH = ({"accuracy": 2.0, "style": 2.0}, {"accuracy": 3.0, "style": 3.0})
 
 
 @pytest.fixture
@@ -71,6 +73,42 @@ def test_of_several_samples_the_lowest_ones_reason_is_told(workspace: Path) -> N
     assert {text for one in found for _, text, _ in one.reasons} == {"The low one."}
 
 
+def test_beside_a_reason_stand_the_answers_that_it_is_about_without_their_thinking(workspace: Path) -> None:
+    write_run(workspace, Shape(questions=20, samples=2, unusable=0))
+    change_judgements(workspace, "sft", lambda _, row: row.model_copy(update={"scores": LOW[row.sample]}))
+    change_judgements(workspace, "baseline", lambda _, row: row.model_copy(update={"scores": HIGH[row.sample]}))
+    for model in SHAPE.models:
+        path = ANSWERS.path(model)
+        rows = read_rows(path, Answer, made_by="")
+        marked = {"thinking": "Let me think."}
+        write_rows(
+            path,
+            [row.model_copy(update=marked | {"answer": f"{model} {row.sample}\n" + "so " * 99}) for row in rows],
+        )
+    aggregated(workspace)
+    questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
+    found = worst_questions([details(workspace, model) for model in SHAPE.models], questions)["sft"]
+    assert len(found) == 5
+    for one in found:
+        assert [(who, text[:11].strip()) for who, text in one.answers] == [
+            ("sft, accuracy", "sft 1 so so"),
+            ("sft, style", "sft 0 so so"),
+            ("baseline", "baseline 1"),
+        ]
+        assert all(LONGEST_ANSWER - 3 < len(text) <= LONGEST_ANSWER + 1 for _, text in one.answers)
+        assert not any("think" in text or "\n" in text for _, text in one.answers)
+
+
+def test_an_answer_that_is_empty_or_failed_says_so() -> None:
+    row = Answer(
+        id="a", sample=0, prompt="", answer=" ", finish_reason="stop", error=None, prompt_tokens=None,
+        answer_tokens=None, key="k",
+    )  # fmt: skip
+    assert beginning(row) == "(empty)"
+    failed = row.model_copy(update={"finish_reason": "error", "error": "the prompt is\ntoo long"})
+    assert beginning(failed) == "(no answer: the prompt is too long)"
+
+
 def test_the_heading_of_the_worst_questions_and_the_counts_agree(tmp_path: Path) -> None:
     write_small_changes(tmp_path)
     assert run_here(tmp_path, "report.py").returncode == 0
@@ -114,10 +152,11 @@ def test_hostile_questions_and_reasons_are_text_on_the_first_screen(tmp_path: Pa
     page = finished(tmp_path, Shape(questions=40, hostile=HOSTILE_TEXTS)).read_text(encoding="utf-8")
     first = page.split('id="losses"')[1].split('aria-labelledby="scores"')[0]
     assert set(re.findall(r"<(\w+)", first)) <= {
-        "a", "b", "bdi", "div", "h3", "h4", "li", "ol", "p", "section", "span", "table", "tbody", "td", "th", "thead",
-        "tr",
+        "a", "b", "bdi", "details", "div", "h3", "h4", "li", "ol", "p", "section", "span", "summary", "table", "tbody",
+        "td", "th", "thead", "tr",
     }  # fmt: skip
     assert 'class="reason"' in first
+    assert "<summary>How the answers begin</summary>" in first
 
 
 def test_a_link_into_the_browser_keeps_any_text_as_a_value() -> None:
