@@ -9,6 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from tuneproof.common.version import VERSION
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
@@ -33,7 +34,7 @@ from tuneproof.results.words import (
     trust,
     verdicts,
 )
-from tuneproof.results.words.doubts import levels, limits
+from tuneproof.results.words.doubts import lengths, levels, limits
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -95,6 +96,8 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             sampling_text=sampling_text,
             levels=levels,
             limits=limits,
+            length_words=lengths,
+            version=VERSION,
             worsened_link=worsened_link,
         )
     )

@@ -6,6 +6,7 @@ from tuneproof.results.details.model import Details, PanelDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import decimals, plain_name, share_text
 from tuneproof.results.words.verdicts import UNDECIDED
+from tuneproof.settings.evidence.decision import WIN_RATE
 
 RUN_NOTES = {
     "real": "",
@@ -102,6 +103,22 @@ def family_clause(run: RunDetails, confidence: str) -> str:
         return f"those of gains in {', '.join(claimed)} at {share} each, tested in this order as long as each improves"
     named = "all models and criteria" if not rest else f"all models in {' and '.join(claimed)}"
     return f"those of gains hold together at {confidence}, for {named}{rest}"
+
+
+def win_rate_note(models: Sequence[Details]) -> str:
+    """What the interval of a win rate is, the same wherever it stands; empty without one."""
+    run, rates = models[0].run, [details.win_rate for details in models if details.win_rate]
+    if not rates:
+        return ""
+    each, together = (f"{100 * (1 - level):.4g}%" for level in (rates[0].level, run.alpha))
+    compared = len(run.models) - 1
+    held = f", so that those of all {compared} models hold together at {together}" if compared > 1 else ""
+    family = "they are a family of their own" if compared > 1 else "it stands alone"
+    besides = " Its gain over one half, by which the plan decides, is tested among the gains."
+    return (
+        f"The interval of a win rate is the same on the cards, under Scores and under Charts: at {each}{held}; "
+        f"{family} beside the gains.{besides if WIN_RATE in run.claimed else ''}"
+    )
 
 
 def benchmark_note(models: Sequence[Details]) -> str:

@@ -27,7 +27,8 @@ def finished_sentence(details: Details, baseline: Details) -> str:
     if found is None or not cut_off_sentence(details, baseline):
         return ""
     name = plain_name(baseline.model)
-    known = {criterion: one for criterion, one in found.criteria.items() if (one.paired or 0) >= FEWEST_FINISHED}
+    deciding = {criterion: one for criterion in details.run.deciding if (one := found.criteria.get(criterion))}
+    known = {criterion: one for criterion, one in deciding.items() if (one.paired or 0) >= FEWEST_FINISHED}
     if not known:
         finished = f"{found.questions:,} questions" if found.questions != 1 else "1 question"
         return f"{name} finished only {finished}, too few to say what the gain is over them."
