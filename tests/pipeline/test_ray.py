@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,6 +104,15 @@ def ours(project: Project) -> list[int]:
     return [one for one, mark in marks_of_processes().items() if mark.endswith(f":{project.root.resolve()}")]
 
 
+def priorities(processes: Iterable[int]) -> set[int]:
+    """The priorities of those of these processes that have not ended meanwhile."""
+    found = set()
+    for one in processes:
+        with suppress(ProcessLookupError):
+            found.add(os.getpriority(os.PRIO_PROCESS, one))
+    return found
+
+
 def test_three_nodes_give_the_bytes_of_a_local_run_also_when_two_of_them_are_killed_on_the_way(
     cluster: Cluster, tmp_path: Path, local_bytes: bytes
 ) -> None:
@@ -112,7 +121,7 @@ def test_three_nodes_give_the_bytes_of_a_local_run_also_when_two_of_them_are_kil
     said = process.communicate()[0]
     assert "3 replicas of 0 GPUs and 1 CPUs each on the cluster 127.0.0.1:" in said
     assert (whole.root / ANSWERS).read_bytes() == local_bytes
-    assert cluster.replicas == []
+    wait_until(lambda: not cluster.replicas)
 
     hurt = on_ray(tmp_path / "hurt", cluster.address)
     process = hurt.process()
@@ -131,8 +140,7 @@ def test_a_stage_that_ends_takes_its_actors_along_and_nothing_else_on_the_cluste
 ) -> None:
     workspace = on_ray(tmp_path, cluster.address)
     process = workspace.process()
-    wait_until(lambda: recorded_rows(workspace) > 0, process)
-    assert len(cluster.replicas) == 3
+    wait_until(lambda: recorded_rows(workspace) > 0 and len(cluster.replicas) == 3, process)
     process.send_signal(number)
     said = process.communicate()[0]
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number), said
@@ -149,7 +157,7 @@ def test_nothing_of_an_own_cluster_survives_its_stage_and_a_further_run_goes_on(
     process = workspace.process()
     wait_until(lambda: recorded_rows(workspace) > QUESTIONS // 20, process)
     assert len(ours(workspace)) > 5
-    assert {os.getpriority(os.PRIO_PROCESS, one) for one in ours(workspace)} == {os.getpriority(os.PRIO_PROCESS, 0)}
+    assert priorities(ours(workspace)) == {os.getpriority(os.PRIO_PROCESS, 0)}
     process.send_signal(number)
     process.communicate()
     wait_until(lambda: not ours(workspace))
