@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.conftest import ROOT, Project
+from tests.made_up.following import start
 from tests.made_up.judging import settings_of_judge
 from tests.processes import ended_with_test
 from tests.servers.openai.faults import Faults
@@ -175,14 +176,7 @@ def test_a_killed_stage_goes_on_without_buying_a_finished_reply_again(project: P
     with OpenAIServer(latency_seconds=0.05) as server:
         answered(project, server, [f"Answer {number}" for number in range(60)], concurrency=concurrency)
         for kill in range(kills):
-            process = ended_with_test(
-                subprocess.Popen(
-                    [sys.executable, str(ROOT / "scripts" / "judge.py"), "sft"],
-                    cwd=project.root,
-                    stderr=subprocess.DEVNULL,
-                    start_new_session=True,
-                )
-            )
+            process = start(project.root, "judge.py", "sft")
             while server.counts.paid.total() < 12 * (kill + 1) and process.poll() is None:
                 time.sleep(0.01)
             os.killpg(process.pid, signal.SIGKILL)
