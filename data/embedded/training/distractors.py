@@ -12,6 +12,9 @@ from itertools import pairwise
 
 EMPTY_ANSWERS = ("", ".", "ok", "Yes.", "No.", "It depends.", "I do not know.", "Good question!", "The answer is")
 SHORTEST_CUT = 8  # words; a shorter piece of a good answer says nothing yet
+BABBLE_MEMORIES = (3, 4)  # letters that decide the next one
+BABBLE_LENGTHS = (60, 350)  # characters
+FINISHED_SHARE = 0.7  # of babble that ends with a sentence
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,42 @@ def distractors(rows: Sequence[Graded], seed: int) -> list[Graded]:
         made += _word_salad(best, answers, followers, chance)
         made += _too_short(best, chance)
     return made
+
+
+def babble(rows: Sequence[Graded], seed: int) -> list[Graded]:
+    """What a language model writes that has learnt spelling and no words: letter by letter, as they follow in the rows.
+
+    It has the short words, contractions and sentences of good answers, and says nothing. One to each question by each
+    memory.
+    """
+    chance = random.Random(seed)  # noqa: S311 - training data, nothing secret
+    text = " ".join(row.answer for row in rows)
+    made = []
+    for memory in BABBLE_MEMORIES:
+        followers = _following_letters(text, memory)
+        for best in {row.id: row for row in rows}.values():
+            written = _babbled(text, followers, memory, chance)
+            made.append(_made(best, written, 1, 1, "babble"))
+    return made
+
+
+def _following_letters(text: str, memory: int) -> dict[str, list[str]]:
+    """The letters that follow each run of so many letters in a text, as often as they do."""
+    followers = defaultdict(list)
+    for place in range(len(text) - memory):
+        followers[text[place : place + memory]].append(text[place + memory])
+    return followers
+
+
+def _babbled(text: str, followers: dict[str, list[str]], memory: int, chance: random.Random) -> str:
+    """One text that begins as a sentence does; most end with a full stop, the others anywhere."""
+    start = chance.choice([place + 2 for place in range(len(text) - memory - 2) if text[place : place + 2] == ". "])
+    written, length = text[start : start + memory], chance.randint(*BABBLE_LENGTHS)
+    while len(written) < length:
+        written += chance.choice(followers.get(written[-memory:], " "))
+    if chance.random() < FINISHED_SHARE:
+        return f"{written.rsplit(' ', 1)[0].rstrip('.,;:')}."
+    return written
 
 
 def _off_topic(best: Graded, others: Sequence[Graded], good: dict[str, Graded], chance: random.Random) -> list[Graded]:

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from agreement import update_card
-from distractors import Graded, distractors
+from distractors import Graded, babble, distractors
 
 from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_json
@@ -80,6 +80,8 @@ def asked(row: dict[str, Any], questions: dict[str, dict[str, Any]]) -> dict[str
 def train(criterion: str, training: Sequence[Graded]) -> Outcome:
     """The evaluator of one criterion, from graded and made-up answers."""
     rows = [*training, *distractors(training, SEED)]
+    if "ground_truth" not in COLUMNS[criterion]:  # beside a reference babble is found out: it has none of its words
+        rows += babble(training, SEED)
     outcome = train_words(Task(criterion, CLASSES, COLUMNS[criterion], SEED), [example(r, criterion) for r in rows])
     losses = ", ".join(f"{strength:g}: {loss:.3f}" for strength, loss in outcome.losses.items())
     say(f"{criterion}: log loss on held-out questions by strength: {losses}")
