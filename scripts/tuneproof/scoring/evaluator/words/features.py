@@ -98,10 +98,10 @@ def _repetition(found: Sequence[str], stems: Sequence[str]) -> dict[str, float]:
 
 def _fluency(corpus: Corpus, answer: str, found: Sequence[str], parts: Sequence[str]) -> dict[str, float]:
     classes, usual = lexicon.word_classes(answer), corpus.transitions
-    steps = [usual.get(f"{a} {b}", UNSEEN_TRANSITION) for a, b in pairwise(classes)]
+    steps = transitions_of(corpus, answer)
     leaps = [usual.get(f"{a} ? {b}", UNSEEN_TRANSITION) for a, b in zip(classes, classes[2:], strict=False)]
     plain = [word for word in found if word.isalpha() and word not in lexicon.FUNCTION_WORDS]
-    unknown = [word for word in plain if word not in corpus.known_words]
+    unknown = unknown_words(corpus, found)
     ngrams = lexicon.character_ngrams(" ".join(unknown))
     count = max(len(parts), 1)
     return {
@@ -116,6 +116,18 @@ def _fluency(corpus: Corpus, answer: str, found: Sequence[str], parts: Sequence[
         "lower_starts": sum(part.lstrip()[0].islower() for part in parts) / count,
         "inner_capitals": math.sqrt(len(_INNER_CAPITAL.findall(answer)) / max(len(found), 1)),
     }
+
+
+def transitions_of(corpus: Corpus, answer: str) -> list[float]:
+    """The log-probability of each step from word class to word class in an answer."""
+    classes = lexicon.word_classes(answer)
+    return [corpus.transitions.get(f"{a} {b}", UNSEEN_TRANSITION) for a, b in pairwise(classes)]
+
+
+def unknown_words(corpus: Corpus, found: Sequence[str]) -> list[str]:
+    """The content words of an answer that the training texts do not have."""
+    plain = (word for word in found if word.isalpha() and word not in lexicon.FUNCTION_WORDS)
+    return [word for word in plain if word not in corpus.known_words]
 
 
 def reference_features(corpus: Corpus, instruction: str, reference: str, answer: str) -> dict[str, float]:

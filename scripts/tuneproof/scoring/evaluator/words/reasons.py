@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from tuneproof.scoring.evaluator.contract import Texts
 from tuneproof.scoring.evaluator.words import lexicon
-from tuneproof.scoring.evaluator.words.features import FINISHED
+from tuneproof.scoring.evaluator.words.corpus import Corpus
+from tuneproof.scoring.evaluator.words.features import FINISHED, ODD_TRANSITION, transitions_of, unknown_words
 from tuneproof.scoring.evaluator.words.lexicon import stem, words
 from tuneproof.scoring.evaluator.words.model import MAX_CHARACTERS, WordModel, measured
 
@@ -30,7 +31,8 @@ def reason(model: WordModel, row: Texts, towards: Sequence[float]) -> str:
     """
     row = seen(model, row)
     by_name = contributions(model, row, towards)
-    weighed = sorted(weights(by_name, named_words(by_name)).items(), key=lambda one: -abs(one[1]))
+    found = weights(by_name, facts(model), named_words(by_name))
+    weighed = sorted(found.items(), key=lambda one: -abs(one[1]))
     chosen = [(fact, weight) for fact, weight in weighed if abs(weight) >= SMALL][:MOST_REASONS]
     sides = {
         "For it": [fact(row) for fact, weight in chosen if weight > 0],
@@ -55,11 +57,16 @@ def contributions(model: WordModel, row: Texts, towards: Sequence[float]) -> dic
     }
 
 
-def weights(by_name: Mapping[str, float], words_fact: Fact) -> dict[Fact, float]:
+def facts(model: WordModel) -> dict[str, Fact]:
+    """The fact that speaks of each feature."""
+    return {**FACT_OF, **language_facts(model.corpus)}
+
+
+def weights(by_name: Mapping[str, float], fact_of: Mapping[str, Fact], words_fact: Fact) -> dict[Fact, float]:
     """What each fact weighs: the sum of the contributions that it speaks of, single words being one fact together."""
     found: dict[Fact, list[float]] = {}
     for name, weight in by_name.items():
-        found.setdefault(FACT_OF.get(name, words_fact), []).append(weight)
+        found.setdefault(fact_of.get(name, words_fact), []).append(weight)
     return {fact: math.fsum(parts) for fact, parts in found.items()}
 
 
@@ -163,7 +170,8 @@ def familiar(row: Texts) -> str:
 def claims(row: Texts) -> str:
     """Its absolutes, hedges, hype and negations."""
     listed = lexicon.ABSOLUTES | lexicon.HEDGES | lexicon.HYPE | lexicon.NEGATIONS
-    return with_words("absolutes, hedges or negations", dict.fromkeys(w for w in words(row.output) if w in listed))
+    found = (word for word in words(row.output) if word in listed)
+    return with_words("hype, absolutes, hedges or negations", dict.fromkeys(found))
 
 
 def repetition(row: Texts) -> str:
@@ -172,10 +180,30 @@ def repetition(row: Texts) -> str:
     return f"{len(found) - len(set(found))} of its {len(found)} words are repeats"
 
 
-def language(row: Texts) -> str:
-    """Whether it reads like language."""
-    unfinished = "" if row.output.rstrip().endswith(FINISHED) else ", and its last sentence has no end"
-    return f"how usual its words and their order are{unfinished}"
+def ending(row: Texts) -> str:
+    """How its last sentence ends."""
+    if row.output.rstrip().endswith("?"):
+        return "it ends with a question"
+    return "its last sentence ends" if row.output.rstrip().endswith(FINISHED) else "its last sentence has no end"
+
+
+def language_facts(corpus: Corpus) -> dict[str, Fact]:
+    """The facts by feature on whether an answer reads like the texts that the model learned from.
+
+    What weighs is how usual words and their order are; said is what a person can look up.
+    """
+
+    def unknown(row: Texts) -> str:
+        """Which of its words the texts do not have."""
+        found = dict.fromkeys(unknown_words(corpus, words(row.output)))
+        return with_words("words that the judge does not know", found)
+
+    def order(row: Texts) -> str:
+        """How many of its words follow each other as words do."""
+        steps = transitions_of(corpus, row.output)
+        return f"{sum(step >= ODD_TRANSITION for step in steps)} of its {len(steps)} word pairs are in a usual order"
+
+    return {name: fact for fact, names in ((unknown, UNKNOWN), (order, ORDER)) for name in names.split()}
 
 
 def contradiction(row: Texts) -> str:
@@ -183,6 +211,8 @@ def contradiction(row: Texts) -> str:
     return "opposites and numbers beside the reference's"
 
 
+UNKNOWN = "unknown_words unknown_stems unknown_short_words unknown_ngrams"
+ORDER = "function_words transitions leaps odd_transitions dangling lower_starts inner_capitals"
 FEATURES: dict[Fact, str] = {
     shared_with_reference: "recall new_recall new_found precision new_precision similarity root_similarity "
     "best_sentence worst_sentence last_sentence shared_pairs ngram_similarity",
@@ -195,8 +225,7 @@ FEATURES: dict[Fact, str] = {
     familiar: "contractions any_contraction second_person plain_opening",
     claims: "hype absolutes hedges negations more_negation",
     repetition: "repeated_words repeated_stems repeated_pairs top_stem stutter",
-    language: "function_words transitions leaps odd_transitions unknown_words unknown_stems unknown_short_words "
-    "unknown_ngrams dangling lower_starts inner_capitals unfinished question",
+    ending: "unfinished question",
     contradiction: "swapped agreed numbers_shared numbers_unknown numbers_missing",
 }
 FACT_OF = {name: fact for fact, names in FEATURES.items() for name in names.split()}

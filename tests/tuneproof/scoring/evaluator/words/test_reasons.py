@@ -41,20 +41,21 @@ def test_what_is_weighed_is_all_that_the_logits_are_made_of(judge: EmbeddedJudge
     for row in GRADED[::20]:
         [logits] = model.logits([texts(row)])
         by_name = reasons.contributions(model, texts(row), [1.0] * len(logits))
-        weighed = reasons.weights(by_name, reasons.named_words(by_name))
+        weighed = reasons.weights(by_name, reasons.facts(model), reasons.named_words(by_name))
         assert math.fsum(weighed.values()) == pytest.approx(math.fsum(logits) - math.fsum(model.intercepts))
 
 
 @pytest.mark.parametrize("criterion", ["accuracy", "style"])
 def test_every_feature_of_the_judge_has_a_fact_that_speaks_of_it(judge: EmbeddedJudge, criterion: str) -> None:
-    assert set(words_model(judge, criterion).features) <= set(reasons.FACT_OF)
+    model = words_model(judge, criterion)
+    assert set(model.features) <= set(reasons.facts(model))
 
 
 def test_the_weightiest_facts_are_named_on_their_side(judge: EmbeddedJudge) -> None:
     for row in GRADED[::10]:
         one, model = texts(row), words_model(judge, "accuracy")
         by_name = reasons.contributions(model, one, [1.0, 1.0])
-        weighed = reasons.weights(by_name, reasons.named_words(by_name))
+        weighed = reasons.weights(by_name, reasons.facts(model), reasons.named_words(by_name))
         first = max(weighed, key=lambda fact: abs(weighed[fact]))
         said = reasons.reason(model, one, [1.0, 1.0])
         for_it, _, against = said.partition("Against it: ")
