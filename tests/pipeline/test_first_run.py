@@ -1,6 +1,8 @@
 """What a newcomer does first: the demonstration, the tests, a rehearsal - one after the other, in any order."""
 
+import html
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -39,7 +41,14 @@ def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path)
     assert set(clone.git("status", "--short").replace("?? ", "").split()) == RESULTS
     metrics = json.loads(clone.read("metrics/sft.json"))
     assert (metrics["run"], metrics["n"], metrics["verdict"]) == ("embedded", 40, "better")
+    assert json.loads(clone.read("metrics/baseline.json"))["style"] < 1.6, "what says nothing is no good style"
     assert clone.stages_run(**NO_HUB) == set()
+    clone.git("add", "--all")
+    clone.git("commit", "--quiet", "--message", "Results")
+    clone.git("commit", "--quiet", "--allow-empty", "--message", "Later")
+    [command] = re.findall(r"<code>(git log --reverse.*?)</code>", (clone.root / "report/index.html").read_text())
+    named = run("bash", "-c", html.unescape(command), cwd=clone.root).stdout.split()
+    assert named == [clone.git("rev-parse", "--short", "HEAD~1").strip()], "the page's command names its commit"
     with chromium() as browser, opened(browser, clone.root / "report/index.html", width=1440) as watched:
         watched.page.wait_for_timeout(100)
         assert watched.page.locator(".scroll-hint:visible").count() == 0, "every table fits a large screen"

@@ -11,6 +11,7 @@ import yaml
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tests.running import run_here
+from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import Details, read_details
 from tuneproof.results.report import headline, page, showing
 from tuneproof.results.report.browser import Browser
@@ -190,19 +191,23 @@ def test_the_axis_of_gains_ends_at_a_round_number_beyond_every_interval(tmp_path
     assert showing.gain_limit([model for model in models if model.is_baseline], "accuracy") == 1
 
 
-def test_undecided_criteria_say_what_could_have_been_seen(tmp_path: Path) -> None:
+def test_cards_say_what_could_have_been_seen_and_what_undecided_criteria_take(tmp_path: Path) -> None:
     model = details_of(tmp_path, Shape(questions=40))[0]
     undecided = {"verdict": "undecided", "smallest_detectable": 0.42, "paired": 39}
     style, accuracy = (
         model.criteria["style"].model_copy(update={**undecided, "questions_needed": needed}) for needed in (812, None)
     )
-    both = model.model_copy(update={"criteria": {"style": style, "accuracy": accuracy}})
-    assert headline.undecided_note(both) == (
-        "With 39 questions, a true difference under 0.42 in style and 0.42 in accuracy often goes unseen. "
-        "To show the observed one takes about 812 (style) questions."
-    )
+
+    def note(*criteria: CriterionDetails) -> str:
+        named = dict(zip(("style", "accuracy"), criteria, strict=True))
+        return headline.detectable_note(model.model_copy(update={"criteria": named}))
+
+    unseen = "With 39 questions, a true difference under 0.42 in accuracy and 0.42 in style often goes unseen."
+    assert note(style, accuracy) == f"{unseen} To show the observed one takes about 812 questions in style."
     better = style.model_copy(update={"verdict": "better"})
-    assert headline.undecided_note(model.model_copy(update={"criteria": {"style": better}})) == ""
+    assert note(better, accuracy) == unseen
+    unknown = style.model_copy(update={"smallest_detectable": None})
+    assert note(unknown, unknown) == ""
 
 
 def test_many_models_with_one_verdict_are_counted(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ PAIRED_GROUP_METHOD = "paired t, within the group's tasks"
 WIDENED_GROUP_METHOD = "paired t, within the group's tasks, widened for rare collapses"
 
 UNSEEN_ALONE = 0.25  # of the level of a limit that stands alone, for collapses that were never seen
+_MAY_MISS = "the interval may miss more often than it says"
 _NOTABLE = 0.05  # a limit that is farther from the mean by this share of Student's t is called widened
 _ROUNDING = 1e-9  # differences below this, in units of the scale, come from floating point
 
@@ -195,19 +196,20 @@ def _mean_caution(values: Array, scale: Scale) -> str | None:
     above = int(np.sum(values > scale[0] + _ROUNDING * span))
     away, end = min((below, "below the highest"), (above, "above the lowest"))
     if away < FEW_INFORMATIVE:
-        return f"only {away} of {n} questions score {end} score: the interval may miss more often than it says"
+        found = f"only {away} of {n} questions score {end} score" if away else f"no question of {n} scores {end} score"
+        return f"{found}: {_MAY_MISS}"
     return _few_caution(n)
 
 
 def _difference_caution(values: Array, span: float) -> str | None:
     n, differing = len(values), int(np.sum(np.abs(values) > _ROUNDING * span))
     if differing < FEW_INFORMATIVE:
-        return f"only {differing} of {n} questions differ: the interval may miss more often than it says"
+        return f"{f'only {differing}' if differing else 'none'} of {n} questions differ: {_MAY_MISS}"
     return _few_caution(n)
 
 
 def _few_caution(n: int) -> str | None:
-    return f"only {n} questions: the interval may miss more often than it says" if n < FEW_QUESTIONS else None
+    return f"only {n} questions: {_MAY_MISS}" if n < FEW_QUESTIONS else None
 
 
 def _alone_caution(tasks: Tasks) -> str | None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tuneproof.results.details.model import Details
-from tuneproof.results.words import figures, trust, verdicts
+from tuneproof.results.words import figures, pairs, trust, verdicts
 
 OPENINGS = {  # in the order in which a reader wants them
     "better": "{names} {be} better than {baseline}",
@@ -13,7 +13,8 @@ OPENINGS = {  # in the order in which a reader wants them
     "too few": "{names}: too few questions to compare with {baseline}",
 }
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
-EACH_MAY_SHIP = "each of {names} may ship"  # where several may: which is better is another comparison
+EACH_MAY_SHIP = "each of {names} may ship"  # where none of them is shown to be better than every other
+BEST_MAY_SHIP = "ship {best}: it is better than {others}, which may ship too"
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
 
 
@@ -30,9 +31,8 @@ def outcomes(models: Sequence[Details]) -> str:
     for ship, words_of in SHIP_OPENINGS.items():
         names = [details.model for details in models if details.decision and details.decision.ship == ship]
         if names:
-            several = EACH_MAY_SHIP if ship == "yes" and len(names) > 1 else words_of
-            listed = figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
-            parts.append(several.format(names=listed))
+            several = ship == "yes" and len(names) > 1
+            parts.append(several_may_ship(models, names) if several else words_of.format(names=counted(names)))
     if parts:
         decisions = "; ".join(parts)
         return decisions[0].upper() + decisions[1:]
@@ -43,10 +43,22 @@ def outcomes(models: Sequence[Details]) -> str:
     return "; ".join(parts) or f"{models[0].run.baseline} stands alone: there is no model to compare it with"
 
 
+def several_may_ship(models: Sequence[Details], names: Sequence[str]) -> str:
+    """That several models may ship, and which of them to take where one is shown to be better than every other."""
+    best = pairs.best_shipping(models)
+    if best is None:
+        return EACH_MAY_SHIP.format(names=counted(names))
+    return BEST_MAY_SHIP.format(best=best, others=counted([name for name in names if name != best]))
+
+
+def counted(names: Sequence[str]) -> str:
+    """A few names, or how many models they are."""
+    return figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
+
+
 def opening(verdict: str, names: Sequence[str], baseline: str) -> str:
     """The verdict on models that share it."""
-    subject = figures.listed(names) if len(names) <= MOST_NAMES else f"{len(names)} models"
-    return OPENINGS[verdict].format(names=subject, be="is" if len(names) == 1 else "are", baseline=baseline)
+    return OPENINGS[verdict].format(names=counted(names), be="is" if len(names) == 1 else "are", baseline=baseline)
 
 
 def confidence(models: Sequence[Details]) -> str:
@@ -68,17 +80,21 @@ def confidence(models: Sequence[Details]) -> str:
     )
 
 
-def undecided_note(details: Details) -> str:
-    """What so many questions could have shown on the criteria that stayed undecided; empty where none did."""
-    open_ones = {
+def detectable_note(details: Details) -> str:
+    """What so many questions could have shown, and how many the undecided criteria take; empty where unknown."""
+    known = {
         name: one
-        for name, one in details.criteria.items()
-        if one.verdict == "undecided" and one.smallest_detectable is not None
+        for name in details.run.deciding
+        if (one := details.criteria[name]).smallest_detectable is not None and one.verdict != "too few"
     }
-    if not open_ones:
+    if not known:
         return ""
-    paired = max(one.paired or 0 for one in open_ones.values())
-    sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in open_ones.items()])
+    paired = max(one.paired or 0 for one in known.values())
+    sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in known.items()])
     note = f"With {paired:,} questions, a true difference under {sizes} often goes unseen."
-    needed = [f"{one.questions_needed:,} ({name})" for name, one in open_ones.items() if one.questions_needed]
-    return f"{note} To show the observed one takes about {figures.listed(needed)} questions." if needed else note
+    needed = [
+        f"{one.questions_needed:,} questions in {name}"
+        for name, one in known.items()
+        if one.verdict == "undecided" and one.questions_needed
+    ]
+    return f"{note} To show the observed one takes about {figures.listed(needed)}." if needed else note

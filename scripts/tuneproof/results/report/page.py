@@ -15,9 +15,9 @@ from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import Slice
 from tuneproof.results.report.browser import Browser, page_script
-from tuneproof.results.report.headline import confidence, headline, opening, undecided_note
+from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.sections.answers import first_prompt, questions_with
+from tuneproof.results.report.sections.answers import first_prompt, questions_with, telling_answers
 from tuneproof.results.report.sections.benchmarks import lost_items, task_rows
 from tuneproof.results.report.sections.losses import Worst
 from tuneproof.results.report.sections.sources import source_table, sources_disagree
@@ -70,7 +70,8 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             programs=programs,
             verdicts=verdicts,
             trust=trust,
-            judge_sentence=trust.judge_sentence(models),
+            judge_sentences=trust.judge_sentences(models),
+            telling=telling_answers(models),
             judge_needs_caution=trust.needs_caution(models),
             undeciding=tables.undeciding(models[0].run),
             sources=source_table(models),
@@ -92,7 +93,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             judge_models=answered_as(models),
             statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
             opening=opening,
-            undecided_note=undecided_note,
+            detectable_note=detectable_note,
             sampling_text=sampling_text,
             levels=levels,
             limits=limits,

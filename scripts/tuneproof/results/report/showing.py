@@ -27,8 +27,13 @@ def shown(value: object) -> object:
 
 def short(text: str) -> str:
     """A name or reason from outside, in one line of a bearable length."""
+    return one_line(text, LONGEST_NAME)
+
+
+def one_line(text: str, longest: int) -> str:
+    """A text as one line of at most so many characters, and a mark where it goes on."""
     line = " ".join(text.split())
-    return line if len(line) <= LONGEST_NAME else f"{line[:LONGEST_NAME]}…"
+    return line if len(line) <= longest else f"{line[:longest].rstrip()}…"
 
 
 def breakable(text: str) -> Markup:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from tuneproof.results.details.decisions import GuardDetails
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import NOTHING, interval_text, listed, plain_name, share_text
+from tuneproof.results.words.figures import NOTHING, interval_text, plain_name, share_text
 from tuneproof.results.words.verdicts import counted, paired_questions, sharing_word
 from tuneproof.settings.evidence.decision import COLLAPSES, WIN_RATE
 
@@ -28,7 +28,7 @@ def ship_sentence(details: Details) -> str:
     if decision.ship == "no":
         reasons = [*worse, *broken]
     elif decision.ship == "yes":
-        none_worse = none_worse_clause(run)
+        none_worse = none_worse_clause(run, decision.improved)
         reasons = [f"it improved {' and '.join(map(plain_name, decision.improved))}", none_worse, *held]
     else:
         shown = "" if decision.improved and details.verdict != "too few" else not_improved(details, claimed)
@@ -37,12 +37,10 @@ def ship_sentence(details: Details) -> str:
     return f"{plain_name(details.model)}: {SHIP_WORDS[decision.ship]}, for {because}{settling_clause(details)}."
 
 
-def none_worse_clause(run: RunDetails) -> str:
-    """That a model is worse in no claimed criterion; empty where there is one alone."""
-    names = list(map(plain_name, run.claimed))
-    if len(names) == 2:
-        return f"is worse in neither {names[0]} nor {names[1]}"
-    return f"is worse in none of {listed(names)}" if names[2:] else ""
+def none_worse_clause(run: RunDetails, improved: Sequence[str]) -> str:
+    """That a model is not shown to be worse in any other claimed criterion; empty where it improved all of them."""
+    others = [plain_name(name) for name in run.claimed if name not in improved]
+    return f"is not shown to be worse in {' or '.join(others)}" if others else ""
 
 
 def rule_sentence(run: RunDetails) -> str:
@@ -53,7 +51,7 @@ def rule_sentence(run: RunDetails) -> str:
     names = list(map(plain_name, plan.improves))
     claimed = " or ".join(names) if not plan.in_order else f"{', then '.join(names)}, tested in this order"
     over = f" over {run.sharing} {sharing_word(run)}" if run.sharing > 1 else ""
-    none_worse = {1: "", 2: " and worse in neither"}.get(len(names), " and worse in none of them")
+    none_worse = {1: "", 2: " and shown to be worse in neither"}.get(len(names), " and shown to be worse in none")
     guards = [
         f"collapses on at most {margin:.4g} of the questions"
         if name == COLLAPSES

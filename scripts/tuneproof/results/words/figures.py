@@ -8,7 +8,6 @@ from tuneproof.results.details.model import WinRateDetails
 
 NOTHING = "-"
 LONGEST_NAME = 40
-MAY_EXPLAIN = "may explain a part"  # as the caution about length says of it
 
 
 def mean_text(criterion: CriterionDetails) -> str:
@@ -49,22 +48,34 @@ def win_rate_text(rate: WinRateDetails) -> str:
 
 
 def equal_length_text(rate: WinRateDetails) -> str:
-    """What the win rate would be had both answers been equally long, after what was found of length.
+    """What the win rate would be had both answers been equally long, with what was found of length.
 
-    Length explains no part of a win rate that is as far from one half at equal length.
     Without a rate at equal length only why to doubt the win rate; empty where there is nothing to say.
     """
     found = (rate.length_controlled, rate.length_controlled_low, rate.length_controlled_high)
     if None in found:
         return rate.caution or ""
-    low, high = rate.length_controlled_low or 0, rate.length_controlled_high or 0
-    still = {"better": "it still wins " if low > 0.5 else "", "worse": "it still loses: " if high < 0.5 else ""}
-    told = still.get(rate.verdict, "")
-    text = f"at equal length {told}{'{:.0%} [{:.0%}, {:.0%}]'.format(*found)}"
-    if caution := rate.length_controlled_caution:
-        apart = abs((rate.length_controlled or 0) - 0.5) >= abs((rate.win_rate or 0) - 0.5)
-        return f"{caution.replace(MAY_EXPLAIN, 'does not explain it') if told and apart else caution}; {text}"
-    return f"{text}; {rate.caution}" if rate.caution else text
+    text = f"at equal length {still_clause(rate)}{'{:.0%} [{:.0%}, {:.0%}]'.format(*found)}"
+    if not rate.length_controlled_caution:
+        return f"{text}; {rate.caution}" if rate.caution else text
+    lengths, _, explains = rate.length_controlled_caution.partition(", so ")
+    if length_explains_nothing(rate):
+        return f"{lengths}, but {text}, so that this does not explain it"
+    return f"{lengths}; {text}" + (f", so that {explains}" if explains else "")
+
+
+def still_clause(rate: WinRateDetails) -> str:
+    """That the verdict on a win rate is the same at equal length; empty where it is not, or there is none."""
+    if rate.verdict == "better" and (rate.length_controlled_low or 0) > 0.5:
+        return "it still wins "
+    high = rate.length_controlled_high
+    return "it still loses: " if rate.verdict == "worse" and high is not None and high < 0.5 else ""
+
+
+def length_explains_nothing(rate: WinRateDetails) -> bool:
+    """Whether a win rate keeps its verdict at equal length, and is as far from one half as before."""
+    apart = abs((rate.length_controlled or 0) - 0.5) >= abs((rate.win_rate or 0) - 0.5)
+    return bool(still_clause(rate)) and apart
 
 
 def share_text(share: float) -> str:

@@ -1,11 +1,11 @@
 """What belongs to a whole run, in words: what kind it is, how to read its intervals, its panel, its benchmarks."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
-from tuneproof.results.details.model import Details, PanelDetails
+from tuneproof.results.details.model import Details, PanelDetails, WinRateDetails
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import decimals, plain_name, share_text
-from tuneproof.results.words.verdicts import UNDECIDED
+from tuneproof.results.words.figures import decimals, length_explains_nothing, plain_name, share_text
+from tuneproof.results.words.verdicts import SHOWN_ONLY, UNDECIDED
 from tuneproof.settings.evidence.decision import WIN_RATE
 
 RUN_NOTES = {
@@ -65,22 +65,37 @@ def reasons_note(run: RunDetails) -> str:
     if run.judge.backend != "embedded" and not trained:
         return ""
     of = "" if run.judge.backend == "embedded" or len(trained) == len(run.rubric) else f" in {' and '.join(trained)}"
-    return f"The reasons{of} name what weighed most in a small statistical model of words; they are no argument."
+    return (
+        f"The reasons{of} name what weighed most in a small statistical model of words: what it counted, and no "
+        "argument."
+    )
 
 
-def cautions(models: Sequence[Details]) -> list[str]:
-    """What to know before trusting intervals: each warning once, with all that it is about."""
-    about: dict[str, list[str]] = {}
+def cautions(models: Sequence[Details]) -> list[tuple[str, list[str]]]:
+    """What to know before trusting intervals: each warning once, with a line for each model that it is about."""
+    about: dict[str, dict[str, dict[str, None]]] = {}  # by warning and model, what it is about, each once
     for details in models:
-        texts = [(name, text) for name, one in details.criteria.items() for text in (one.caution, one.gain_caution)]
-        rate = details.win_rate
-        texts += [("win rate", text) for text in ((rate.caution, rate.length_controlled_caution) if rate else ())]
-        for name, text in texts:
-            found, _, warning = (text or "").rpartition(": ")
-            if warning:
-                case = f"{plain_name(details.model)}, {plain_name(name)}" + (f" ({found})" if found else "")
-                about.setdefault(warning, []).append(case)
-    return [f"{text[0].upper()}{text[1:]}: {'; '.join(dict.fromkeys(cases))}." for text, cases in about.items()]
+        for what, text in cautioned(details):
+            found, _, warning = text.rpartition(": ")
+            case = f"{what} ({found})" if found else what
+            about.setdefault(warning, {}).setdefault(plain_name(details.model), {})[case] = None
+    return [
+        (f"{warning[0].upper()}{warning[1:]}.", [f"{model}: {'; '.join(cases)}." for model, cases in of_models.items()])
+        for warning, of_models in about.items()
+    ]
+
+
+def cautioned(details: Details) -> Iterator[tuple[str, str]]:
+    """The intervals of one model that call for caution, each with why; not a length that explains nothing."""
+    for name, one in details.criteria.items():
+        for what, text in (("mean", one.caution), ("gain", one.gain_caution)):
+            if text:
+                yield f"{what} in {plain_name(name)}", text
+    rate = details.win_rate
+    if rate and rate.caution:
+        yield "win rate", rate.caution
+    if rate and rate.length_controlled_caution and not length_explains_nothing(rate):
+        yield "win rate at equal length", rate.length_controlled_caution
 
 
 def counting_note(run: RunDetails) -> str:
@@ -119,6 +134,12 @@ def win_rate_note(models: Sequence[Details]) -> str:
         f"The interval of a win rate is the same on the cards, under Scores and under Charts: at {each}{held}; "
         f"{family} beside the gains.{besides if WIN_RATE in run.claimed else ''}"
     )
+
+
+def shown_only_rate(run: RunDetails, rate: WinRateDetails) -> str:
+    """That no verdict rests on a win rate, with the level of its interval where that is not the plan's."""
+    level = "" if rate.level == run.alpha else f", at {100 * (1 - rate.level):.4g}%"
+    return f"{SHOWN_ONLY}{level}"
 
 
 def benchmark_note(models: Sequence[Details]) -> str:

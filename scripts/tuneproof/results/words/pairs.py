@@ -51,6 +51,22 @@ def between_shipping(models: Sequence[Details]) -> str:
     return "; ".join(pair_clause(details, other) for details, other in both[: max(len(may) - 1, 0)])
 
 
+def best_shipping(models: Sequence[Details]) -> str | None:
+    """The one of several models that may ship which is better than every other of them; None where there is none."""
+    may = [details for details in models if details.decision and details.decision.ship == "yes"]
+    for details in may:
+        others = [other.model for other in may if other is not details]
+        if others and all(is_better(details, other) for other in others):
+            return details.model
+    return None
+
+
+def is_better(details: Details, other: str) -> bool:
+    """Whether a model is better than another in a criterion of the claim, and worse in none."""
+    verdicts = {details.against[other][name].verdict for name in claimed(details.run) if name in details.against[other]}
+    return "better" in verdicts and "worse" not in verdicts
+
+
 def pair_clause(details: Details, other: str) -> str:
     """In what one model is better or worse than another: `dpo is better than sft in accuracy, +0.26 [+0.01, +0.53]`."""
     gains = {name: details.against[other][name] for name in claimed(details.run) if name in details.against[other]}
@@ -84,8 +100,9 @@ def pairs_note(run: RunDetails) -> str:
     units = " In the judge's units, not people's." if run.in_units_of == "people" else ""
     return (
         f"From the scores above, question by question; no judge was asked again. All pairs in {names} hold together at "
-        f"{confidence}, as a family of their own: they widen no interval that decides, and nothing ships by them."
-        f"{units} Win rates against {plain_name(run.baseline)} say nothing of two models beside each other, for they "
-        "are not transitive. To have the judge see both answers at once, run again with one of the two as baseline: "
+        f"{confidence}, as a family of their own: they widen no interval that decides. Whether a model may ship does "
+        f"not rest on them; which of those that may is better does.{units} Win rates against "
+        f"{plain_name(run.baseline)} say nothing of two models beside each other, for they are not transitive. To have "
+        "the judge see both answers at once, run again with one of the two as baseline: "
         "answers and scores are kept, so that only the comparisons are asked for."
     )

@@ -6,7 +6,7 @@ from tuneproof.records.documents.agreement import AmongPeople, Figure, JudgeBesi
 from tuneproof.results.details.criteria import PeopleScores
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import NOTHING, decimals, interval_text, plain_name, share_text
+from tuneproof.results.words.figures import NOTHING, decimals, interval_text, listed, plain_name, share_text
 from tuneproof.results.words.verdicts import VERDICT_WORDS
 
 BY_JUDGE = {
@@ -17,7 +17,7 @@ BY_JUDGE = {
 }
 SOURCES = {
     "labels": "random labels of this run's answers",
-    "graded": "the embedded world's answers that were graded twice and that its judge never saw",
+    "graded": "the demonstration's answers that two people graded and that its judge never saw",
 }
 
 
@@ -89,12 +89,13 @@ def missing_sentence(run: RunDetails) -> str:
         return ""
     counts = set(missing.values())
     if len(missing) == len(run.models) and len(counts) == 1:
-        named = f"random labels on {counts.pop()} questions of every model"
+        named = f"{counts.pop()} questions of every model"
     else:
-        named = "random labels on " + ", ".join(f"{count} questions of {plain_name(m)}" for m, count in missing.items())
+        named = listed([f"{count} questions of {plain_name(model)}" for model, count in missing.items()])
+    said = "These are the judge's scores, which no labels of people correct"
     if run.questions < max(missing.values()):
-        return f"There are no scores in people's units: they take {named}, and this run has only {run.questions}."
-    return f"Scores in people's units are not there yet: {named} are missing; scripts/annotate.py asks for them."
+        return f"{said}: that takes people's labels on {named}, drawn by chance, and this run has only {run.questions}."
+    return f"{said} yet: people's labels on {named}, drawn by chance, are missing; scripts/annotate.py asks for them."
 
 
 def agreement_note(run: RunDetails) -> str:

@@ -17,14 +17,19 @@ BELOW_CHANCE = "poor"
 
 def judge_sentence(models: Sequence[Details]) -> str:
     """What is known of the judge: with people or golden answers, with itself, over both orders against chance."""
+    return " ".join(judge_sentences(models))
+
+
+def judge_sentences(models: Sequence[Details]) -> list[str]:
+    """The same in sentences: first what came of asking it, then in figures, then what is to be doubted."""
     run = models[0].run
-    parts = [f"{plain_verdict(run)} {admitted_clause(run)}" if run.admission.asked else unknown_clause(run)]
+    parts = [plain_verdict(run), admitted_clause(run)] if run.admission.asked else [unknown_clause(run)]
     parts += [f"{change[:1].upper()}{change[1:]}." for change in run.admission.drift]
     if other := answered_otherwise(models):
         parts.append(f"It answered as {', '.join(map(plain_name, other))}, which is not what was admitted.")
     if run.at_chance:
         parts.append(f"{no_verdict(run)}.")
-    return " ".join(parts)
+    return parts
 
 
 def needs_caution(models: Sequence[Details]) -> bool:

@@ -24,7 +24,7 @@ def with_plan(
 
 def test_the_rule_by_which_a_model_ships_stands_as_a_whole(sft: Details) -> None:
     assert rule_sentence(with_plan(sft.run, ["accuracy", "style"])) == (
-        "Ship: better in accuracy or style (95% over 4 comparisons) and worse in neither."
+        "Ship: better in accuracy or style (95% over 4 comparisons) and shown to be worse in neither."
     )
     assert rule_sentence(with_plan(sft.run, ["accuracy"], guards={"style": 0.1, COLLAPSES: 0.02})) == (
         "Ship: better in accuracy (95% over 4 comparisons); no drop of more than 0.1 in style; "

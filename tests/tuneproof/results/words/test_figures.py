@@ -39,15 +39,15 @@ def test_a_win_rate_above_one_half_is_never_shown_as_one_half() -> None:
     assert win_rate_text(rate.model_copy(update={"low": 0.52})) == "58% [52%, 66%]"
 
 
-SHORTER = "its answers are shorter in 34 of 40 questions, so brevity may explain a part"
+SHORTER, MAY_EXPLAIN = "its answers are shorter in 34 of 40 questions", "brevity may explain a part"
 
 
 @pytest.mark.parametrize(
     ("verdict", "low", "high", "text"),
     [
-        ("better", 0.53, 0.84, f"{SHORTER}; at equal length it still wins 71% [53%, 84%]"),
-        ("better", 0.45, 0.84, f"{SHORTER}; at equal length 71% [45%, 84%]"),
-        ("worse", 0.1, 0.4, f"{SHORTER}; at equal length it still loses: 71% [10%, 40%]"),
+        ("better", 0.53, 0.84, f"{SHORTER}; at equal length it still wins 71% [53%, 84%], so that {MAY_EXPLAIN}"),
+        ("better", 0.45, 0.84, f"{SHORTER}; at equal length 71% [45%, 84%], so that {MAY_EXPLAIN}"),
+        ("worse", 0.1, 0.4, f"{SHORTER}; at equal length it still loses: 71% [10%, 40%], so that {MAY_EXPLAIN}"),
     ],
 )
 def test_what_was_found_of_length_stands_with_the_win_rate(
@@ -56,11 +56,12 @@ def test_what_was_found_of_length_stands_with_the_win_rate(
     rate = WinRateDetails(
         win_rate=0.76, low=0.64, high=0.85, level=0.05, verdict=verdict, caution=None, questions=60, consistency=None,
         position_bias=None, incomplete_pairs=0, statuses={}, length_controlled=0.71, length_controlled_low=low,
-        length_controlled_high=high, length_controlled_caution=SHORTER, length_controlled_pulled=False,
+        length_controlled_high=high, length_controlled_caution=f"{SHORTER}, so {MAY_EXPLAIN}",
+        length_controlled_pulled=False,
     )  # fmt: skip
     assert equal_length_text(rate) == text
     alike = rate.model_copy(update={"win_rate": 0.7})
-    assert ("brevity does not explain it; at" in equal_length_text(alike)) == ("still" in text)
+    assert equal_length_text(alike).endswith("so that this does not explain it") == ("still" in text)
     assert equal_length_text(rate.model_copy(update={"length_controlled_caution": None})).startswith("at equal length")
     assert equal_length_text(rate.model_copy(update={"length_controlled": None})) == ""
 

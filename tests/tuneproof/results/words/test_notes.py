@@ -2,7 +2,7 @@ from pathlib import Path
 
 from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.resolved import ResolvedScorer
-from tuneproof.results.words.notes import cautions, reasons_note, win_rate_note
+from tuneproof.results.words.notes import cautions, reasons_note, shown_only_rate, win_rate_note
 
 
 def test_reasons_of_a_small_model_are_said_to_be_no_argument(aggregated: Path) -> None:
@@ -10,7 +10,9 @@ def test_reasons_of_a_small_model_are_said_to_be_no_argument(aggregated: Path) -
     assert reasons_note(run) == "", "a judge that writes gives arguments"
     embedded = run.judge.model_copy(update={"backend": "embedded"})
     said = reasons_note(run.model_copy(update={"judge": embedded}))
-    assert said == "The reasons name what weighed most in a small statistical model of words; they are no argument."
+    assert said == (
+        "The reasons name what weighed most in a small statistical model of words: what it counted, and no argument."
+    )
     trained = {"style": ResolvedScorer(id="style", sha=None, content="c")}
     mixed = run.judge.model_copy(update={"evaluators": trained})
     assert reasons_note(run.model_copy(update={"judge": mixed})).startswith("The reasons in style name")
@@ -25,9 +27,36 @@ def test_a_caution_about_many_intervals_is_said_once(aggregated: Path) -> None:
     }
     said = cautions([sft.model_copy(update={"criteria": criteria, "win_rate": None})])
     assert said == [
-        "The interval may miss: sft, accuracy (only 0 of 40 questions differ); "
-        "sft, style (only 1 of 40 questions differ)."
+        (
+            "The interval may miss.",
+            ["sft: gain in accuracy (only 0 of 40 questions differ); gain in style (only 1 of 40 questions differ)."],
+        )
     ]
+
+
+def test_a_length_that_explains_no_win_rate_is_no_caution(aggregated: Path) -> None:
+    sft = details(aggregated, "sft")
+    assert sft.win_rate is not None
+    plain = {name: one.model_copy(update={"caution": None, "gain_caution": None}) for name, one in sft.criteria.items()}
+    changed = {
+        "verdict": "better", "win_rate": 0.7, "caution": None, "length_controlled": 0.75, "length_controlled_low": 0.6,
+        "length_controlled_high": 0.85, "length_controlled_caution": "its answers are shorter, so brevity may explain",
+    }  # fmt: skip
+    rate = sft.win_rate.model_copy(update=changed)
+    model = sft.model_copy(update={"criteria": plain, "win_rate": rate})
+    assert cautions([model]) == []
+    weaker = model.model_copy(update={"win_rate": rate.model_copy(update={"length_controlled": 0.65})})
+    assert cautions([weaker]) == [
+        ("Its answers are shorter, so brevity may explain.", ["sft: win rate at equal length."])
+    ]
+
+
+def test_a_win_rate_that_decides_nothing_says_the_level_of_its_interval(aggregated: Path) -> None:
+    sft = details(aggregated, "sft")
+    assert sft.win_rate is not None
+    assert shown_only_rate(sft.run, sft.win_rate) == "shown only, at 97.5%"
+    alone = sft.win_rate.model_copy(update={"level": sft.run.alpha})
+    assert shown_only_rate(sft.run, alone) == "shown only"
 
 
 def test_what_the_interval_of_a_win_rate_is_is_said_once_for_all_places(aggregated: Path) -> None:

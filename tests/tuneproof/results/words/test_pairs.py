@@ -8,7 +8,8 @@ from tuneproof.results.details.changes import PairGain
 from tuneproof.results.details.criteria import CriterionVerdict
 from tuneproof.results.details.decisions import DecisionDetails, Ship
 from tuneproof.results.details.model import Details
-from tuneproof.results.words.pairs import between_shipping, neighbours, pair_sentence, pairs, pairs_note
+from tuneproof.results.report.headline import headline
+from tuneproof.results.words.pairs import best_shipping, between_shipping, neighbours, pair_sentence, pairs, pairs_note
 
 MODELS = ("sft", "dpo", "orpo", "baseline")
 
@@ -21,12 +22,15 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[Details]:
     return [details(directory, model) for model in MODELS]
 
 
-def with_verdicts(dpo: Details, *verdicts: CriterionVerdict) -> Details:
+TURNED: dict[CriterionVerdict, CriterionVerdict] = {"better": "worse", "worse": "better", "undecided": "undecided"}
+
+
+def with_verdicts(dpo: Details, *verdicts: CriterionVerdict, other: str = "sft") -> Details:
     gains = {
         name: PairGain(gain=0.2, low=0.1, high=0.3, level=0.01, paired=40, verdict=verdict)
         for name, verdict in zip(("accuracy", "style"), verdicts, strict=True)
     }
-    return dpo.model_copy(update={"against": dpo.against | {"sft": gains}})
+    return dpo.model_copy(update={"against": dpo.against | {other: gains}})
 
 
 def test_every_pair_is_there_once_and_neighbours_come_first(models: list[Details]) -> None:
@@ -78,6 +82,27 @@ def test_of_two_models_that_may_ship_the_better_one_is_named(
     sft, dpo = may(models[0], "yes"), may(with_verdicts(models[1], *verdicts), "yes")
     assert between_shipping([sft, dpo, *models[2:]]) == said
     assert between_shipping([sft, may(dpo, "not yet"), *models[2:]]) == ""
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "best", "said"),
+    [
+        (("better", "undecided"), "dpo", "Ship dpo: it is better than sft, which may ship too"),
+        (("better", "worse"), None, "Each of sft and dpo may ship"),
+        (("undecided", "undecided"), None, "Each of sft and dpo may ship"),
+    ],
+)
+def test_the_headline_names_the_best_of_those_that_may_ship_where_there_is_one(
+    models: list[Details], verdicts: tuple[CriterionVerdict, CriterionVerdict], best: str | None, said: str
+) -> None:
+    others = [one.model_copy(update={"decision": None}) for one in models[2:]]
+    sft = with_verdicts(models[0], *(TURNED[verdict] for verdict in verdicts), other="dpo")
+    both = [may(sft, "yes"), may(with_verdicts(models[1], *verdicts), "yes"), *others]
+    assert best_shipping(both) == best
+    assert headline(both) == said
+    alone = [both[1], *others]
+    assert best_shipping(alone) is None
+    assert headline(alone) == "Ship dpo"
 
 
 def test_the_note_says_that_win_rates_are_not_transitive_and_what_a_comparison_takes(models: list[Details]) -> None:

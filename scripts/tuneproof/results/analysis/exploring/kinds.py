@@ -1,6 +1,6 @@
 """Kinds of question where the questions have no tags: by their length, and by a word that many of them share.
 
-No model and no chance in it: the same questions give the same kinds. A topic is a word. The word that most questions
+No model and no chance in it: the same questions give the same kinds. The word that most questions
 share comes first and takes its questions with it, then the word that most of the others share, and so on.
 """
 
@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from tuneproof.records.rows import Question
 
-MOST_TOPICS = 8
-FEWEST_QUESTIONS = 5  # of a topic, and a twentieth of all of them
+MOST_WORDS = 8
+FEWEST_QUESTIONS = 5  # that share a word, and a twentieth of all of them
 LARGEST_SHARE = 0.5  # a word that more questions hold tells nothing apart
 WORD = re.compile(r"[^\W\d_]{4,}")
 # Words of English that say what is wanted or join others. Of other languages, those that most questions hold go too.
@@ -25,6 +25,7 @@ that their them then there these they thing things this those three through time
 want well were what when where whether which while will with within without word words would write year years your
 yourself
 """
+SHARED_WORD, NO_SHARED_WORD = "shared word", "(none)"  # a kind, and its value for the questions that share none
 COMMON = frozenset(COMMON_WORDS.split())
 
 
@@ -35,9 +36,9 @@ def tags_of(questions: Sequence[Question]) -> list[dict[str, str]]:
 
 
 def kinds(texts: Sequence[str]) -> list[dict[str, str]]:
-    """The kinds of every question, in order: its `length` and its `topic`, each only where there are several."""
+    """The kinds of every question, in order: its `length` and its `shared word`, each only where there are several."""
     found: list[dict[str, str]] = [{} for _ in texts]
-    for name, values in (("length", lengths(texts)), ("topic", topics(texts))):
+    for name, values in (("length", lengths(texts)), (SHARED_WORD, shared_words(texts))):
         if len(set(values)) > 1:
             for kind, value in zip(found, values, strict=True):
                 kind[name] = value
@@ -56,23 +57,23 @@ def lengths(texts: Sequence[str]) -> list[str]:
     return [words[(len(text) > short) + (len(text) > long)] for text in texts]
 
 
-def topics(texts: Sequence[str]) -> list[str]:
-    """A word that each question shares with others; `other` for those that share none."""
+def shared_words(texts: Sequence[str]) -> list[str]:
+    """A word that each question shares with others; `(none)` for those that share none."""
     words = [{singular(word) for word in WORD.findall(text.lower())} - COMMON for text in texts]
     counts = Counter(word for one in words for word in one)
     telling = {word for word, count in counts.items() if count <= LARGEST_SHARE * len(texts)}
     fewest = max(FEWEST_QUESTIONS, len(texts) // 20)
-    found, left = ["other"] * len(texts), set(range(len(texts)))
-    for _ in range(MOST_TOPICS):
-        shared = Counter(word for place in left for word in words[place] & telling)
+    found, left = [NO_SHARED_WORD] * len(texts), set(range(len(texts)))
+    for _ in range(MOST_WORDS):
+        shared = Counter(one for place in left for one in words[place] & telling)
         if not shared:
             break
-        topic, count = min(shared.items(), key=lambda pair: (-pair[1], pair[0]))
+        word, count = min(shared.items(), key=lambda pair: (-pair[1], pair[0]))
         if count < fewest:
             break
-        taken = {place for place in left if topic in words[place]}
+        taken = {place for place in left if word in words[place]}
         for place in taken:
-            found[place] = topic
+            found[place] = word
         left -= taken
     return found
 

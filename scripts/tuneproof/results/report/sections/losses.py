@@ -4,15 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tuneproof.records.handovers import ANSWERS, CHECKS, JUDGEMENTS
-from tuneproof.records.rows import Answer, Judgement, Question
+from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
+from tuneproof.results.report.sections.answers import beginning
+from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.figures import listed
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
 LONGEST_REASON = 320
-LONGEST_ANSWER = 150  # of the answers themselves, which are folded away
 Place = tuple[int, int | None]  # of an answer among those to its question: sample and turn
 SMALLEST = 1e-5  # of a difference between scores, which have six digits here
 
@@ -51,11 +52,11 @@ def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
     return [
         Worst(
             id=loss.question,
-            asked=cut(asked.get(loss.question, ""), LONGEST_QUESTION),
+            asked=one_line(asked.get(loss.question, ""), LONGEST_QUESTION),
             scores=[(name, loss.baseline.get(name), loss.model.get(name)) for name in {**loss.baseline, **loss.model}],
             fell=(fell := lost_on(loss, details.run)),
             reasons=[
-                (name, cut(text, LONGEST_REASON), cut(said_of(beside, loss, name), LONGEST_REASON))
+                (name, one_line(text, LONGEST_REASON), one_line(said_of(beside, loss, name), LONGEST_REASON))
                 for name in fell
                 if (text := said_of(said, loss, name).strip())
             ],
@@ -131,20 +132,7 @@ def beginnings(details: Details, model: str) -> dict[tuple[str, Place], str]:
     return {(row.id, (row.sample, row.turn)): beginning(row) for row in rows if row.id in wanted}
 
 
-def beginning(answer: Answer) -> str:
-    """How an answer begins, or why there is none."""
-    if answer.finish_reason == "error":
-        return f"(no answer: {cut(answer.error or '', LONGEST_ANSWER)})"
-    return cut(answer.answer, LONGEST_ANSWER) or "(empty)"
-
-
 def analysis(row: Judgement, criterion: str) -> str:
     """What the first judge with a usable reply wrote on one criterion."""
     texts = ((reply.analyses or {}).get(criterion, "") for reply in row.replies if reply.scores is not None)
     return next(filter(None, texts), "")
-
-
-def cut(text: str, longest: int) -> str:
-    """A text as one line of bearable length."""
-    line = " ".join(text.split())
-    return line if len(line) <= longest else f"{line[:longest].rstrip()}…"

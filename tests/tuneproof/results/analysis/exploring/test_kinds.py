@@ -4,25 +4,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tuneproof.records.rows import Question
-from tuneproof.results.analysis.exploring.kinds import FEWEST_QUESTIONS, MOST_TOPICS, kinds, tags_of, topics
+from tuneproof.results.analysis.exploring.kinds import (
+    FEWEST_QUESTIONS,
+    MOST_WORDS,
+    NO_SHARED_WORD,
+    SHARED_WORD,
+    kinds,
+    shared_words,
+    tags_of,
+)
 
 TEXTS = [f"How does gradient number {'x' * place} work?" for place in range(6)] + [
     f"Which tokens does {'y' * place} make?" for place in range(5)
 ]
 
 
-def test_a_topic_is_a_word_that_several_questions_share() -> None:
-    assert topics([*TEXTS, "Why so?", "Who is it?"]) == ["gradient"] * 6 + ["token"] * 5 + ["other"] * 2
+def test_a_shared_word_is_one_that_several_questions_hold() -> None:
+    assert shared_words([*TEXTS, "Why so?", "Who is it?"]) == ["gradient"] * 6 + ["token"] * 5 + ["(none)"] * 2
 
 
-def test_words_of_every_question_and_words_that_only_ask_make_no_topic() -> None:
-    assert set(topics([f"Please explain the model of kind {place}" for place in range(20)])) == {"other"}
+def test_words_of_every_question_and_words_that_only_ask_tell_nothing_apart() -> None:
+    assert set(shared_words([f"Please explain the model of kind {place}" for place in range(20)])) == {"(none)"}
 
 
-def test_a_plural_and_its_singular_are_one_topic() -> None:
+def test_a_plural_and_its_singular_are_one_word() -> None:
     texts = [f"What is a vector {place}?" for place in range(5)] + [f"Are vectors round {place}?" for place in range(4)]
     rest = [f"Something else altogether: {chr(97 + place) * 7}" for place in range(12)]
-    assert topics(texts + rest)[:9] == ["vector"] * 9
+    assert shared_words(texts + rest)[:9] == ["vector"] * 9
 
 
 def test_thirds_by_length_hold_about_as_many_questions() -> None:
@@ -46,6 +54,6 @@ def test_any_texts_have_the_same_kinds_each_time_and_few_of_them(texts: list[str
     found = kinds(texts)
     assert found == kinds(list(texts))
     assert len(found) == len(texts)
-    by_topic = Counter(kind.get("topic", "other") for kind in found)
-    assert len(by_topic) <= MOST_TOPICS + 1
-    assert all(count >= FEWEST_QUESTIONS for topic, count in by_topic.items() if topic != "other")
+    by_word = Counter(kind.get(SHARED_WORD, NO_SHARED_WORD) for kind in found)
+    assert len(by_word) <= MOST_WORDS + 1
+    assert all(count >= FEWEST_QUESTIONS for word, count in by_word.items() if word != NO_SHARED_WORD)

@@ -13,7 +13,9 @@ from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.sections.losses import LONGEST_ANSWER, LONGEST_REASON, beginning, cut, worst_questions
+from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, beginning
+from tuneproof.results.report.sections.losses import LONGEST_REASON, worst_questions
+from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.questions import worst_heading
 
 SHAPE = Shape(questions=60)
@@ -52,8 +54,8 @@ def test_a_worst_question_stands_with_both_scores_and_what_the_judge_said_of_the
         assert {name for name, _, _ in one.reasons} == set(fell) != set()
         said, beside = (of[one.id].replies[0].analyses or {} for of in (rows, baselines))
         for name, text, of_baseline in one.reasons:
-            assert text == cut(said[name], LONGEST_REASON)
-            assert of_baseline == cut(beside[name], LONGEST_REASON)
+            assert text == one_line(said[name], LONGEST_REASON)
+            assert of_baseline == one_line(beside[name], LONGEST_REASON)
 
 
 def test_of_several_samples_the_lowest_ones_reason_is_told(workspace: Path) -> None:
@@ -95,7 +97,7 @@ def test_beside_a_reason_stand_the_answers_that_it_is_about_without_their_thinki
             ("sft, style", "sft 0 so so"),
             ("baseline", "baseline 1"),
         ]
-        assert all(LONGEST_ANSWER - 3 < len(text) <= LONGEST_ANSWER + 1 for _, text in one.answers)
+        assert all(LONGEST_BEGINNING - 3 < len(text) <= LONGEST_BEGINNING + 1 for _, text in one.answers)
         assert not any("think" in text or "\n" in text for _, text in one.answers)
 
 
@@ -152,11 +154,11 @@ def test_hostile_questions_and_reasons_are_text_on_the_first_screen(tmp_path: Pa
     page = finished(tmp_path, Shape(questions=40, hostile=HOSTILE_TEXTS)).read_text(encoding="utf-8")
     first = page.split('id="losses"')[1].split('aria-labelledby="scores"')[0]
     assert set(re.findall(r"<(\w+)", first)) <= {
-        "a", "b", "bdi", "details", "div", "h3", "h4", "li", "ol", "p", "section", "span", "summary", "table", "tbody",
-        "td", "th", "thead", "tr",
+        "a", "b", "bdi", "div", "h3", "h4", "li", "ol", "p", "section", "span",
+        "table", "tbody", "td", "th", "thead", "tr",
     }  # fmt: skip
     assert 'class="reason"' in first
-    assert "<summary>How the answers begin</summary>" in first
+    assert 'class="begun"' in first
 
 
 def test_a_link_into_the_browser_keeps_any_text_as_a_value() -> None:

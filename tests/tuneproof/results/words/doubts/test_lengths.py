@@ -4,7 +4,7 @@ import pytest
 
 from tests.made_up.aggregated_run import details
 from tuneproof.results.details.model import AnswerLengths, Details
-from tuneproof.results.words.doubts.lengths import length_sentence
+from tuneproof.results.words.doubts.lengths import card_sentence, length_sentence
 
 
 def with_length(model: Details, characters: float | None, **changed: float | None) -> Details:
@@ -34,6 +34,14 @@ def test_length_explains_a_gain_only_where_it_goes_the_same_way(
     baseline = with_length(details(aggregated, "baseline"), 300)
     model = with_length(details(aggregated, "sft"), characters, gain=gain, length_correlation=related)
     assert length_sentence(model, baseline, "style") == f"sft: {said}"
+    run = model.run.model_copy(update={"rubric": {"style": model.run.rubric["style"]}})
+    told, explains = card_sentence(model.model_copy(update={"run": run}), baseline)
+    assert explains == ("may explain" in said)
+    assert told == (
+        "Length may explain a part of the difference in style."
+        if explains
+        else "Length is not shown to explain the difference in style."
+    )
 
 
 def test_without_lengths_scores_or_questions_enough_nothing_is_said(aggregated: Path) -> None:
