@@ -150,7 +150,7 @@ def test_in_order_it_is_the_models_that_share_alpha(tmp_path: Path) -> None:
     assert "2 models share the 5%" in model_sentence(details(tmp_path, "sft"))
 
 
-def test_questions_without_tags_are_told_apart_by_length_and_topic(run: Path, tmp_path: Path) -> None:
+def test_questions_without_tags_are_told_apart_by_length_and_a_shared_word(run: Path, tmp_path: Path) -> None:
     write_run(tmp_path, SHAPE)
     path = tmp_path / "data/questions.jsonl"
     rows = [json.loads(line) | {"tags": {}} for line in path.read_text(encoding="utf-8").splitlines()]
@@ -158,7 +158,7 @@ def test_questions_without_tags_are_told_apart_by_length_and_topic(run: Path, tm
     aggregate(tmp_path)
     found = details(tmp_path, "sft")
     assert found.run.kinds_from_words
-    assert {one.tag for one in found.slices} == {"length", "topic"}
+    assert {one.tag for one in found.slices} == {"length", "shared word"}
     assert sum(one.questions for one in found.slices if one.tag == "topic") == 60
     assert not details(run, "sft").run.kinds_from_words
 
