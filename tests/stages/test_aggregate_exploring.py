@@ -159,7 +159,7 @@ def test_questions_without_tags_are_told_apart_by_length_and_a_shared_word(run: 
     found = details(tmp_path, "sft")
     assert found.run.kinds_from_words
     assert {one.tag for one in found.slices} == {"length", "shared word"}
-    assert sum(one.questions for one in found.slices if one.tag == "topic") == 60
+    assert sum(one.questions for one in found.slices if one.tag == "shared word") == 60
     assert not details(run, "sft").run.kinds_from_words
 
 
