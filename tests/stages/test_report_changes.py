@@ -80,7 +80,7 @@ def test_changed_answers_are_counted_and_explained_by_the_setting_that_changed(p
     assert "<ins>Now. </ins>" in (project / PAGE).read_text(encoding="utf-8")
 
 
-def test_both_pages_say_with_what_they_compare_and_lead_to_each_other(project: Path) -> None:
+def test_both_pages_say_with_what_they_compare_and_name_each_other(project: Path) -> None:
     change_scores(project, lambda place, score: 3)
     change_judgements(
         project, "baseline", lambda _, row: row.model_copy(update={"scores": {"accuracy": 1, "style": 2}})
@@ -99,7 +99,7 @@ def test_both_pages_say_with_what_they_compare_and_lead_to_each_other(project: P
     assert "Both hold: sft is still better than baseline, and worse than in HEAD." in text
     assert re.search(r"baseline accuracy the same mean not gated 1.00 1.00", text)
     assert '<a href="index.html">' in page and '<a href="index.html#answers?question=' in page
-    assert '<a href="changes.html">' in (project / "report/index.html").read_text(encoding="utf-8")
+    assert "<code>report/changes.html</code>" in (project / "report/index.html").read_text(encoding="utf-8")
 
 
 def test_a_page_of_changes_of_another_run_goes_when_the_report_is_written(project: Path) -> None:

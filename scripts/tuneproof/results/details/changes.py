@@ -1,7 +1,9 @@
 """Where one model gains and loses, by question and against the other models: to understand, not to decide."""
 
+from pydantic import Field
+
 from tuneproof.records.rows import Record
-from tuneproof.results.details.criteria import CriterionVerdict
+from tuneproof.results.details.criteria import Changes, CriterionVerdict
 
 
 class Loss(Record):
@@ -29,3 +31,4 @@ class PairGain(Record):
     level: float
     paired: int
     verdict: CriterionVerdict
+    changes: Changes | None = Field(default=None, exclude_if=lambda changes: changes is None)  # of files of before

@@ -15,6 +15,7 @@ OPENINGS = {  # in the order in which a reader wants them
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
 EACH_MAY_SHIP = "each of {names} may ship"  # where none of them is shown to be better than every other
 BEST_MAY_SHIP = "ship {best}: it is better than {others}, which may ship too"
+UNSEEN = 5  # the smallest difference that is called detectable is found in 4 of 5 repeats (statistics/differences.py)
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
 
 
@@ -71,10 +72,11 @@ def confidence(models: Sequence[Details]) -> str:
     if all(details.verdict in ("too few", "undecided", None) for details in models):
         return (
             "Not shown is not the same as equal: these questions do not tell them apart "
-            f"at {1 - run.alpha:.0%} confidence, over all that is claimed of the models{verdicts.sharing_clause(run)}."
+            f"at {1 - run.alpha:.0%} confidence, over all that is claimed against {run.baseline}"
+            f"{verdicts.sharing_clause(run)}."
         )
     return (
-        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed of the models"
+        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed against {run.baseline}"
         f"{verdicts.sharing_clause(run)}. If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
         "such runs would call any of them better or worse."
     )
@@ -91,7 +93,9 @@ def detectable_note(details: Details) -> str:
         return ""
     paired = max(one.paired or 0 for one in known.values())
     sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in known.items()])
-    note = f"With {paired:,} questions, a true difference under {sizes} often goes unseen."
+    note = (
+        f"With {paired:,} questions, a true difference under {sizes} goes unseen in more than 1 of {UNSEEN} such runs."
+    )
     needed = [
         f"{one.questions_needed:,} questions in {name}"
         for name, one in known.items()

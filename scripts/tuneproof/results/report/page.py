@@ -17,7 +17,7 @@ from tuneproof.results.details.slices import Slice
 from tuneproof.results.report.browser import Browser, page_script
 from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.sections.answers import first_prompt, questions_with, telling_answers
+from tuneproof.results.report.sections.answers import alike_sentence, first_prompt, questions_with, telling_answers
 from tuneproof.results.report.sections.benchmarks import lost_items, task_rows
 from tuneproof.results.report.sections.losses import Worst
 from tuneproof.results.report.sections.sources import source_table, sources_disagree
@@ -72,6 +72,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             trust=trust,
             judge_sentences=trust.judge_sentences(models),
             telling=telling_answers(models),
+            alike=alike_answers(models),
             judge_needs_caution=trust.needs_caution(models),
             undeciding=tables.undeciding(models[0].run),
             sources=source_table(models),
@@ -134,6 +135,12 @@ def page_templates(*folders: Path) -> Environment:
 def page_style(*paths: Path) -> Markup:
     """The style of a page, from files of the project."""
     return Markup("".join(path.read_text(encoding="utf-8") for path in paths))  # noqa: S704 (files of the project)
+
+
+def alike_answers(models: Sequence[Details]) -> dict[tuple[str, str], str]:
+    """What of the answers is the same, for each pair that has a sentence of its own."""
+    shown = pairs.pairs(models)[: pairs.neighbours(models)]
+    return {(details.model, other): alike_sentence(details.model, other) for details, other in shown}
 
 
 def kind_criteria(models: Sequence[Details]) -> list[str]:

@@ -5,14 +5,14 @@ from collections.abc import Iterator, Sequence
 from tuneproof.results.details.model import Details, PanelDetails, WinRateDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import decimals, length_explains_nothing, plain_name, share_text
-from tuneproof.results.words.verdicts import SHOWN_ONLY, UNDECIDED
+from tuneproof.results.words.verdicts import UNDECIDED
 from tuneproof.settings.evidence.decision import WIN_RATE
 
 RUN_NOTES = {
     "real": "",
     "dummy": "Rehearsal: only the first questions were asked, so this shows that the pipeline runs and nothing more.",
     "embedded": (
-        "Demonstration: small models and a small judge on demonstration questions; "
+        "Demonstration: small models that were taught these very questions, and a small judge; "
         "this shows the pipeline, not any model's ability."
     ),
 }
@@ -136,10 +136,9 @@ def win_rate_note(models: Sequence[Details]) -> str:
     )
 
 
-def shown_only_rate(run: RunDetails, rate: WinRateDetails) -> str:
-    """That no verdict rests on a win rate, with the level of its interval where that is not the plan's."""
-    level = "" if rate.level == run.alpha else f", at {100 * (1 - rate.level):.4g}%"
-    return f"{SHOWN_ONLY}{level}"
+def rate_level(run: RunDetails, rate: WinRateDetails) -> str:
+    """The level of a win rate's interval, where that is not the plan's."""
+    return "" if rate.level == run.alpha else f"interval at {100 * (1 - rate.level):.4g}%"
 
 
 def benchmark_note(models: Sequence[Details]) -> str:

@@ -67,6 +67,19 @@ def is_better(details: Details, other: str) -> bool:
     return "better" in verdicts and "worse" not in verdicts
 
 
+def counts_sentence(details: Details, other: str) -> str:
+    """On how many questions one model is better and worse than another, by criterion; empty where it is not known."""
+    counted = {name: one for name in claimed(details.run) if (one := details.against[other].get(name)) and one.changes}
+    clauses = [
+        f"in {plain_name(name)} better on {one.changes.improved:,}, the same on {one.changes.same:,}, worse on "
+        f"{one.changes.worse:,}"
+        for name, one in counted.items()
+        if one.changes
+    ]
+    subject = f"By question, {plain_name(details.model)} beside {plain_name(other)} is"
+    return f"{subject} {'; '.join(clauses)}." if clauses else ""
+
+
 def pair_clause(details: Details, other: str) -> str:
     """In what one model is better or worse than another: `dpo is better than sft in accuracy, +0.26 [+0.01, +0.53]`."""
     gains = {name: details.against[other][name] for name in claimed(details.run) if name in details.against[other]}
@@ -100,8 +113,8 @@ def pairs_note(run: RunDetails) -> str:
     units = " In the judge's units, not people's." if run.in_units_of == "people" else ""
     return (
         f"From the scores above, question by question; no judge was asked again. All pairs in {names} hold together at "
-        f"{confidence}, as a family of their own: they widen no interval that decides. Whether a model may ship does "
-        f"not rest on them; which of those that may is better does.{units} Win rates against "
+        f"{confidence}, as a family of their own: they widen no interval that decides. They rank models that may "
+        f"ship, and do not decide whether one may.{units} Win rates against "
         f"{plain_name(run.baseline)} say nothing of two models beside each other, for they are not transitive. To have "
         "the judge see both answers at once, run again with one of the two as baseline: "
         "answers and scores are kept, so that only the comparisons are asked for."

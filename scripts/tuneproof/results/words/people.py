@@ -17,7 +17,7 @@ BY_JUDGE = {
 }
 SOURCES = {
     "labels": "random labels of this run's answers",
-    "graded": "the demonstration's answers that two people graded and that its judge never saw",
+    "graded": "the demonstration's answers, which the project's authors graded twice and its judge never saw",
 }
 
 

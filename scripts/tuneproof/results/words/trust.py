@@ -40,8 +40,14 @@ def needs_caution(models: Sequence[Details]) -> bool:
 
 
 def judge_name(run: RunDetails) -> str:
-    """The judge, or all of a panel."""
-    return ", ".join(plain_name(one["model"]) for one in run.judge.judges)
+    """The judge, or all of a panel; with what it is where it comes with the project."""
+    names = ", ".join(plain_name(one["model"]) for one in run.judge.judges)
+    return f"{names} (a small statistical model of words, which understands nothing)" if is_embedded(run) else names
+
+
+def is_embedded(run: RunDetails) -> bool:
+    """Whether the judge is the one that comes with the project."""
+    return run.judge.backend == "embedded"
 
 
 def unknown_clause(run: RunDetails) -> str:
@@ -116,6 +122,10 @@ def reading_note(run: RunDetails) -> str:
         said.append(f"Golden answers are {run.admission.answers} answers that were graded before the run.")
         if run.agreement and run.agreement.source:
             said.append("The table of agreement below rests on other answers, so its figures are not the same.")
+    if is_embedded(run):
+        said.append(
+            "It says the same of an answer each time and knows no order, so it agrees with itself by its making."
+        )
     return " ".join(said)
 
 

@@ -4,6 +4,7 @@ from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import gain_text, mean_text, plain_name, yes_gain_text
+from tuneproof.settings.evidence.decision import WIN_RATE
 
 UNDECIDED = "undecided"  # the one word for what the questions do not tell apart, or what was not tested
 SHOWN_ONLY = "shown only"  # a criterion on which no verdict rests, whatever its interval says
@@ -106,6 +107,14 @@ def row_verdict(details: Details, criterion: str) -> str:
     if one.verdict == "not tested" and details.run.criteria[criterion].role == "shown":
         return SHOWN_ONLY
     return guard_verdict(details, criterion) or criterion_verdict(one)
+
+
+def rate_verdict(details: Details) -> str:
+    """The verdict on a win rate in a word or two, and that nothing rests on it where that is so; empty without one."""
+    if details.win_rate is None:
+        return ""
+    said = short_verdict(details.win_rate.verdict) or ""
+    return said if WIN_RATE in details.run.deciding else f"{said}, {SHOWN_ONLY}"
 
 
 def guard_verdict(details: Details, criterion: str) -> str:

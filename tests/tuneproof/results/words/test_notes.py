@@ -2,7 +2,8 @@ from pathlib import Path
 
 from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.resolved import ResolvedScorer
-from tuneproof.results.words.notes import cautions, reasons_note, shown_only_rate, win_rate_note
+from tuneproof.results.words.notes import cautions, rate_level, reasons_note, win_rate_note
+from tuneproof.results.words.verdicts import rate_verdict
 
 
 def test_reasons_of_a_small_model_are_said_to_be_no_argument(aggregated: Path) -> None:
@@ -51,12 +52,13 @@ def test_a_length_that_explains_no_win_rate_is_no_caution(aggregated: Path) -> N
     ]
 
 
-def test_a_win_rate_that_decides_nothing_says_the_level_of_its_interval(aggregated: Path) -> None:
+def test_a_win_rate_says_the_level_of_its_interval_where_it_is_not_the_plans(aggregated: Path) -> None:
     sft = details(aggregated, "sft")
     assert sft.win_rate is not None
-    assert shown_only_rate(sft.run, sft.win_rate) == "shown only, at 97.5%"
+    assert rate_level(sft.run, sft.win_rate) == "interval at 97.5%"
+    assert rate_verdict(sft).endswith(", shown only")
     alone = sft.win_rate.model_copy(update={"level": sft.run.alpha})
-    assert shown_only_rate(sft.run, alone) == "shown only"
+    assert rate_level(sft.run, alone) == ""
 
 
 def test_what_the_interval_of_a_win_rate_is_is_said_once_for_all_places(aggregated: Path) -> None:

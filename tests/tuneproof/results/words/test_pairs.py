@@ -9,7 +9,15 @@ from tuneproof.results.details.criteria import CriterionVerdict
 from tuneproof.results.details.decisions import DecisionDetails, Ship
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.headline import headline
-from tuneproof.results.words.pairs import best_shipping, between_shipping, neighbours, pair_sentence, pairs, pairs_note
+from tuneproof.results.words.pairs import (
+    best_shipping,
+    between_shipping,
+    counts_sentence,
+    neighbours,
+    pair_sentence,
+    pairs,
+    pairs_note,
+)
 
 MODELS = ("sft", "dpo", "orpo", "baseline")
 
@@ -103,6 +111,25 @@ def test_the_headline_names_the_best_of_those_that_may_ship_where_there_is_one(
     alone = [both[1], *others]
     assert best_shipping(alone) is None
     assert headline(alone) == "Ship dpo"
+
+
+def test_a_pair_is_counted_question_by_question_and_mirrored(models: list[Details]) -> None:
+    sft, dpo = models[:2]
+    for name, one in dpo.against["sft"].items():
+        turned = sft.against["dpo"][name].changes
+        assert one.changes is not None and turned is not None
+        assert (one.changes.improved, one.changes.same, one.changes.worse) == (
+            turned.worse, turned.same, turned.improved,
+        )  # fmt: skip
+        assert one.changes.improved + one.changes.same + one.changes.worse == one.paired
+    counted = dpo.against["sft"]["style"].changes
+    assert counted is not None
+    assert (
+        f"in style better on {counted.improved}, the same on {counted.same}, worse on {counted.worse}."
+        in counts_sentence(dpo, "sft")
+    )
+    before = {name: one.model_copy(update={"changes": None}) for name, one in dpo.against["sft"].items()}
+    assert counts_sentence(dpo.model_copy(update={"against": {"sft": before}}), "sft") == "", "a file of before"
 
 
 def test_the_note_says_that_win_rates_are_not_transitive_and_what_a_comparison_takes(models: list[Details]) -> None:

@@ -29,6 +29,14 @@ def with_run(models: list[Details], judge_models: tuple[str, ...] = (), **change
     return [model.model_copy(update=changed) for model in models]
 
 
+def test_the_judge_that_comes_with_the_project_is_said_to_be_no_model_of_language(models: list[Details]) -> None:
+    embedded = models[0].run.judge.model_copy(update={"backend": "embedded"})
+    changed = with_run(models, admission=SHOWN, orders=None, judge=embedded)
+    assert "(a small statistical model of words, which understands nothing) passed" in judge_sentence(changed)
+    assert reading_note(changed[0].run).endswith("so it agrees with itself by its making.")
+    assert "statistical" not in judge_sentence(with_run(models, admission=SHOWN, orders=None))
+
+
 def test_without_admission_the_line_says_that_nothing_says_so_and_what_the_run_itself_knows(
     models: list[Details],
 ) -> None:

@@ -9,7 +9,9 @@ from itertools import combinations
 
 from tuneproof.results.analysis.criteria import Groups, Scored, groups
 from tuneproof.results.analysis.decisions import scales, shown, side_by_side, tasks_beside
+from tuneproof.results.analysis.exploring.changes import changes
 from tuneproof.results.details.changes import PairGain
+from tuneproof.results.details.criteria import Changes
 from tuneproof.results.details.run import RunDetails
 from tuneproof.settings.evidence.decision import WIN_RATE
 from tuneproof.statistics.differences import Difference, simultaneous_differences
@@ -36,7 +38,8 @@ def pairs(run: RunDetails, scored: Mapping[str, Scored]) -> Pairs:
     found: Pairs = {model: {other: {} for other in others if other != model} for model in others}
     for (pair, name), difference in compared(run, differences, groups(scored[run.baseline])).items():
         later, earlier = both[pair]
-        found[later][earlier][name] = pair_gain(run, difference)
+        counted = changes(differences[pair, name], run.criteria[name].counts_from)
+        found[later][earlier][name] = pair_gain(run, difference, counted)
         found[earlier][later][name] = mirrored(found[later][earlier][name])
     return found
 
@@ -54,7 +57,7 @@ def compared(run: RunDetails, differences: Mapping[Key, Array], groups: Groups) 
     return together | shown(run, differences, groups, together)
 
 
-def pair_gain(run: RunDetails, difference: Difference) -> PairGain:
+def pair_gain(run: RunDetails, difference: Difference, counted: Changes | None) -> PairGain:
     """One comparison as it is recorded."""
     return PairGain(
         gain=difference.interval.mean,
@@ -63,11 +66,14 @@ def pair_gain(run: RunDetails, difference: Difference) -> PairGain:
         level=difference.level,
         paired=difference.questions,
         verdict=difference.verdict if difference.questions >= run.min_questions else "too few",
+        changes=counted,
     )
 
 
 def mirrored(gain: PairGain) -> PairGain:
     """The same seen from the other model."""
     verdicts = {"better": "worse", "worse": "better"}
-    changes = {"gain": 0.0 - gain.gain, "low": 0.0 - gain.high, "high": 0.0 - gain.low}
-    return gain.model_copy(update=changes | {"verdict": verdicts.get(gain.verdict, gain.verdict)})
+    turned = {"gain": 0.0 - gain.gain, "low": 0.0 - gain.high, "high": 0.0 - gain.low}
+    one = gain.changes
+    counted = None if one is None else Changes(improved=one.worse, same=one.same, worse=one.improved)
+    return gain.model_copy(update=turned | {"verdict": verdicts.get(gain.verdict, gain.verdict), "changes": counted})

@@ -7,6 +7,7 @@ from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.showing import one_line
+from tuneproof.results.words.figures import plain_name
 
 LONGEST_BEGINNING = 150  # characters of an answer outside of the browser
 LONGEST_PROMPT = 1_500  # characters; all of it stands in data/answers
@@ -80,6 +81,16 @@ def beginning(answer: Answer) -> str:
     if answer.finish_reason == "error":
         return f"(no answer: {one_line(answer.error or '', LONGEST_BEGINNING)})"
     return one_line(answer.answer, LONGEST_BEGINNING) or "(empty)"
+
+
+def alike_sentence(model: str, other: str) -> str:
+    """How many answers of two models are the same word for word; empty where none is."""
+    given = {(row.id, row.sample, row.turn): row.answer for row in ANSWERS.iterate(other)}
+    rows = [given.get((row.id, row.sample, row.turn)) == row.answer for row in ANSWERS.iterate(model) if row.answer]
+    if not any(rows):
+        return ""
+    alike = f"{sum(rows):,} are word for word those of {plain_name(other)}"
+    return f"Of {len(rows):,} answers of {plain_name(model)}, {alike}."
 
 
 def first_prompt(model: str) -> str:

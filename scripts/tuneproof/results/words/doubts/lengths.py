@@ -62,4 +62,4 @@ def length_sentence(details: Details, baseline: Details, criterion: str) -> str:
     )
     if explained:
         return f"{name}: length may explain a part of its {change}: {facts}."
-    return f"{name}: length does not explain its {change}: {facts}."
+    return f"{name}: length is not shown to explain its {change}: {facts}."

@@ -4,6 +4,7 @@ from tuneproof.results.details.model import Details
 from tuneproof.results.words.figures import decimals, plain_name
 
 MOST = 0.5  # of the answers: with more of them at the lowest score a gain leaves most as bad as they can be
+NEARLY_ALL = 0.8  # of the baseline's answers: with more of them at the lowest score losses cannot show
 LOWEST, HIGHEST = 0, -1  # steps of a scale
 
 
@@ -28,6 +29,18 @@ def share_at(details: Details, criterion: str, step: int) -> float | None:
     if rubric is None or rubric.is_yes_no or not sum(counts.values()):
         return None
     return counts[list(rubric.scale)[step]] / sum(counts.values())
+
+
+def floor_sentence(baseline: Details) -> str:
+    """Where hardly an answer of the baseline could get worse, for it has the lowest score; empty otherwise."""
+    at_floor = {name: share_at(baseline, name, LOWEST) or 0 for name in baseline.run.rubric}
+    said = [f"{share:.0%} in {plain_name(name)}" for name, share in at_floor.items() if share > NEARLY_ALL]
+    if not said:
+        return ""
+    return (
+        f"Of {plain_name(baseline.model)}'s answers {' and '.join(said)} have the lowest score already: these could not "
+        "get worse, so that few losses say little there."
+    )
 
 
 def low_level_sentence(details: Details) -> str:

@@ -9,11 +9,11 @@ import pytest
 from tests.made_up.aggregated_run import aggregate, change_judgements, details
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
-from tuneproof.records.files import read_rows
+from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement
 from tuneproof.results.details.model import Details
-from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, telling_answers
+from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, alike_sentence, telling_answers
 
 SHAPE = Shape(questions=40)
 
@@ -59,9 +59,21 @@ def test_what_no_judge_scored_is_no_example(workspace: Path) -> None:
     assert telling_answers(models_of(workspace)) == []
 
 
+def test_answers_that_two_models_share_word_for_word_are_counted(workspace: Path) -> None:
+    write_run(workspace, SHAPE)
+    path = ANSWERS.path("sft")
+    own = read_rows(path, Answer, made_by="")
+    unlike = [row.model_copy(update={"answer": f"{row.answer} of sft"}) for row in own]
+    write_rows(path, unlike)
+    assert alike_sentence("dpo", "sft") == ""
+    of_dpo = {row.id: row.answer for row in read_rows(ANSWERS.path("dpo"), Answer, made_by="")}
+    write_rows(path, [row.model_copy(update={"answer": of_dpo[row.id]}) for row in unlike[:3]] + unlike[3:])
+    assert alike_sentence("dpo", "sft") == "Of 40 answers of dpo, 3 are word for word those of sft."
+
+
 def test_the_page_leads_to_them_and_their_texts_stay_texts(tmp_path: Path) -> None:
     page = finished(tmp_path, Shape(questions=40, hostile=HOSTILE_TEXTS)).read_text(encoding="utf-8")
-    shown = page.split("nswers to judge ")[1].split("</details>")[0]
+    shown = page.split("Judge it by its answers")[1].split("</ul>")[0]
     assert shown.count('<a href="#answers?question=') == 4
     assert "<script" not in shown
     assert "<img" not in shown

@@ -22,7 +22,7 @@ def with_length(model: Details, characters: float | None, **changed: float | Non
          "and shorter ones of it score higher (rank correlation -0.50)."),
         (-0.3, 420, -0.5, "length may explain a part of its loss: its answers are longer (300 \u2192 420 characters), "
          "and longer ones of it score lower (rank correlation -0.50)."),
-        (0.3, 420, -0.5, "length does not explain its gain: its answers are longer (300 \u2192 420 characters), "
+        (0.3, 420, -0.5, "length is not shown to explain its gain: its answers are longer (300 \u2192 420 characters), "
          "and longer ones of it score lower (rank correlation -0.50)."),
         (0.3, 420, 0.27, "length is not shown to explain its gain; longer answers of it are not shown to score "
          "otherwise (rank correlation +0.27, and chance alone reaches 0.28)."),

@@ -4,7 +4,7 @@ import pytest
 
 from tests.made_up.aggregated_run import details
 from tuneproof.results.details.model import Details
-from tuneproof.results.words.doubts.levels import level_text, low_level_sentence
+from tuneproof.results.words.doubts.levels import floor_sentence, level_text, low_level_sentence
 
 
 @pytest.fixture
@@ -33,6 +33,14 @@ def test_a_model_that_gained_and_is_mostly_at_the_lowest_score_is_said_to_be(mod
         "Most of its answers still have the lowest score in accuracy."
     )
     assert low_level_sentence(with_level(models[0], 1.6, 5)) == ""
+
+
+def test_where_nearly_all_of_the_baselines_answers_cannot_get_worse_it_is_said(models: list[Details]) -> None:
+    assert floor_sentence(with_level(models[1], 1.1, 9)) == (
+        "Of baseline's answers 90% in accuracy have the lowest score already: these could not get worse, so that few "
+        "losses say little there."
+    )
+    assert floor_sentence(with_level(models[1], 1.2, 8)) == ""
 
 
 def test_of_yes_and_no_the_mean_says_it_all(models: list[Details]) -> None:
