@@ -9,7 +9,7 @@ from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.report.sections.answers import beginning
-from tuneproof.results.report.showing import one_line
+from tuneproof.results.report.showing import minus, one_line
 from tuneproof.results.words.figures import listed
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
@@ -28,6 +28,23 @@ class Worst:
     fell: list[str]  # the criteria in which it got worse, what fell farthest first
     reasons: list[tuple[str, str, str]]  # criterion, what was said of the model's answer, and of the baseline's
     answers: list[tuple[str, str]]  # whose, with the criteria where it is not one for all; and how it begins
+
+
+def score_formats(worst: Mapping[str, Sequence[Worst]]) -> dict[str, str]:
+    """How the scores of each criterion are written: whole ones as such, else all with two decimals."""
+    found: dict[str, set[float]] = {}
+    for one in (one for of_model in worst.values() for one in of_model):
+        for name, before, after in one.scores:
+            found.setdefault(name, set()).update(score for score in (before, after) if score is not None)
+    return {
+        name: "%.0f" if all(float(score).is_integer() for score in scores) else "%.2f" for name, scores in found.items()
+    }
+
+
+def change_text(before: float, after: float, form: str) -> str:
+    """How far a score went, with a real minus sign; 0 where it stayed."""
+    said = form.replace("%", "%+") % (after - before)
+    return minus(said) if float(said) else "0"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, beginning
-from tuneproof.results.report.sections.losses import LONGEST_REASON, worst_questions
+from tuneproof.results.report.sections.losses import LONGEST_REASON, Worst, change_text, score_formats, worst_questions
 from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.questions import worst_heading
 
@@ -118,8 +118,8 @@ def test_the_heading_of_the_worst_questions_and_the_counts_agree(tmp_path: Path)
     address = "#answers?model=sft&amp;change=worse&amp;order=loss"
     assert f'<a href="{address}">The 2 questions that got worse in accuracy or style</a>' in page
     assert "from half a step of the judge&#39;s scale on (0.5 in accuracy, 0.5 in style)" in page
-    assert '2 → <b class="worse">1.5</b> (\N{MINUS SIGN}0.5)' in page
-    assert '2 → <b class="">3</b> (+1)' in page
+    assert '2.00 → <b class="worse">1.50</b> (\N{MINUS SIGN}0.50)' in page
+    assert '2.00 → <b class="">3.00</b> (+1.00)' in page
     assert "mean 2.00 → 2.00 on a scale of 1 to 3; answers at the lowest score 0% → 2%, at the highest 0% → 2%" in page
 
 
@@ -182,3 +182,12 @@ def test_counts_of_the_page_lead_into_the_browser(tmp_path: Path) -> None:
         if status != "ok":
             assert links[f"#answers?model=sft&status={status}"].split()[0] == str(count)
     assert links["#answers?model=sft&finish=length"].split()[0] == str(sft.finish_reasons["length"])
+
+
+def test_scores_of_a_criterion_have_the_same_decimals_and_whole_ones_none() -> None:
+    whole = Worst("q", "?", [("style", 3, 1.0), ("accuracy", 2.0, 1.25)], ["style"], [], [])
+    other = Worst("r", "?", [("style", None, 2), ("accuracy", 3.0, 3.0)], ["style"], [], [])
+    assert score_formats({"sft": [whole], "dpo": [other]}) == {"style": "%.0f", "accuracy": "%.2f"}
+    assert score_formats({}) == {}
+    said = [change_text(2.0, after, "%.2f") for after in (1.25, 2.5, 2.001)]
+    assert said == ["\N{MINUS SIGN}0.75", "+0.50", "0"]

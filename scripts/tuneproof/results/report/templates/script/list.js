@@ -81,7 +81,7 @@ function figures(question, model) {
     const figure = element(
       "span", { class: differs ? `figure ${way}` : "figure" },
       element("span", { class: "criterion" }, `${criteria[at].name} `),
-      element("b", {}, score === null ? "–" : number(score)),
+      element("b", {}, scoreText(at, score)),
       differs ? element("span", { class: "way" }, element("span", { "aria-hidden": "true" }, way === "better" ? " ▲" : " ▼"), element("span", { class: "hidden" }, ` ${way}`)) : null,
     );
     return [figure, " "]; // where a line may end

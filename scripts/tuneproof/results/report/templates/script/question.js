@@ -69,12 +69,12 @@ function answerParts(question, answer, sample, samples, boxes) {
 function scoreParts(answer) {
   if (!answer.scores) return [element("span", { class: "score unscored" }, `not scored: ${answer.status.replace("_", " ")}`)];
   return judged.map((criterion, at) =>
-    element("span", { class: "score" }, `${criterion.name} `, element("b", {}, number(answer.scores[at])), ` of ${number(criterion.steps.at(-1))}`));
+    element("span", { class: "score" }, `${criterion.name} `, element("b", {}, scoreText(at, answer.scores[at])), ` of ${number(criterion.steps.at(-1))}`));
 }
 
 function judgeParts(judge, named) {
   return judged.map((criterion, at) => {
-    const opening = `${named ? `${plain(judge.name)}, ` : ""}${criterion.name} ${number(judge.scores[at])}`;
+    const opening = `${named ? `${plain(judge.name)}, ` : ""}${criterion.name} ${scoreText(at, judge.scores[at])}`;
     if (!plain(judge.analyses[at])) return named ? element("p", { class: "meta" }, opening) : null;
     return element("div", { class: "analysis" }, element("h4", { dir: "auto" }, opening), prose(judge.analyses[at]));
   });
@@ -84,7 +84,7 @@ function judgeParts(judge, named) {
 function checkParts(checks) {
   if (!checks.length) return [];
   const list = checks.map(([score, reason], at) => element("li", {},
-    `${data.checks[at].name} `, element("b", {}, score === null ? "–" : number(score)), " ", plain(reason) ? prose(reason) : null));
+    `${data.checks[at].name} `, element("b", {}, scoreText(judged.length + at, score)), " ", plain(reason) ? prose(reason) : null));
   return [element("div", { class: "checks" }, element("h4", {}, "Checks"), element("ul", {}, list))];
 }
 

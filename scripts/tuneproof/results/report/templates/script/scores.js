@@ -8,6 +8,10 @@ for (const question of questions) {
     criteria.map((_, at) => mean(answers.map((answer) => scoreOf(answer, at)).filter((score) => score !== null))));
   question.characters = question.answers.map((answers) => mean(answers.map((answer) => answer.characters)) ?? 0);
 }
+// Whole scores are written as such; of a criterion with others all have the same decimals, so that columns can be read.
+const decimals = criteria.map((_, at) =>
+  questions.every((question) => question.means.every((of) => of[at] === null || Number.isInteger(of[at]))) ? 0 : 2);
+const scoreText = (at, score) => (score === null ? "–" : score.toFixed(decimals[at]));
 const lengths = questions.flatMap((question) => question.characters).sort((a, b) => a - b);
 const short = Math.round(lengths[Math.floor(lengths.length / 5)] ?? 0);
 const long = Math.round(lengths[Math.floor((lengths.length * 4) / 5)] ?? 0);
