@@ -234,7 +234,7 @@ def test_scores_are_offered_that_the_chosen_criteria_can_give_and_no_closed_filt
 def test_length_and_tag_filters_narrow_the_list(report: Opened) -> None:
     page, questions = report.page, browser_data(report.page)["questions"]
     more_filters(page)
-    page.get_by_label("Tag", exact=True).select_option(label="source: blog")
+    page.get_by_label("Kind of question", exact=True).select_option(label="source: blog")
     blog = counted(page)
     assert blog == sum(["source", "blog"] in question["tags"] for question in questions)
     page.get_by_label("Answer length", exact=True).select_option("long")

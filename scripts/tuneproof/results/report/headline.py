@@ -15,7 +15,7 @@ OPENINGS = {  # in the order in which a reader wants them
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
 EACH_MAY_SHIP = "each of {names} may ship"  # where none of them is shown to be better than every other
 BEST_MAY_SHIP = "ship {best}: it is better than {others}, which may ship too"
-UNSEEN = 5  # the smallest difference that is called detectable is found in 4 of 5 repeats (statistics/differences.py)
+FOUND = "4 of 5"  # repeats find the smallest difference that is called detectable (statistics/differences.py)
 MOST_NAMES = 4  # more models with the same verdict are counted in the headline; each has its own sentence below
 
 
@@ -76,7 +76,7 @@ def confidence(models: Sequence[Details]) -> str:
             f"{verdicts.sharing_clause(run)}."
         )
     return (
-        f"How sure: at {1 - run.alpha:.0%} confidence, over all that is claimed against {run.baseline}"
+        f"How sure, against {run.baseline}: at {1 - run.alpha:.0%} confidence, over all that is claimed"
         f"{verdicts.sharing_clause(run)}. If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
         "such runs would call any of them better or worse."
     )
@@ -93,9 +93,7 @@ def detectable_note(details: Details) -> str:
         return ""
     paired = max(one.paired or 0 for one in known.values())
     sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in known.items()])
-    note = (
-        f"With {paired:,} questions, a true difference under {sizes} goes unseen in more than 1 of {UNSEEN} such runs."
-    )
+    note = f"With {paired:,} questions, {FOUND} such runs find a true difference of {sizes}; less often goes unseen."
     needed = [
         f"{one.questions_needed:,} questions in {name}"
         for name, one in known.items()

@@ -135,8 +135,8 @@ def collapse_sentence(details: Details) -> str:
     )
     return (
         f"{plain_name(details.model)} falls far on {share_text(found.share)} [{found.low:.1%}, {found.high:.1%}] of "
-        f"{found.questions:,} questions (by a whole step in {' or '.join(map(plain_name, run.claimed))}, or by half of "
-        f"one that ends at the lowest score){own}{of_the_worse(details)}."
+        f"{found.questions:,} questions (by a whole step in {' or '.join(map(plain_name, run.claimed))}, or by half a "
+        f"step down to the lowest score){own}{of_the_worse(details)}."
     )
 
 

@@ -89,13 +89,12 @@ def missing_sentence(run: RunDetails) -> str:
         return ""
     counts = set(missing.values())
     if len(missing) == len(run.models) and len(counts) == 1:
-        named = f"{counts.pop()} questions of every model"
+        named = f"labels on {counts.pop()} random questions of every model"
     else:
-        named = listed([f"{count} questions of {plain_name(model)}" for model, count in missing.items()])
-    said = "These are the judge's scores, which no labels of people correct"
+        named = f"labels on {listed([f'{n} random questions of {plain_name(name)}' for name, n in missing.items()])}"
     if run.questions < max(missing.values()):
-        return f"{said}: that takes people's labels on {named}, drawn by chance, and this run has only {run.questions}."
-    return f"{said} yet: people's labels on {named}, drawn by chance, are missing; scripts/annotate.py asks for them."
+        return f"No labels of people correct the scores: that takes {named}, and this run has only {run.questions}."
+    return f"No labels of people correct the scores yet: {named} are missing; scripts/annotate.py asks for them."
 
 
 def agreement_note(run: RunDetails) -> str:

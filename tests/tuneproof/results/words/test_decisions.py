@@ -47,8 +47,8 @@ def test_a_win_rate_that_decides_nothing_is_said_to(sft: Details) -> None:
     [
         (5, 1, "; 4 of the 5 questions that got worse fell that far."),
         (4, 1, "; all the 4 questions that got worse fell that far."),
-        (5, 2, "or by half of one that ends at the lowest score)."),
-        (0, 1, "or by half of one that ends at the lowest score)."),
+        (5, 2, "or by half a step down to the lowest score)."),
+        (0, 1, "or by half a step down to the lowest score)."),
     ],
 )
 def test_collapses_stand_beside_the_questions_that_got_worse(

@@ -38,8 +38,8 @@ def floor_sentence(baseline: Details) -> str:
     if not said:
         return ""
     return (
-        f"Of {plain_name(baseline.model)}'s answers {' and '.join(said)} have the lowest score already: these could "
-        "not get worse, so that few losses say little there."
+        f"Of {plain_name(baseline.model)}'s answers {' and '.join(said)} have the lowest score already: these can "
+        "hardly get worse, so that few losses say little there."
     )
 
 

@@ -37,7 +37,7 @@ def test_a_model_that_gained_and_is_mostly_at_the_lowest_score_is_said_to_be(mod
 
 def test_where_nearly_all_of_the_baselines_answers_cannot_get_worse_it_is_said(models: list[Details]) -> None:
     assert floor_sentence(with_level(models[1], 1.1, 9)) == (
-        "Of baseline's answers 90% in accuracy have the lowest score already: these could not get worse, so that few "
+        "Of baseline's answers 90% in accuracy have the lowest score already: these can hardly get worse, so that few "
         "losses say little there."
     )
     assert floor_sentence(with_level(models[1], 1.2, 8)) == ""

@@ -134,7 +134,7 @@ function buildFilters() {
       select("finish", "Answer ended", [ANY, ...Object.entries(FINISHES)]),
       select("score", "Score", [ANY, ...steps.map((step) => [step, number(step)])]),
       select("length", "Answer length", [ANY, ["short", `shortest, to ${characters(short)}`], ["long", `longest, from ${characters(long)}`]]),
-      ...(tags.length ? [select("slice", "Tag", [ANY, ...tags])] : []))),
+      ...(tags.length ? [select("slice", "Kind of question", [ANY, ...tags])] : []))),
     element("button", { type: "button", onclick: () => { clear(); update(); } }, "Clear"),
   );
   place("filters").hidden = false;
