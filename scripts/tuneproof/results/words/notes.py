@@ -12,8 +12,8 @@ RUN_NOTES = {
     "real": "",
     "dummy": "Rehearsal: only the first questions were asked, so this shows that the pipeline runs and nothing more.",
     "embedded": (
-        "Demonstration: small models that were taught these very questions, and a small judge; "
-        "this shows the pipeline, not any model's ability."
+        "Demonstration: small models taught these very questions, and a small judge; "
+        "this shows the pipeline, no model's ability."
     ),
 }
 
