@@ -109,6 +109,14 @@ def row_verdict(details: Details, criterion: str) -> str:
     return guard_verdict(details, criterion) or criterion_verdict(one)
 
 
+def card_verdict(details: Details, criterion: str) -> str:
+    """The verdict on one criterion in a word or two: the guard's where it is only a guard, or that it is shown only."""
+    one = details.criteria[criterion]
+    if one.verdict == "not tested" and details.run.criteria[criterion].role == "shown":
+        return SHOWN_ONLY
+    return guard_verdict(details, criterion) or short_verdict(one.verdict) or ""
+
+
 def rate_verdict(details: Details) -> str:
     """The verdict on a win rate in a word or two, and that nothing rests on it where that is so; empty without one."""
     if details.win_rate is None:
