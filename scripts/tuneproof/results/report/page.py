@@ -17,9 +17,10 @@ from tuneproof.results.details.slices import Slice
 from tuneproof.results.report.browser import Browser, page_script
 from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
+from tuneproof.results.report.sections import losses
 from tuneproof.results.report.sections.answers import alike_sentence, first_prompt, questions_with, telling_answers
 from tuneproof.results.report.sections.benchmarks import lost_items, task_rows
-from tuneproof.results.report.sections.losses import Worst, change_text, score_formats
+from tuneproof.results.report.sections.losses import Worst
 from tuneproof.results.report.sections.sources import source_table, sources_disagree
 from tuneproof.results.report.showing import breakable, cell, gain_limit, minus, position, quoted, short, shown
 from tuneproof.results.words import (
@@ -80,8 +81,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             benchmark_rows=task_rows(models),
             lost_items=lost_items(models),
             worst=worst,
-            score_formats=score_formats(worst),
-            change_text=change_text,
+            losses=losses,
             has_reasons=any(one.reasons for of_model in worst.values() for one in of_model),
             pairs=pairs.pairs(models),
             pairs_of=pairs,

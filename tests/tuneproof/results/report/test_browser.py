@@ -1,6 +1,4 @@
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,14 +25,6 @@ from tuneproof.results.report.browser import (
 from tuneproof.results.report.labels import Labels, read_page_labels
 from tuneproof.settings.evidence.people import rubric_of
 from tuneproof.settings.reading import load_params
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Path]:
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    yield tmp_path
-    os.chdir(here)
 
 
 def run_of(workspace: Path, shape: Shape) -> tuple[list[Details], list[Question]]:

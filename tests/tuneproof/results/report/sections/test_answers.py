@@ -1,10 +1,6 @@
 """The answers by which a reader can judge the judge."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.made_up.aggregated_run import aggregate, change_judgements, details
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
@@ -16,14 +12,6 @@ from tuneproof.results.details.model import Details
 from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, alike_sentence, telling_answers
 
 SHAPE = Shape(questions=40)
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Path]:
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    yield tmp_path
-    os.chdir(here)
 
 
 def models_of(directory: Path) -> list[Details]:

@@ -1,9 +1,5 @@
-import os
 import re
-from collections.abc import Iterator
 from pathlib import Path
-
-import pytest
 
 from tests.made_up.aggregated_run import change_judgements, details, write_small_changes
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
@@ -21,14 +17,6 @@ from tuneproof.results.words.questions import worst_heading
 SHAPE = Shape(questions=60)
 LOW = ({"accuracy": 2.0, "style": 1.0}, {"accuracy": 1.0, "style": 2.0})  # by sample
 HIGH = ({"accuracy": 2.0, "style": 2.0}, {"accuracy": 3.0, "style": 3.0})
-
-
-@pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Path]:
-    here = Path.cwd()
-    os.chdir(tmp_path)
-    yield tmp_path
-    os.chdir(here)
 
 
 def aggregated(directory: Path) -> None:
