@@ -43,7 +43,7 @@ from tuneproof.settings.worlds import world_params
 LOOPBACK = "127.0.0.1"
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 (to tell what was asked for)
 MOST_EVALUATED = 1_000  # answers; a larger evaluator takes some 50 ms for each
-OPEN_VERDICTS = ("undecided", "too few")
+OPEN_VERDICTS = ("undecided", "too few", "no verdict")
 OPEN_GUARDS = ("open", "too few")
 BYTE_ORDER_MARK = "\ufeff"  # by which spreadsheets know that a CSV is UTF-8
 

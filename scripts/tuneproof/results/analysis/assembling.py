@@ -28,6 +28,7 @@ from tuneproof.results.analysis.people import (
 from tuneproof.results.analysis.preferences import add_preferences, all_preferences, all_win_rates, orders_of_run
 from tuneproof.results.analysis.reading.scores import ModelScores
 from tuneproof.results.analysis.reading.usage import answer_lengths, usage
+from tuneproof.results.analysis.withholding import withheld
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.decisions import DecisionDetails
 from tuneproof.results.details.model import Details, WinRateDetails
@@ -89,7 +90,7 @@ def all_details(
         prices=params.execution.judge.prices,
         benchmarks={model: one.said for model, one in benchmarks.items()},
     )
-    return [rounded(analysis.details(model, one)) for model, one in scores.items()]
+    return [rounded(withheld(analysis.details(model, one))) for model, one in scores.items()]
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def decision_details(
             guards[name] = guard(values, margin, run.alpha, scale, run.min_questions, groups.get(name))
     compared = {name: tested.get((model, name)) for name in run.claimed}
     decision = decide(compared, guards, run.fewest, run.plan.in_order)
-    at_chance = bool(run.at_chance) and run.rests_on_the_judge
+    at_chance = any(run.criteria[name].role != "shown" for name in run.withheld)
     return DecisionDetails(
         ship="not yet" if at_chance else decision.ship,
         improved=list(decision.improved),

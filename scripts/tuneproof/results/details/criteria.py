@@ -6,7 +6,7 @@ from pydantic import Field
 
 from tuneproof.records.rows import Record
 
-CriterionVerdict = Literal["better", "worse", "undecided", "too few", "not tested"]
+CriterionVerdict = Literal["better", "worse", "undecided", "too few", "not tested", "no verdict"]
 
 
 class MissingScores(Record):

@@ -4,7 +4,7 @@ from typing import Literal
 
 from tuneproof.records.rows import Record
 
-OverallVerdict = Literal["better", "worse", "mixed", "undecided", "too few"]
+OverallVerdict = Literal["better", "worse", "mixed", "undecided", "too few", "no verdict"]
 Ship = Literal["yes", "no", "not yet"]
 GuardOutcome = Literal["held", "dropped", "open", "too few"]
 
@@ -44,6 +44,9 @@ class PeopleVerdict(Record):
 
     @property
     def disagree(self) -> bool:
-        """Whether one of the two says better or worse, and the other, with labels enough, something else."""
+        """Whether one of the two says better or worse, and the other, with labels enough, something else.
+
+        `no verdict` of a judge that is no better than chance is none.
+        """
         said = {self.people, self.judge}
-        return len(said) == 2 and "too few" not in said
+        return len(said) == 2 and not said & {"too few", "no verdict"}

@@ -116,10 +116,11 @@ class RunDetails(Record):
         return [*self.admission.at_chance, *by_run]
 
     @property
-    def rests_on_the_judge(self) -> bool:
-        """Whether anything that the plan names has its scores from the judge, and people's labels do not correct it."""
-        deciding = [one for one in self.criteria.values() if one.role != "shown"]
-        return self.in_units_of == "judge" and any(one.source in ("judge", "compare") for one in deciding)
+    def withheld(self) -> list[str]:
+        """The criteria on which no verdict may rest: a judge's no better than chance, which no labels correct."""
+        if not self.at_chance or self.in_units_of == "people":
+            return []
+        return [name for name, one in self.criteria.items() if one.source in ("judge", "compare")]
 
     @property
     def claimed(self) -> list[str]:

@@ -122,12 +122,17 @@ def compare(
             difference=differences.get(key),
             changed=one.changed,
             lost=one.lost,
-            outcome=decide(differences.get(key), run.min_questions, gate.of(key[1]))
-            if one.changed
-            else "no regression",
+            outcome=outcome_of(run, gate, key[1], one, differences.get(key)),
         )
         for key, one in pairs.items()
     ]
+
+
+def outcome_of(run: RunDetails, gate: Gate, criterion: str, pairs: Pairs, difference: Difference | None) -> Outcome:
+    """What is decided of one model on one criterion: nothing by a judge that is no better than chance."""
+    if not pairs.changed:
+        return "no regression"
+    return "cannot tell" if criterion in run.withheld else decide(difference, run.min_questions, gate.of(criterion))
 
 
 def question_pairs(model: str, criterion: str, here: Side, there: Side, pairing: Pairing) -> Pairs:

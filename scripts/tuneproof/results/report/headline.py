@@ -11,6 +11,7 @@ OPENINGS = {  # in the order in which a reader wants them
     "mixed": "{names} {be} better than {baseline} in one respect and worse in another",
     "undecided": "{names} {be} undecided, not shown to differ from {baseline}",
     "too few": "{names}: too few questions to compare with {baseline}",
+    "no verdict": "{names}: no verdict against {baseline}",
 }
 SHIP_OPENINGS = {"yes": "ship {names}", "no": "do not ship {names}", "not yet": "not yet: {names}"}
 EACH_MAY_SHIP = "each of {names} may ship"  # where none of them is shown to be better than every other
@@ -65,8 +66,8 @@ def opening(verdict: str, names: Sequence[str], baseline: str) -> str:
 def confidence(models: Sequence[Details]) -> str:
     """How sure the verdicts are, for someone who has read nothing else."""
     run = models[0].run
-    if run.at_chance:
-        return "The verdicts below are what the scores would say, if the judge's scores said anything."
+    if any(name in run.withheld for name in run.claimed):
+        return "The judge's scores stand below with their intervals; nothing better or worse follows from them."
     if all(details.verdict in ("too few", None) for details in models):
         return f"A verdict needs {run.min_questions} questions that are scored in both; until then none is given."
     if all(details.verdict in ("too few", "undecided", None) for details in models):

@@ -32,6 +32,9 @@ def pair_sentence(details: Details, other: str) -> str:
     verdicts = {gain.verdict for gain in gains.values()}
     if not gains or "too few" in verdicts:
         return f"{subject} against {beside}: too few questions to decide."
+    if "no verdict" in verdicts:
+        found = "; ".join(f"{plain_name(name)} {pair_gain_text(gain)}" for name, gain in gains.items())
+        return f"{subject} against {beside}: no verdict, for the judge is no better than chance: {found}."
     clauses = "; ".join(f"{plain_name(name)} {pair_gain_text(gain)}, {gain.verdict}" for name, gain in gains.items())
     if {"better", "worse"} <= verdicts:
         return f"{subject} is better than {beside} in one respect and worse in another: {clauses}."

@@ -31,9 +31,15 @@ def slice_name(one: Slice) -> str:
 
 
 def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
-    """In which kinds of question a model is shown to lose, by intervals that lie wholly below 0; or that in none."""
+    """In which kinds of question a model is shown to lose, by intervals that lie wholly below 0; or that in none.
+
+    Empty where no verdict may rest on any of the criteria.
+    """
+    telling = [name for name in criteria if name not in details.run.withheld]
+    if not telling:
+        return ""
     worse = {
-        slice_name(one): [name for name in criteria if (score := one.criteria.get(name)) and (score.gain_high or 0) < 0]
+        slice_name(one): [name for name in telling if (score := one.criteria.get(name)) and (score.gain_high or 0) < 0]
         for one in details.slices
     }
     lost = [

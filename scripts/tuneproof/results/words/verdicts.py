@@ -15,6 +15,7 @@ VERDICT_WORDS = {
     "undecided": UNDECIDED,
     "too few": "too few questions to decide",
     "not tested": UNDECIDED,
+    "no verdict": "no verdict",
 }
 GUARD_WORDS = {
     "held": "guard holds",
@@ -40,6 +41,7 @@ def model_sentence(details: Details) -> str:
         "worse": f"{subject} is worse than {baseline}",
         "mixed": f"{subject} is better than {baseline} in one respect and worse in another",
         "undecided": f"{subject} is {UNDECIDED}, not shown to differ from {baseline}",
+        "no verdict": f"{subject}: no verdict against {baseline}, for the judge is no better than chance",
     }[details.verdict]
     facts = "; ".join(criterion_clause(name, details.criteria[name], yes_no(run, name)) for name in run.claimed)
     return f"{opening}{sharing_clause(run)}: {facts}.{missing_clause(details)}"
@@ -80,6 +82,8 @@ def criterion_clause(name: str, criterion: CriterionDetails, yes_no: bool = Fals
     found = f"{plain_name(name)} {yes_gain_text(criterion) if yes_no else gain_text(criterion)}"
     if criterion.verdict == "not tested":
         return f"{found}, {UNDECIDED} (not tested, for one before it did not improve)"
+    if criterion.verdict == "no verdict":
+        return found
     if criterion.verdict != "undecided":
         return f"{found}, {criterion.verdict}"
     detectable = criterion.smallest_detectable
@@ -94,7 +98,9 @@ def missing_clause(details: Details) -> str:
     named = [
         plain_name(name)
         for name in details.run.claimed
-        if (missing := details.criteria[name].missing) and missing.could_change_verdict
+        if name not in details.run.withheld
+        and (missing := details.criteria[name].missing)
+        and missing.could_change_verdict
     ]
     if not named:
         return ""
@@ -128,7 +134,8 @@ def rate_verdict(details: Details) -> str:
 def guard_verdict(details: Details, criterion: str) -> str:
     """What the guard says of a criterion that is only a guard; empty for any other."""
     guards = details.decision.guards if details.decision else {}
-    only_guard = criterion in guards and details.run.criteria[criterion].role == "guard"
+    held = criterion in guards and criterion not in details.run.withheld
+    only_guard = held and details.run.criteria[criterion].role == "guard"
     return GUARD_WORDS[guards[criterion].outcome] if only_guard else ""
 
 

@@ -30,6 +30,8 @@ def says(details: Details, source: str) -> str:
     }
     if not gains:
         return NOTHING
+    if set(gains) <= set(details.run.withheld):
+        return VERDICT_WORDS["no verdict"]
     better = [plain_name(name) for name, (low, _) in gains.items() if low is not None and low > 0]
     worse = [plain_name(name) for name, (_, high) in gains.items() if high is not None and high < 0]
     parts = [f"{word} in {', '.join(names)}" for word, names in (("better", better), ("worse", worse)) if names]
