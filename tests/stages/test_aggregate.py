@@ -21,9 +21,10 @@ from tests.made_up.aggregated_run import (
 )
 from tests.made_up.run import Shape, write_run
 from tests.running import SCRIPTS, run_here
-from tuneproof.records.files import read_rows
+from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import COMPARISONS, JUDGEMENTS, QUESTIONS
-from tuneproof.records.rows import Judgement
+from tuneproof.records.rows import Judgement, Question
+from tuneproof.results.report.showing import minus
 from tuneproof.results.report.terminal import plain_text
 from tuneproof.results.summary import summary_markdown
 
@@ -184,6 +185,27 @@ def test_slices_follow_the_tags(aggregated: Path) -> None:
     assert sum(one.questions for one in slices if one.tag == "source") == 60
     assert all(score.low <= score.mean <= score.high for one in slices for score in one.criteria.values())
     assert all(score.gain is None for one in details(aggregated, "baseline").slices for score in one.criteria.values())
+
+
+def test_a_kind_of_fewer_than_ten_questions_has_a_gain_and_no_interval(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=40, unusable=0))
+    path = tmp_path / QUESTIONS.path
+    rows = read_rows(path, Question, made_by="")
+    tagged = [
+        row.model_copy(update={"tags": {"size": "few" if place < 9 else "many"}}) for place, row in enumerate(rows)
+    ]
+    write_rows(path, tagged)
+    aggregate(tmp_path)
+    few, many = (
+        next(one for one in details(tmp_path, "sft").slices if one.value == value).criteria["accuracy"]
+        for value in ("few", "many")
+    )
+    assert few.gain is not None and few.gain_low is None and few.gain_high is None and few.changes is not None
+    assert many.gain_low is not None and many.gain_high is not None
+    assert run_here(tmp_path, "report.py").returncode == 0
+    page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
+    assert "may reach losses that none of them showed; below 10 none is given" in page
+    assert f'<span class="kind-gain">{minus(f"{few.gain:+.2f}")}</span>' in page
 
 
 @pytest.mark.parametrize(("run", "words"), [("embedded", "Demonstration: "), ("dummy", "Rehearsal: ")])

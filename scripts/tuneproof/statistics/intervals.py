@@ -10,7 +10,7 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneproof.statistics.collapses import lower_limit, mean_limits
+from tuneproof.statistics.collapses import lower_limit, mean_limits, unseen_share
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.exact_pairs import exact_paired_interval
 from tuneproof.statistics.strata import Tasks, has_items_alone, spread_of
@@ -52,8 +52,10 @@ def mean_interval(scores: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> Int
     Wilson's score interval, in which the number of questions is replaced by the number of yes/no questions that
     would have the standard error observed here (the effective sample size of survey statistics: Franco, Little, Louis
     and Slud 2019, PMC6690503), and z by Student's t. It never leaves the scale, is asymmetric near its ends,
-    and for yes/no scores it is Wilson's own interval but for n - 1. Scores that are all equal get a bound instead,
-    which at an end of the scale is Wilson's interval at 0 or N.
+    and for yes/no scores it is Wilson's own interval but for n - 1. It is never narrower than what questions could
+    hide that score at the other end and were never seen: fractions that all lie close to an end have hardly a spread,
+    and say no more of the questions that were not asked than whole scores do. Scores that are all equal get a bound
+    instead, which at an end of the scale is Wilson's interval at 0 or N.
 
     Args:
         scores: One number per question (its samples and replies averaged), at least one.
@@ -73,7 +75,9 @@ def mean_interval(scores: ArrayLike, alpha: float, scale: Scale = (1, 3)) -> Int
     mean, variance = float(centred.mean()), float(centred.var(ddof=1)) / n
     share = student_t_critical(alpha, n - 1) ** 2 * variance / (1 - mean * mean)  # t^2 / effective sample size
     width = math.sqrt(student_t_critical(alpha, n - 1) ** 2 * variance + share * share)
-    low, high = (mean - width) / (1 + share), (mean + width) / (1 + share)
+    unseen = unseen_share(n, alpha)
+    low = min((mean - width) / (1 + share), mean - unseen * (mean + 1))
+    high = max((mean + width) / (1 + share), mean + unseen * (1 - mean))
     return Interval(float(values.mean()), middle + half * low, middle + half * high, SCORE_METHOD, caution)
 
 

@@ -66,6 +66,24 @@ def test_scores_all_in_the_middle_may_still_have_unseen_ones_on_either_side() ->
     assert interval.low + interval.high == pytest.approx(4)
 
 
+def test_fractions_close_to_an_end_say_no_more_of_questions_never_asked_than_whole_scores() -> None:
+    nearly = [0.999, 0.998, 0.996, 0.999, 0.997, 0.999, 0.995, 0.999, 0.998, 0.999]
+    interval, whole = mean_interval(nearly, 0.05, (0, 1)), mean_interval([1.0] * 10, 0.05, (0, 1))
+
+    unseen = 1 - 0.05 ** (1 / 10)  # of the questions may score 0, and ten hold none of them with a chance of 5 %
+    assert interval.low == pytest.approx(interval.mean * (1 - unseen))
+    assert whole.low < interval.low < 0.75
+    mirrored = mean_interval([1 - score for score in nearly], 0.05, (0, 1))
+    assert (mirrored.low, mirrored.high) == pytest.approx((1 - interval.high, 1 - interval.low))
+
+
+def test_what_was_never_seen_widens_no_interval_of_yes_and_no() -> None:
+    for ones in range(1, 40):
+        interval = mean_interval([1.0] * ones + [0.0] * (40 - ones), 0.05, (0, 1))
+        low, high = wilson_interval(ones, 40, 0.05)
+        assert interval.low == pytest.approx(low, abs=0.01) and interval.high == pytest.approx(high, abs=0.01)
+
+
 @pytest.mark.parametrize("n", [1, 2, 3])
 def test_a_handful_of_scores_gets_a_wide_interval_within_the_scale_and_a_caution(n: int) -> None:
     interval = mean_interval([3.0, 1.0, 2.0][:n], 0.05)

@@ -5,9 +5,14 @@ from pydantic import Field
 from tuneproof.records.rows import Record
 from tuneproof.results.details.criteria import Changes
 
+FEWEST_FOR_INTERVAL = 10  # questions; over fewer no interval of a gain says what it should (docs/statistics.md)
+
 
 class SliceScore(Record):
-    """One criterion within a slice: exploratory, so its intervals are not corrected for looking at many."""
+    """One criterion within a slice: exploratory, so its intervals are not corrected for looking at many.
+
+    A gain has no limits over fewer than FEWEST_FOR_INTERVAL questions.
+    """
 
     mean: float
     low: float

@@ -13,7 +13,7 @@ from tuneproof.common.version import VERSION
 from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
-from tuneproof.results.details.slices import Slice
+from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Slice
 from tuneproof.results.report.browser import Browser, page_script
 from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
@@ -87,6 +87,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             pairs_of=pairs,
             kind_criteria=kind_criteria(models),
             slice_of=slice_of,
+            fewest_for_interval=FEWEST_FOR_INTERVAL,
             questions=questions,
             questions_with=questions_with(models),
             prompts={details.model: first_prompt(details.model) for details in models},

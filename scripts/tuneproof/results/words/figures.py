@@ -1,7 +1,7 @@
 """Numbers and names as they are written, so that no rounding contradicts a verdict."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import WinRateDetails
@@ -31,11 +31,13 @@ def yes_gain_text(criterion: CriterionDetails) -> str:
 
 
 def interval_text(value: float | None, low: float | None, high: float | None, signed: bool = False) -> str:
-    """A number with its limits. A gain's limits get as many decimals as they need not to be shown as 0."""
-    if value is None or low is None or high is None:
-        return NOTHING
-    decimals = shown_decimals(low, high) if signed else 2
+    """A number with its limits, where it has any. A gain's get as many decimals as they need not to be shown as 0."""
     sign = "+" if signed else ""
+    if value is None:
+        return NOTHING
+    if low is None or high is None:
+        return f"{value:{sign}.2f}"
+    decimals = shown_decimals(low, high) if signed else 2
     return f"{value:{sign}.{decimals}f} [{low:{sign}.{decimals}f}, {high:{sign}.{decimals}f}]"
 
 
@@ -86,6 +88,11 @@ def share_text(share: float) -> str:
 def decimals(value: float | None) -> str:
     """A number to two decimals."""
     return NOTHING if value is None else f"{value:.2f}"
+
+
+def score_form(scores: Iterable[float]) -> str:
+    """How scores that stand together are written: whole ones as such, else all with two decimals."""
+    return "%.0f" if all(float(score).is_integer() for score in scores) else "%.2f"
 
 
 def listed(words: Sequence[str]) -> str:

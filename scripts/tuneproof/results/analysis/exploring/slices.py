@@ -9,8 +9,9 @@ from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.analysis.exploring.changes import changes
 from tuneproof.results.analysis.reading.scores import ModelScores, Places
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.details.slices import Finished, Slice, SliceScore
-from tuneproof.statistics.intervals import difference_interval, mean_interval
+from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Finished, Slice, SliceScore
+from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.intervals import Scale, difference_interval, mean_interval
 
 TURN = "turn"  # what slices by turn are called
 MOST_SLICES = 20  # values of one tag, the most frequent ones
@@ -72,7 +73,14 @@ def slice_score(run: RunDetails, criterion: str, places: Places, scored: Scored,
     differences = (model - other)[~np.isnan(model - other)]
     if scored is baseline or differences.size == 0:
         return score
-    gain = difference_interval(differences, run.alpha, scale)
-    compared = {"gain": gain.mean, "gain_low": gain.low, "gain_high": gain.high, "paired": len(differences)}
+    compared = {"gain": float(differences.mean()), "paired": len(differences)}
     counted = changes(differences, run.criteria[criterion].counts_from)
-    return score.model_copy(update=compared | {"changes": counted})
+    return score.model_copy(update=compared | gain_limits(differences, run, scale) | {"changes": counted})
+
+
+def gain_limits(differences: Array, run: RunDetails, scale: Scale) -> dict[str, float]:
+    """The limits of a gain; none of fewer questions than an interval can be trusted over."""
+    if len(differences) < FEWEST_FOR_INTERVAL:
+        return {}
+    gain = difference_interval(differences, run.alpha, scale)
+    return {"gain_low": gain.low, "gain_high": gain.high}
