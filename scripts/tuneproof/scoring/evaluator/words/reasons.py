@@ -87,8 +87,8 @@ def weightiest_words(by_name: Mapping[str, float]) -> tuple[list[str], list[str]
 
 
 def shortened(word: str) -> str:
-    """A word or pair of bearable length."""
-    return word if len(word) <= LONGEST_WORD else f"{word[:LONGEST_WORD]}..."
+    """A word or pair of bearable length, in quotes."""
+    return f'"{word}"' if len(word) <= LONGEST_WORD else f'"{word[:LONGEST_WORD]}..."'
 
 
 def content_words(text: str | None) -> list[str]:
@@ -102,10 +102,10 @@ def stems_of(text: str | None) -> set[str]:
 
 
 def named(found: Iterable[str]) -> str:
-    """Some words, the first of them, for a person."""
+    """Some words, the first of them, for a person; in quotes, for one may be `nothing` or `no`."""
     listed = list(found)
     more = ", ..." if len(listed) > MOST_WORDS else ""
-    return ", ".join(word[:LONGEST_WORD] for word in listed[:MOST_WORDS]) + more
+    return ", ".join(f'"{word[:LONGEST_WORD]}"' for word in listed[:MOST_WORDS]) + more
 
 
 def with_words(fact: str, found: Iterable[str]) -> str:

@@ -103,7 +103,7 @@ def test_words_of_an_answer_are_named_short_and_without_control_characters() -> 
     )  # fmt: skip
     hostile = f"<b>{'X' * 99}</b>\n\u202eILL\x07will"
     said = reasons.reason(model, Texts(None, hostile, None), [1.0])
-    assert said == f"Against it: its single words (most for it {'x' * 24}...; against it ill will)."
+    assert said == f'Against it: its single words (most for it "{"x" * 24}..."; against it "ill will").'
     assert said.isprintable()
 
 
@@ -113,7 +113,7 @@ def test_an_answer_about_something_else_is_told_what_it_misses(judge: EmbeddedJu
     )
     said = reasons.reason(words_model(judge, "accuracy"), texts(row), [1.0, 1.0])
     assert "Against it: " in said
-    missing = "shares 0 of 21 content words with the reference (missing: perplexity, exponential, average, ...)"
+    missing = 'shares 0 of 21 content words with the reference (missing: "perplexity", "exponential", "average", ...)'
     assert missing in said.partition("Against it: ")[2]
 
 
@@ -128,3 +128,10 @@ def test_hostile_and_endless_texts_give_one_short_line(judge: EmbeddedJudge) -> 
 
 def test_classes_without_order_are_weighed_against_each_other() -> None:
     assert list(reasons.towards_label(["a", "b", "c"], "b")) == [-0.5, 1.0, -0.5]
+
+
+def test_a_counted_word_is_quoted_for_it_may_read_as_none() -> None:
+    assert reasons.claims(Texts(None, "A user stares at nothing.", None)) == (
+        'hype, absolutes, hedges or negations ("nothing")'
+    )
+    assert reasons.claims(Texts(None, "A user waits.", None)) == "no hype, absolutes, hedges or negations"
