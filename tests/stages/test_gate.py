@@ -102,7 +102,8 @@ def test_scores_that_were_lost_are_warned_of(committed: Path) -> None:
     lost = [row.model_copy(update={"status": "refused", "scores": None}) for row in rows[:7]]
     write_rows(path, [*lost, *rows[7:]])
     assert run_here(committed, "aggregate.py").returncode == 0
-    assert "Warning: 7 questions had a score for accuracy there and have none here (sft)." in gate(committed).stdout
+    warned = [line for line in gate(committed).stdout.splitlines() if line.startswith("Warning: ")]
+    assert warned == ["Warning: 7 questions had a score for accuracy and style there and have none here (sft)."]
 
 
 def test_markdown_is_a_table_in_which_hostile_text_does_nothing(committed: Path) -> None:

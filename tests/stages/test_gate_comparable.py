@@ -118,4 +118,4 @@ def test_another_judge_or_world_is_not_comparable(committed: Path) -> None:
     assert run_here(committed, "aggregate.py").returncode == 0
     done = gate(committed)
     assert done.returncode == 2
-    assert "not comparable: this is a dummy run, that a real one; the judge differs; " in done.stderr
+    assert "not comparable: this is a rehearsal, that a real run; the judge differs; " in done.stderr

@@ -8,9 +8,8 @@ from typing import Any
 
 import yaml
 
-from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import RESOLVED_DIRECTORY
-from tuneproof.results.report.experiments import ABSENT, flat, value_text
+from tuneproof.results.report.experiments import ABSENT, differing, flat, value_text
 from tuneproof.results.words.figures import plain_name
 from tuneproof.settings.reading import PARAMS_FILE, parse_settings
 
@@ -24,6 +23,7 @@ TOUCHES = {  # what a section of params.yaml decides
 }  # fmt: skip
 TOLD_OF_A_MODEL = ("engine", "prompt", "id", "sha", "content", "adapter", "tokenizer", "run")
 SHOWN_OF_A_HASH = 12
+CONTENT = "content"  # the hash of files
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,12 @@ def setting_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterat
     """The settings that differ, by name; none where one side has no settings at all."""
     if not before or not now:
         return
-    for name in sorted(before.keys() | now.keys()):
+    for name in differing(before, now):
+        section, _, rest = name.partition(".")
+        model = rest.partition(".")[0] if section == "models" else None
         values = before.get(name, ABSENT), now.get(name, ABSENT)
-        if values[0] != values[1]:
-            section, _, rest = name.partition(".")
-            model = rest.partition(".")[0] if section == "models" else None
-            touches = TOUCHES.get(section, NOTHING_ELSE)
-            before_text, now_text = ("left out" if value is ABSENT else value_text(value) for value in values)
-            yield SettingChange(name[:200], before_text, now_text, touches, model)
+        before_text, now_text = ("left out" if value is ABSENT else value_text(value) for value in values)
+        yield SettingChange(name[:200], before_text, now_text, TOUCHES.get(section, NOTHING_ELSE), model)
 
 
 def found_otherwise(here: Path, there: Path, model: str) -> list[str]:
@@ -123,13 +121,23 @@ def found_otherwise(here: Path, there: Path, model: str) -> list[str]:
     documents = [json_object(root / place) for root in (there, here)]
     if not all(documents):
         return []
-    before, now = documents
-    names = [name for name in ResolvedModel.model_fields if name in TOLD_OF_A_MODEL]
+    told = [{name: document.get(name) for name in TOLD_OF_A_MODEL} for document in documents]
+    before, now = (dict(flat({name: value for name, value in one.items() if value is not None})) for one in told)
+    changed = differing(before, now)
     return [
-        f"{plain_name(model)}: {name} {short_value(before.get(name))} to {short_value(now.get(name))}"
-        for name in names
-        if before.get(name) != now.get(name)
+        f"{plain_name(model)}: {change_of(name, before, now)}"
+        for name in changed
+        if not (name.endswith(CONTENT) and name.removesuffix(CONTENT) + "sha" in changed)  # which says it already
     ]
+
+
+def change_of(name: str, before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """How one thing that validate found differs; files that are where they were and not as they were by their place."""
+    place = name.removesuffix(CONTENT) + "id"
+    if name.endswith(CONTENT) and place in now and before.get(place) == now[place]:
+        return f"{short_value(now[place])} has other contents than before"
+    values = (short_value(one[name]) if name in one else "none" for one in (before, now))
+    return f"{name} {' to '.join(values)}"
 
 
 def short_value(value: object) -> str:

@@ -15,6 +15,7 @@ from tuneproof.results.gate.items import NotComparableError
 from tuneproof.results.gate.sides import content
 from tuneproof.results.words.decisions import SHIP_WORDS
 from tuneproof.results.words.figures import plain_name
+from tuneproof.results.words.notes import RUN_KINDS
 from tuneproof.results.words.verdicts import VERDICT_WORDS
 from tuneproof.settings.params import Params
 
@@ -34,13 +35,17 @@ class AnswerCounts:
 
 @dataclass(frozen=True)
 class ModelChange:
-    """One model in both runs. A verdict is None where it has none, or where its details cannot be read."""
+    """One model in both runs. A verdict is None where it has none, or where its details cannot be read.
+
+    `gains` has both gains over the baseline by criterion, the other run's first, where any of them is not the same.
+    """
 
     model: str
-    answers: AnswerCounts | None  # None where only one run has the model
+    answers: AnswerCounts | None  # None where only this run has the model
     verdict_before: str | None
     verdict_now: str | None
     why: list[str]
+    gains: list[str]
 
     @property
     def verdict_changed(self) -> bool:
@@ -58,11 +63,12 @@ class Overview:
     questions_there: int
     same_questions: int
     models: list[ModelChange]
-    new: list[str]
+    new: list[ModelChange]
     gone: list[str]
     causes: Causes
     findings: Findings | None
     not_comparable: str
+    kinds: tuple[str, str] | None  # of the two runs, that one first; None where they are of one kind, or it is unknown
     means: dict[tuple[str, str], tuple[float | None, float | None]]  # by model and criterion: there, here
 
     @property
@@ -96,11 +102,12 @@ def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: 
             model_change(model, here_details[model], there_details.get(model), counts, explained, len(same))
             for model in there
         ],
-        new=list(new),
+        new=[model_change(model, here_details[model], None, {}, explained, len(same)) for model in new],
         gone=[model for model in (before.models if before else ()) if model not in params.models],
         causes=explained,
         findings=findings,
         not_comparable=not_comparable,
+        kinds=other_kinds(next(iter(there_details.values()), None), next(iter(here_details.values()))),
         means={
             (model, name): (there_details[model].criteria[name].mean, one.mean)
             for model in there_details
@@ -108,6 +115,18 @@ def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: 
             if name in there_details[model].criteria
         },
     )
+
+
+def other_kinds(there: Details | None, here: Details) -> tuple[str, str] | None:
+    """What the two runs are, that one first, where it is not the same; None too where that one cannot be read."""
+    kinds = (kind_of_run(there), kind_of_run(here)) if there else None
+    return kinds if kinds and kinds[0] != kinds[1] else None
+
+
+def kind_of_run(details: Details) -> str:
+    """A rehearsal, a demonstration or a real run, with how many questions it asked."""
+    kind = "rehearsal" if details.resolved.dummy else RUN_KINDS[details.run.run]
+    return f"a {kind} of {details.questions:,} questions"
 
 
 def candidates(models: Sequence[str], baseline: str) -> list[str]:
@@ -148,7 +167,28 @@ def model_change(
     verdicts = [verdict_words(details) if details else None for details in (before, now)]
     changed = before is not None and verdicts[0] != verdicts[1] and not now.is_baseline
     why = verdict_reasons(now, before, counts, explained, same) if before and changed else []
-    return ModelChange(model, counts[model], verdicts[0], verdicts[1], why)
+    return ModelChange(model, counts.get(model), verdicts[0], verdicts[1], why, gain_changes(now, before))
+
+
+def gain_changes(now: Details, before: Details | None) -> list[str]:
+    """A model's gains in the claim, there and here: `accuracy +0.78 → +0.52`; only here where it was not there.
+
+    Empty where none moved, and for the baseline.
+    """
+    found = {name: now.criteria[name].gain for name in now.run.claimed}
+    here = {name: signed(gain) for name, gain in found.items() if gain is not None}
+    if before is None:
+        return [f"{plain_name(name)} {gain}" for name, gain in here.items()]
+    there = {name: signed(one.gain) for name, one in before.criteria.items() if one.gain is not None}
+    both = [name for name in here if name in there]
+    if all(here[name] == there[name] for name in both):
+        return []
+    return [f"{plain_name(name)} {there[name]} \N{RIGHTWARDS ARROW} {here[name]}" for name in both]
+
+
+def signed(gain: float) -> str:
+    """A gain with its sign, to two decimals."""
+    return f"{gain:+.2f}"
 
 
 def verdict_words(details: Details) -> str:

@@ -1,23 +1,18 @@
 """The page of changes, `report/changes.html`: this run beside another, offline as the report is."""
 
-import difflib
-from collections.abc import Iterator
 from pathlib import Path
 
-from tuneproof.results.gate.changes import Change
+from tuneproof.results.gate.answers import shown_changes
 from tuneproof.results.gate.decision import Decision
-from tuneproof.results.gate.overview import Overview, texts_of
-from tuneproof.results.gate.text import OPENINGS, how_to_read, items_note, lost_notes, scores_text
+from tuneproof.results.gate.overview import Overview
+from tuneproof.results.gate.text import OPENINGS, lost_notes, reading_notes
 from tuneproof.results.report import page as report_page
 from tuneproof.results.report.headline import headline as report_headline
-from tuneproof.results.report.links import browser_link
 from tuneproof.results.words import notes
 from tuneproof.results.words.figures import NOTHING, decimals, interval_text, listed, plain_name
 
 TEMPLATES = Path(__file__).parent / "templates"
-LONGEST_TEXT = 6_000  # characters of an answer that are shown
 TONES = {"no regression": "undecided", "regression": "worse", "cannot tell": "undecided"}
-Part = tuple[str, str]  # "same", "gone" or "new", and the text
 
 
 def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
@@ -39,8 +34,9 @@ def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
             score_rows=[*(score_row(one, overview) for one in findings.decisions), *baseline_rows(overview)]
             if findings
             else [],
-            remarks=[how_to_read(findings), items_note(findings), *lost_notes(findings)] if findings else [],
-            shown=[shown_change(change, other, has_report) for change in findings.changes] if findings else [],
+            remarks=[*reading_notes(findings), *lost_notes(findings)] if findings else [],
+            shown=shown_changes(findings.changes, other, has_report) if findings else [],
+            reasons_note=notes.reasons_note(overview.run),
             shared_why=shared_why(overview),
             code_of_answers=any(overview.causes.code.get(f"generate@{one.model}") for one in overview.models),
             apart=[one.model for one in overview.models if overview.causes.cannot_be_told_apart(one.model)],
@@ -128,43 +124,3 @@ def score_row(decision: Decision, overview: Overview) -> dict[str, str]:
         "outcome": decision.outcome,
         "tone": TONES[decision.outcome],
     }
-
-
-def shown_change(change: Change, other: Path, has_report: bool) -> dict[str, object]:
-    """One answer of both runs, with the words that are gone and new marked, and where this run's report has it."""
-    texts = ["\n\n".join(texts_of(change.model, root)[change.question.id])[:LONGEST_TEXT] for root in (other, Path())]
-    parts = list(word_changes(*texts))
-    return {
-        "model": change.model,
-        "question": change.question,
-        "scores": scores_text(change.before, change.now),
-        "likeness": f"{change.likeness:.0%}",
-        "way": "better" if change.score_change > 0 else "worse" if change.score_change < 0 else "",
-        "link": f"index.html{browser_link(question=change.question.id)}" if has_report else "",
-        "before": [(kind, text) for kind, text in parts if kind != "new"],
-        "now": [(kind, text) for kind, text in parts if kind != "gone"],
-    }
-
-
-def word_changes(before: str, now: str) -> Iterator[Part]:
-    """The words of two texts in order: those of both, those that are gone, those that are new."""
-    old, fresh = split_words(before), split_words(now)
-    changes = difflib.SequenceMatcher(None, old, fresh, autojunk=False).get_opcodes()
-    for kind, start, end, other_start, other_end in changes:
-        if kind == "equal":
-            yield "same", "".join(old[start:end])
-            continue
-        if end > start:
-            yield "gone", "".join(old[start:end])
-        if other_end > other_start:
-            yield "new", "".join(fresh[other_start:other_end])
-
-
-def split_words(text: str) -> list[str]:
-    """Words with the white space after them, so that together they are the text."""
-    found, start = [], 0
-    for place in range(1, len(text)):
-        if text[place - 1].isspace() and not text[place].isspace():
-            found.append(text[start:place])
-            start = place
-    return [*found, text[start:]]

@@ -10,6 +10,7 @@ from tuneproof.records.rows import Check, Judgement, Question
 from tuneproof.results.analysis.reading.sources import HANDOVERS
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.gate.items import Asked, NotComparableError, read_items
+from tuneproof.results.words.notes import RUN_KINDS
 from tuneproof.statistics.differences import question_means
 
 Scores = dict[str, dict[str, float]]  # criterion -> question id -> mean score
@@ -63,7 +64,7 @@ def refuse_incomparable(now: RunDetails, before: RunDetails) -> None:
     """Raises a UserError that says why two runs' scores do not measure the same."""
     reasons = []
     if now.run != before.run:
-        reasons.append(f"this is a {now.run} run, that a {before.run} one")
+        reasons.append(f"this is a {RUN_KINDS[now.run]}, that a {RUN_KINDS[before.run]}")
     if (now.judge.backend, now.judge.judges, now.judge.content) != (
         before.judge.backend, before.judge.judges, before.judge.content,
     ):  # fmt: skip

@@ -1,13 +1,14 @@
 """The gate's findings as text: plain for a terminal or log, Markdown for a pull request."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.decision import ALPHA_SHARE, Decision, Findings
 from tuneproof.results.words.decisions import plan_sentence
-from tuneproof.results.words.figures import NOTHING, interval_text, plain_name
+from tuneproof.results.words.figures import NOTHING, interval_text, listed, plain_name, score_form
 from tuneproof.results.words.notes import run_note
 from tuneproof.results.words.tables import aligned, markdown_table, markdown_text
+from tuneproof.results.words.trust import no_verdict
 
 SHOWN_CHARACTERS = 60  # of a question
 OPENINGS = {
@@ -22,11 +23,12 @@ CHANGES_HEADER = ["model", "question", "scores", "same words", "instruction"]
 def gate_text(findings: Findings, markdown: bool) -> str:
     """The whole comparison."""
     rows = [decision_row(decision) for decision in findings.decisions]
-    changes = [change_row(change) for change in findings.changes]
+    forms = score_forms(findings.changes)
+    changes = [change_row(change, forms) for change in findings.changes]
     opening = f"Gate: {OPENINGS[findings.outcome]}, against {plain_name(findings.against)}."
     plan = [*findings.shipping, plan_note(findings)]
     lost = lost_notes(findings)
-    notes = [how_to_read(findings), items_note(findings), *plan, *models_notes(findings), *lost, run_note(findings.run)]
+    notes = [*reading_notes(findings), *plan, *models_notes(findings), *lost, run_note(findings.run)]
     notes = [note for note in notes if note]
     if markdown:
         opening, notes = f"**{markdown_text(opening)}**", [f"- {markdown_text(note)}" for note in notes]
@@ -67,6 +69,12 @@ def how_to_read(findings: Findings) -> str:
     )
 
 
+def reading_notes(findings: Findings) -> list[str]:
+    """How the table is to be read; first where no verdict may rest on the judge's scores."""
+    doubt = f"{no_verdict(findings.run)}, so its scores can show no regression." if findings.run.withheld else ""
+    return [note for note in (doubt, how_to_read(findings), items_note(findings)) if note]
+
+
 def items_note(findings: Findings) -> str:
     """How benchmarks were paired, where there are any that decide."""
     if not findings.unpaired_items:
@@ -98,35 +106,57 @@ def models_notes(findings: Findings) -> list[str]:
 
 
 def lost_notes(findings: Findings) -> list[str]:
-    """A warning for scores that the other run has and this one lacks: what is not scored cannot drop."""
+    """A warning for scores that the other run has and this one lacks: what is not scored cannot drop.
+
+    Criteria in which as many are lacking share one.
+    """
+    lost: dict[tuple[str, int, str], list[str]] = {}
+    for decision in findings.decisions:
+        if decision.lost:
+            unit = "item" if decision.criterion in findings.unpaired_items else "question"
+            lost.setdefault((decision.model, decision.lost, unit), []).append(plain_name(decision.criterion))
     return [
-        f"Warning: {decision.lost} {'items' if decision.criterion in findings.unpaired_items else 'questions'} had a "
-        f"score for {plain_name(decision.criterion)} there and have none here ({plain_name(decision.model)})."
-        for decision in findings.decisions
-        if decision.lost
+        f"Warning: {number:,} {unit}{'' if number == 1 else 's'} had a score for {listed(names)} there and "
+        f"{'has' if number == 1 else 'have'} none here ({plain_name(model)})."
+        for (model, number, unit), names in lost.items()
     ]
 
 
-def change_row(change: Change) -> list[str]:
+def change_row(change: Change, forms: Mapping[str, str]) -> list[str]:
     """One answer that changed."""
     instruction = " ".join(change.question.asked.split())
     return [
         plain_name(change.model),
         plain_name(change.question.id),
-        scores_text(change.before, change.now),
+        scores_text(change, forms),
         f"{change.likeness:.0%}",
         "".join(one if one.isprintable() else "?" for one in instruction[:SHOWN_CHARACTERS]),
     ]
 
 
-def scores_text(before: Mapping[str, float], now: Mapping[str, float]) -> str:
+def score_forms(changes: Sequence[Change]) -> dict[str, str]:
+    """How the scores of each criterion are written, so that all of a list have as many decimals."""
+    found: dict[str, list[float]] = {}
+    for scores in (scores for change in changes for scores in (change.before, change.now)):
+        for name, score in scores.items():
+            found.setdefault(name, []).append(score)
+    return {name: score_form(scores) for name, scores in found.items()}
+
+
+def changed_criteria(change: Change, forms: Mapping[str, str]) -> list[str]:
+    """The criteria whose scores are shown as others than before."""
+    return [name for name in forms if score_text(change.before, name, forms) != score_text(change.now, name, forms)]
+
+
+def scores_text(change: Change, forms: Mapping[str, str]) -> str:
     """The scores that changed, before and after: `accuracy 3 to 1, style 2 to 3`."""
-    names = [*before, *(name for name in now if name not in before)]
-    changed = [name for name in names if score_text(before, name) != score_text(now, name)]
-    shown = [f"{plain_name(name)} {score_text(before, name)} to {score_text(now, name)}" for name in changed]
+    shown = [
+        f"{plain_name(name)} {score_text(change.before, name, forms)} to {score_text(change.now, name, forms)}"
+        for name in changed_criteria(change, forms)
+    ]
     return ", ".join(shown) or "the same scores"
 
 
-def score_text(scores: Mapping[str, float], name: str) -> str:
+def score_text(scores: Mapping[str, float], name: str, forms: Mapping[str, str]) -> str:
     """One score, `-` where there is none."""
-    return f"{scores[name]:.3g}" if name in scores else NOTHING
+    return forms[name] % scores[name] if name in scores else NOTHING

@@ -110,10 +110,17 @@ def outcome(metrics: Mapping[str, Any], win_rate: float | None) -> str:
 
 def changes(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
     """Which settings differ, with their new values; the first few, and how many more."""
-    names = sorted(name for name in before.keys() | after.keys() if before.get(name, ABSENT) != after.get(name, ABSENT))
+    names = differing(before, after)
     shown = [f"{plain_name(name)}={value_text(after.get(name, ABSENT))}" for name in names[:MOST_CHANGES]]
     more = [f"{len(names) - MOST_CHANGES} more"] if len(names) > MOST_CHANGES else []
     return ", ".join(shown + more) or "code or data"
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """The settings that differ, by dotted name; a section that is empty is one that is left out."""
+    values = [{name: value for name, value in one.items() if value != {}} for one in (before, after)]
+    names = values[0].keys() | values[1].keys()
+    return sorted(name for name in names if values[0].get(name, ABSENT) != values[1].get(name, ABSENT))
 
 
 def value_text(value: object) -> str:

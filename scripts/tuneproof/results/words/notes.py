@@ -8,6 +8,7 @@ from tuneproof.results.words.figures import decimals, length_explains_nothing, p
 from tuneproof.results.words.verdicts import UNDECIDED
 from tuneproof.settings.evidence.decision import WIN_RATE
 
+RUN_KINDS = {"real": "real run", "dummy": "rehearsal", "embedded": "demonstration"}
 RUN_NOTES = {
     "real": "",
     "dummy": "Rehearsal: only the first questions were asked, so this shows that the pipeline runs and nothing more.",

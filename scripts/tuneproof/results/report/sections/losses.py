@@ -1,7 +1,8 @@
 """Where each model loses: how often by criterion, and its worst questions with what the judge said of its answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from tuneproof.records.handovers import ANSWERS, CHECKS, JUDGEMENTS
 from tuneproof.records.rows import Judgement, Question
@@ -10,7 +11,7 @@ from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.report.sections.answers import beginning
 from tuneproof.results.report.showing import minus, one_line
-from tuneproof.results.words.figures import listed
+from tuneproof.results.words.figures import listed, score_form
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
 LONGEST_REASON = 320
@@ -36,9 +37,7 @@ def score_formats(worst: Mapping[str, Sequence[Worst]]) -> dict[str, str]:
     for one in (one for of_model in worst.values() for one in of_model):
         for name, before, after in one.scores:
             found.setdefault(name, set()).update(score for score in (before, after) if score is not None)
-    return {
-        name: "%.0f" if all(float(score).is_integer() for score in scores) else "%.2f" for name, scores in found.items()
-    }
+    return {name: score_form(scores) for name, scores in found.items()}
 
 
 def change_text(before: float, after: float, form: str) -> str:
@@ -64,7 +63,9 @@ def worst_questions(models: Sequence[Details], questions: Sequence[Question]) ->
 def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
     """One model's worst questions."""
     baseline = details.run.baseline
-    said, beside = reasons(details, details.model, 1), reasons(details, baseline, -1)
+    wanted = {loss.question for loss in details.losses}
+    checked = any(details.run.criteria[name].source == "check" for loss in details.losses for name in loss.model)
+    said, beside = reasons(details.model, wanted, 1, checked), reasons(baseline, wanted, -1, checked)
     begun = {model: beginnings(details, model) for model in (details.model, baseline)}
     return [
         Worst(
@@ -117,13 +118,14 @@ def lost_on(loss: Loss, run: RunDetails) -> list[str]:
     return sorted(counts, key=lambda name: -falls[name])
 
 
-def reasons(details: Details, model: str, sign: int) -> dict[tuple[str, str], Said]:
-    """Why a model's answers to the worst questions were scored as they were, by question and criterion.
+def reasons(
+    model: str, wanted: Collection[str], sign: int, checked: bool, root: Path = Path()
+) -> dict[tuple[str, str], Said]:
+    """Why a model's answers to these questions were scored as they were, by question and criterion.
 
     Of several samples and turns that of the lowest one; that of the highest one where `sign` is -1. One that has a
-    reason comes before one that has none.
+    reason comes before one that has none. `checked` reads the reasons of programs too, where there are any.
     """
-    wanted = {loss.question for loss in details.losses}
     found, rank = dict[tuple[str, str], Said](), dict[tuple[str, str], tuple[bool, float]]()
 
     def take(question: str, name: str, score: float, said: Said) -> None:
@@ -131,11 +133,10 @@ def reasons(details: Details, model: str, sign: int) -> dict[tuple[str, str], Sa
         if here < rank.get((question, name), (True, float("inf"))):
             rank[question, name], found[question, name] = here, said
 
-    for row in JUDGEMENTS.iterate(model) if wanted else ():
+    for row in JUDGEMENTS.iterate(model, root) if wanted else ():
         for name, score in (row.scores or {}).items() if row.id in wanted else ():
             take(row.id, name, score, Said((row.sample, row.turn), analysis(row, name)))
-    checked = any(details.run.criteria[name].source == "check" for loss in details.losses for name in loss.model)
-    for check in CHECKS.iterate(model) if checked else ():
+    for check in CHECKS.iterate(model, root) if checked and wanted else ():
         for name, value in (check.scores or {}).items() if check.id in wanted else ():
             if value is not None:
                 take(check.id, name, value, Said((check.sample, check.turn), check.reasons.get(name, "")))
