@@ -46,6 +46,7 @@ from tuneproof.records.handovers import (
     RESOLVED_DIRECTORY,
 )
 from tuneproof.records.ledger import Ledger
+from tuneproof.records.quoted import forget_quote
 from tuneproof.records.rows import World
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, require_tracked_sections
@@ -69,6 +70,7 @@ def main() -> None:
     load_secrets()
     params = load_params()
     require_tracked_sections()
+    forget_quote()
     if params.dummy or params.embedded:
         say_note("validate", REHEARSAL_NOTE if params.dummy else EMBEDDED_NOTE, params)
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")

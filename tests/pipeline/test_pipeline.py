@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -76,6 +77,20 @@ def test_a_fourth_model_runs_only_its_own_stages(clone: Clone, server: OpenAISer
     assert clone.stages_run() == per_model("orpo") | AFTER
     assert server.counts.requests.total() == bought + 6 + 12  # six answers, and six pairs in two orders
     assert (clone.root / "metrics" / "orpo.json").is_file()
+
+
+def test_a_run_is_quoted_once_by_the_first_stage_that_buys(clone: Clone) -> None:
+    params = clone.params()
+    params["models"]["orpo"] = {"engine": "recorded", "path": "orpo.jsonl"}
+    params["judge"]["repeat"] = 1
+    clone.write_params(params)
+    said = clone.dvc("repro").splitlines()
+    [place] = [number for number, line in enumerate(said) if "quote:" in line]
+    replies = 4 * 6 + 3 * 12  # four models' six answers, and three models' pairs in two orders
+    assert re.fullmatch(rf"quote: {replies} replies for this run, about .* \(see \.cache/quote\.json\)", said[place])
+    assert len(said[place]) <= 100
+    assert [": bought " in line for line in said if line.startswith(("judge ", "compare "))].count(True) == 7
+    assert not any(": bought " in line for line in said[:place])
 
 
 def test_a_removed_model_leaves_nothing_behind(clone: Clone) -> None:

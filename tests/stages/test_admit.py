@@ -48,7 +48,9 @@ def test_a_judge_that_reads_is_admitted_and_a_second_run_sends_nothing(project: 
     with OpenAIServer(scorer=good()) as server:
         with_golden(project, server.base_url)
         said = project.run_ok("admit.py")
-        assert "to buy for judge golden answers, judge golden answers again, compare golden answers" in said
+        assert said.count("quote: ") == 1, "all that admission asks is in one quote"
+        stages = quoted(project)["stages"]
+        assert set(stages) > {"judge golden answers", "judge golden answers again", "compare golden answers"}
         assert "gpt-4o-mini is admitted" in said
         found = result(project)
         assert found.admitted
@@ -112,6 +114,11 @@ def test_whole_questions_are_drawn_up_to_the_limit(project: Project) -> None:
         assert result(project).answers == 9
 
 
+def quoted(project: Project) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((project.root / ".cache/quote.json").read_text())
+    return document
+
+
 def test_judging_and_admission_share_one_quote_and_one_budget(project: Project) -> None:
     prices = {"gpt-4o-mini": {"prompt": 10.0, "reply": 40.0}}
     with OpenAIServer(scorer=good()) as server:
@@ -123,8 +130,9 @@ def test_judging_and_admission_share_one_quote_and_one_budget(project: Project) 
         project.set(execution__judge__budget_usd=50.0)
         project.run_ok("admit.py")
         assert server.counts.requests.total() == ASKED
-        said = project.run_ok("judge.py", "sft")
-        assert f"; {ASKED} in the ledger, " in said
+        project.run_ok("validate.py")  # as the next run begins
+        assert "quote: " in project.run_ok("judge.py", "sft")
+        assert sum(stage["in_ledger"] for stage in quoted(project)["stages"].values()) == ASKED
         project.set(execution__judge__budget_usd=0.5)
         assert "execution.judge.budget_usd" in project.error_line("judge.py", "baseline")
 

@@ -28,15 +28,59 @@ def ledger_rows(project: Project) -> int:
         return int(connection.execute("SELECT count(*) FROM results WHERE kind = 'reply'").fetchone()[0])
 
 
-def test_one_quote_covers_every_stage_of_the_run(project: Project, server: OpenAIServer) -> None:
+def quotes_in(said: str) -> list[str]:
+    return [line for line in said.splitlines() if "quote:" in line]
+
+
+def test_the_first_stage_that_buys_quotes_the_whole_run_in_one_short_line(
+    project: Project, server: OpenAIServer
+) -> None:
     with_answers(project, server.base_url, TWO_MODELS, prices=PRICES)
-    said = project.run_ok("judge.py", "sft")
-    assert "quote: 120 replies to buy for judge sft, judge baseline, compare sft, about " in said
-    assert "; 0 in the ledger, 0.00 USD" in said
-    said = project.run_ok("compare.py", "sft")
-    assert "quote: 90 replies to buy" in said
-    assert "; 30 in the ledger, " in said
-    assert "as in 30 replies of the ledger" in said
+    [line] = quotes_in(project.run_ok("judge.py", "sft"))
+    assert re.fullmatch(
+        r"quote: 120 replies for this run, about \S+ USD, at most \S+ USD \(see \.cache/quote\.json\)", line
+    )
+    assert len(line) <= 100
+    parts = json.loads((project.root / ".cache/quote.json").read_text())
+    assert {stage: part["to_buy"] for stage, part in parts["stages"].items()} == {
+        "judge sft": 30, "judge baseline": 30, "compare sft": 60,
+    }  # fmt: skip
+    assert parts["tokens"] == {"gpt-4o-mini": "estimated at 4 bytes each"}
+    assert not quotes_in(project.run_ok("judge.py", "baseline") + project.run_ok("compare.py", "sft"))
+
+
+def test_a_run_that_was_cut_short_quotes_what_is_left_when_it_begins_anew(
+    project: Project, server: OpenAIServer
+) -> None:
+    with_answers(project, server.base_url, TWO_MODELS, prices=PRICES)
+    project.run_ok("judge.py", "sft")
+    project.run_ok("validate.py")  # as every `dvc repro` begins
+    [line] = quotes_in(project.run_ok("judge.py", "baseline"))
+    assert line.startswith("quote: 90 replies for this run, about ")
+    parts = json.loads((project.root / ".cache/quote.json").read_text())
+    assert parts["stages"]["judge sft"]["in_ledger"] == 30
+    assert parts["tokens"] == {"gpt-4o-mini": "as in 30 replies of the ledger"}
+
+
+def test_what_is_more_than_was_quoted_is_quoted_again(project: Project, server: OpenAIServer) -> None:
+    with_answers(project, server.base_url, TWO_MODELS, prices=PRICES)
+    project.run_ok("judge.py", "sft")
+    assert not quotes_in(project.run_ok("judge.py", "baseline"))
+    project.set(judge__samples=2)
+    assert quotes_in(project.run_ok("judge.py", "sft")) == []  # 30 more, which is what it was told
+    project.set(judge__samples=4)
+    assert len(quotes_in(project.run_ok("judge.py", "sft"))) == 1
+    (project.root / ".cache/quote.json").write_text("{")
+    assert len(quotes_in(project.run_ok("judge.py", "baseline"))) == 1, "what cannot be read was not told"
+
+
+def test_an_experiment_is_not_spared_the_quote_that_another_one_was_told(
+    project: Project, server: OpenAIServer
+) -> None:
+    with_answers(project, server.base_url, TWO_MODELS, prices=PRICES)
+    project.run_ok("judge.py", "sft", DVC_EXP_NAME="brave-cat")
+    assert not quotes_in(project.run_ok("judge.py", "baseline", DVC_EXP_NAME="brave-cat"))
+    assert len(quotes_in(project.run_ok("compare.py", "sft", DVC_EXP_NAME="calm-dog"))) == 1
 
 
 def test_what_was_bought_stands_beside_the_quote(project: Project, server: OpenAIServer) -> None:
@@ -55,7 +99,7 @@ def test_models_whose_answers_are_not_there_are_named_beside_the_quote(project: 
     with_answers(project, server.base_url, TWO_MODELS, prices=PRICES)
     (project.root / "data" / "answers" / "baseline.jsonl").unlink()
     said = project.run_ok("judge.py", "sft")
-    assert "for want of answers: judge baseline, compare sft" in said
+    assert "quote: not in it, for want of answers: judge baseline, compare sft" in said
 
 
 @pytest.mark.parametrize("concurrency", [1, 64])

@@ -25,7 +25,7 @@ class Budget:
     def __init__(self, judge: Judge, execution: JudgeExecution, quote: Quote) -> None:
         """Raises a UserError when there is a cap and a price is not known."""
         self._judge, self._execution = judge, execution
-        self._spent = quote.spent_usd or 0.0
+        self._spent = quote.spent_usd() or 0.0
         self._in_flight, self._requests_in_flight = 0.0, 0
         self._held: dict[str, float] = {}
         self._changed = asyncio.Condition()

@@ -13,6 +13,7 @@ from tuneproof.endpoint.access import Access, require_keys
 from tuneproof.endpoint.client import Client
 from tuneproof.endpoint.errors import RequestRejected, TransportFailure
 from tuneproof.records.claims import Claims
+from tuneproof.records.quoted import keep_quote, told_quote
 from tuneproof.records.writing.timeline import timed
 from tuneproof.scoring.judging.buying.batches import ANY_BATCH, Batches, Brought
 from tuneproof.scoring.judging.buying.budget import Budget
@@ -39,9 +40,8 @@ def buy(asking: Asking, stage: Stage[AnyCase], run: Sequence[Stage[Any]]) -> Non
     quote.add(stage.name, worklist.tallies)
     asking.ledger.require_space(quote.estimate(stage.name).replies)
     others = add_other_stages(quote, asking, [other for other in run if other.name != stage.name])
-    for line in quote.lines():
-        say(f"{stage.name}: {line}")
     budget = Budget(asking.judge, asking.execution, quote)
+    tell_once(quote, stage.name)
     try:
         if asking.execution.transport == "batch":
             buy_in_batches(worklist, budget, others)
@@ -52,6 +52,16 @@ def buy(asking: Asking, stage: Stage[AnyCase], run: Sequence[Stage[Any]]) -> Non
         quoted = quote.estimate(stage.name)
         bought = f"{budget.bought} replies for {in_usd(budget.bought_usd)}"
         say(f"{stage.name}: bought {bought}; quoted were {quoted.replies} for about {in_usd(quoted.usd)}")
+
+
+def tell_once(quote: Quote, stage: str) -> None:
+    """Says what the whole run will cost, unless this run was told and this stage buys no more than was said then."""
+    told = told_quote()
+    if told and told.covers(stage, quote.estimate(stage).replies):
+        return
+    for line in quote.lines():
+        say(line)
+    keep_quote(quote.quoted())
 
 
 def add_other_stages(quote: Quote, asking: Asking, stages: Iterable[Stage[Any]]) -> list[Worklist[Any]]:

@@ -1,9 +1,10 @@
 """What a run's judging has cost and will cost: one quote over all its stages, before anything is bought."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from tuneproof.records.quoted import QUOTE_FILE, Quoted, StageQuote, this_experiment
 from tuneproof.records.rows import Reply
 from tuneproof.scoring.judging.buying.token_counts import tiktoken_bytes_per_token
 from tuneproof.scoring.judging.chains import Chain
@@ -20,7 +21,8 @@ REQUESTS_TO_COUNT = 50  # with tiktoken, while too few replies are known
 class Tally:
     """The replies of one judge in one stage: in the ledger, and missing. Requests are measured in bytes.
 
-    `spent_usd` is None where the price is not known. `told` are the replies whose tokens the endpoint told.
+    `spent_usd` is None where the price is not known, and `most_usd`, what all attempts to come may cost, also where
+    nothing bounds a reply. `told` are the replies whose tokens the endpoint told.
     """
 
     criteria: int
@@ -32,6 +34,7 @@ class Tally:
     reply_tokens: int = 0
     missing: int = 0
     missing_bytes: int = 0
+    most_usd: float | None = 0.0
     requests: list[str] = field(default_factory=list)  # the first few
 
     def add(self, chain: Chain, price: Price | None, max_tokens: int | None) -> None:
@@ -47,6 +50,9 @@ class Tally:
                 self.reply_tokens += reply.reply_tokens
         if not chain.complete:
             self.missing, self.missing_bytes = self.missing + 1, self.missing_bytes + size
+            most = None if price is None or max_tokens is None else price.cost_usd(size, max_tokens)
+            attempts = chain.attempts - len(chain.replies)
+            self.most_usd = None if most is None or self.most_usd is None else self.most_usd + attempts * most
         if len(self.requests) < REQUESTS_TO_COUNT:
             self.requests.append(chain.request)
 
@@ -97,15 +103,20 @@ class Quote:
         """The judges whose price is not known."""
         return sorted({model for _, model in self._tallies} - self._execution.prices.keys())
 
-    @property
-    def recorded(self) -> int:
-        """Replies in the ledger."""
-        return sum(tally.recorded for tally in self._tallies.values())
+    def recorded(self, stage: str | None = None) -> int:
+        """Replies in the ledger, of one stage or all."""
+        return sum(tally.recorded for tally in self._of(stage))
 
-    @property
-    def spent_usd(self) -> float | None:
+    def spent_usd(self, stage: str | None = None) -> float | None:
         """USD for the replies in the ledger, None where a price is not known."""
-        return _sum(tally.spent_usd for tally in self._tallies.values())
+        return _sum(tally.spent_usd for tally in self._of(stage))
+
+    def most_usd(self, stage: str | None = None) -> float | None:
+        """The most that one stage, or all, may still cost: every attempt is used, each at the most that it can cost."""
+        return _sum(tally.most_usd for tally in self._of(stage))
+
+    def _of(self, stage: str | None) -> Iterator[Tally]:
+        return (tally for (name, _), tally in self._tallies.items() if stage in (None, name))
 
     def estimate(self, stage: str | None = None) -> Estimate:
         """What one stage, or all, have still to buy."""
@@ -144,22 +155,47 @@ class Quote:
         return BYTES_PER_TOKEN, f"estimated at {BYTES_PER_TOKEN:g} bytes each"
 
     def lines(self) -> list[str]:
-        """The quote for a person."""
-        whole, spent = self.estimate(), self.spent_usd
-        hows = ", ".join(sorted({self._bytes_per_token(model)[1] for _, model in self._tallies}))
-        lines = [
-            f"quote: {whole.replies} replies to buy for {', '.join(self.stages)}, about {in_usd(whole.usd)} "
-            f"(tokens {hows}); {self.recorded} in the ledger, {in_usd(spent)}"
-        ]
-        cap = self._execution.budget_usd
-        if spent is not None and whole.usd is not None and cap is not None and spent + whole.usd > cap:
-            passed = f"that is more than execution.judge.budget_usd, {in_usd(cap)}"
-            lines.append(f"{passed}: the run will stop there, unfinished")
+        """The quote for a person: one short line, and what is wrong with it where something is."""
+        whole, left = self.estimate(), self._left_usd()
+        lines = [f"quote: {whole.replies} replies for this run, {self._cost_in_words()} (see {QUOTE_FILE})"]
+        if left is not None and whole.usd is not None and whole.usd > left:
+            passed = f"{in_usd(left)} are left of execution.judge.budget_usd and about {in_usd(whole.usd)} are needed"
+            lines.append(f"quote: {passed}: the run will stop there, unfinished")
         if self.left_out:
-            lines.append(f"not in the quote, for want of answers: {', '.join(self.left_out)}")
+            lines.append(f"quote: not in it, for want of answers: {', '.join(self.left_out)}")
         if self.unpriced:
-            lines.append(f"no price is known for {', '.join(self.unpriced)}: add it to execution.judge.prices")
+            lines.append(f"quote: no price is known for {', '.join(self.unpriced)}: add it to execution.judge.prices")
         return lines
+
+    def _left_usd(self) -> float | None:
+        """What the budget leaves; None where there is none, or nobody knows."""
+        cap, spent = self._execution.budget_usd, self.spent_usd()
+        return None if cap is None or spent is None else max(0.0, cap - spent)
+
+    def _cost_in_words(self) -> str:
+        about = self.estimate().usd
+        bounds = [bound for bound in (self.most_usd(), self._left_usd()) if bound is not None]
+        if about is None:
+            return in_usd(about)
+        if not bounds:
+            return f"about {in_usd(about)}"
+        most = f"at most {in_usd(min(bounds))}"
+        return most if min(bounds) <= about else f"about {in_usd(about)}, {most}"
+
+    def quoted(self) -> Quoted:
+        """The quote in its parts."""
+        stages = {
+            stage: StageQuote(
+                in_ledger=self.recorded(stage),
+                spent_usd=self.spent_usd(stage),
+                to_buy=self.estimate(stage).replies,
+                about_usd=self.estimate(stage).usd,
+                at_most_usd=self.most_usd(stage),
+            )
+            for stage in self.stages
+        }
+        tokens = {model: self._bytes_per_token(model)[1] for _, model in self._tallies}
+        return Quoted(experiment=this_experiment(), stages=stages, not_in_it=self.left_out, tokens=tokens)
 
 
 def _sum(costs: Iterable[float | None]) -> float | None:

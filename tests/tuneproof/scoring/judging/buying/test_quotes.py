@@ -7,7 +7,7 @@ import pytest
 from tests.own_settings import own_params
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Answer, Reply
-from tuneproof.scoring.judging.buying.quotes import Quote, in_usd, reply_cost_usd
+from tuneproof.scoring.judging.buying.quotes import Quote, Tally, in_usd, reply_cost_usd
 from tuneproof.scoring.judging.cases import AnswerCase, Stage
 from tuneproof.scoring.judging.chains import Asking
 from tuneproof.scoring.judging.rubric.prompts import Material
@@ -64,7 +64,7 @@ def test_a_quote_before_anything_is_known_is_made_of_bytes_and_a_usual_reply(led
     assert estimate.prompt_tokens == pytest.approx(sum(sizes) / 4)
     assert estimate.reply_tokens == 30 * 2 * 60
     assert estimate.usd == pytest.approx(PRICE.cost_usd(sum(sizes) / 4, 3600))
-    assert quote.spent_usd == 0
+    assert quote.spent_usd() == 0
 
 
 def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
@@ -75,9 +75,9 @@ def test_known_replies_tell_what_further_ones_will_take(ledger: Ledger) -> None:
     estimate = quote.estimate()
     assert estimate.prompt_tokens == pytest.approx(30 * 500)
     assert estimate.reply_tokens == pytest.approx(30 * 50)
-    assert quote.recorded == 20
-    assert quote.spent_usd == pytest.approx(20 * PRICE.cost_usd(500, 50))
-    assert "as in 20 replies of the ledger" in quote.lines()[0]
+    assert quote.recorded() == 20
+    assert quote.spent_usd() == pytest.approx(20 * PRICE.cost_usd(500, 50))
+    assert quote.quoted().tokens == {"gpt-4o-mini": "as in 20 replies of the ledger"}
 
 
 def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: Ledger) -> None:
@@ -85,8 +85,8 @@ def test_unusable_replies_were_paid_for_and_the_next_attempt_is_quoted(ledger: L
     asking = Asking(settings, EXECUTION, settings.criteria, ledger)
     buy(asking, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
     quote = quote_of(asking, cases(settings, 1))
-    assert (quote.recorded, quote.estimate().replies) == (1, 1)
-    assert quote.spent_usd == pytest.approx(PRICE.cost_usd(500, 50))
+    assert (quote.recorded(), quote.estimate().replies) == (1, 1)
+    assert quote.spent_usd() == pytest.approx(PRICE.cost_usd(500, 50))
 
 
 def test_one_judge_without_a_price_makes_the_sum_unknown(ledger: Ledger) -> None:
@@ -103,8 +103,39 @@ def test_a_quote_beyond_the_budget_says_so_before_anything_is_bought(ledger: Led
         settings, capped = judge(), EXECUTION.model_copy(update={"budget_usd": budget})
         quote = quote_of(Asking(settings, capped, settings.criteria, ledger), cases(settings, 30))
         found = [line for line in quote.lines() if "the run will stop there, unfinished" in line]
-        line = "that is more than execution.judge.budget_usd, 0.0010 USD: the run will stop there, unfinished"
-        assert found == [line] * told
+        assert len(found) == told
+        if told:
+            needed = f"about {in_usd(quote.estimate().usd)} are needed"
+            assert f"0.0010 USD are left of execution.judge.budget_usd and {needed}" in found[0]
+            assert "replies for this run, at most 0.0010 USD (see " in quote.lines()[0]
+
+
+def test_the_most_that_a_quote_may_cost_counts_every_attempt_that_is_left(ledger: Ledger) -> None:
+    settings = judge(attempts=3, max_tokens=100)
+    asking = Asking(settings, EXECUTION, settings.criteria, ledger)
+    buy(asking, cases(settings, 1), REPLY.model_copy(update={"status": "unreadable", "scores": None}))
+    quote = quote_of(asking, cases(settings, 2))
+    [size, _] = [len(chain.request) for case in cases(settings, 2) for chain in asking.chains(case)]
+    assert quote.most_usd() == pytest.approx((2 + 3) * PRICE.cost_usd(size, 100))
+    assert quote.lines() == [
+        f"quote: 2 replies for this run, about {in_usd(quote.estimate().usd)}, at most {in_usd(quote.most_usd())} "
+        "(see .cache/quote.json)"
+    ]
+
+
+def test_where_nothing_bounds_a_reply_there_is_no_most(ledger: Ledger) -> None:
+    settings = judge(max_tokens=None)
+    quote = quote_of(Asking(settings, EXECUTION, settings.criteria, ledger), cases(settings, 2))
+    assert quote.most_usd() is None
+    assert f"for this run, about {in_usd(quote.estimate().usd)} (see " in quote.lines()[0]
+
+
+def test_a_quote_of_a_large_run_is_one_short_line(ledger: Ledger) -> None:
+    settings = judge()
+    quote = Quote(settings, EXECUTION)
+    quote.add("judge sft", {"gpt-4o-mini": Tally(2, missing=123_456, missing_bytes=400_000_000, most_usd=4_567.8)})
+    [line] = quote.lines()
+    assert len(line) <= 100, line
 
 
 def test_what_a_reply_cost() -> None:
