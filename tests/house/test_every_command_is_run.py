@@ -56,7 +56,10 @@ RUN_BY = {
         "git checkout main -- scripts dvc.yaml", "python scripts/gate.py --against before",
     ),
     "pipeline/test_first_run.py::test_a_rehearsal_follows_the_demonstration_and_the_demonstration_the_rehearsal": (
-        "dvc exp run", "dvc exp run -S dummy=true",
+        "dvc exp run",
+    ),
+    "pipeline/test_first_run.py::test_a_first_own_run_begins_with_what_validate_says": (
+        "dvc exp run --quiet -S dummy=true",
     ),
     "pipeline/test_judging.py::test_two_queued_experiments_at_once_share_the_ledger": ("dvc queue start --jobs 2",),
     "pipeline/test_s3_remote.py::test_a_second_machine_pulls_from_s3_and_reruns_nothing": (
@@ -67,14 +70,14 @@ RUN_BY = {
     "pipeline/test_sagemaker_pipeline.py::"
     "test_smoke_command_and_rehearsal_on_sagemaker_give_the_local_answers_and_switching_runs_nothing_again": (
         "dvc exp run -S execution.generate.run_on=sagemaker",
-        "dvc exp run -S execution.generate.run_on=sagemaker"
+        "dvc exp run --quiet -S execution.generate.run_on=sagemaker"
         " -S execution.sagemaker.role=arn:aws:iam::123456789012:role/tuneproof",
         "dvc exp run -S execution.generate.run_on=sagemaker"
         " -S execution.sagemaker.hf_token_secret=tuneproof/hf-token",
-        "dvc exp run generate@sft -S embedded=true -S questions.limit=10 -S execution.generate.run_on=sagemaker"
+        "dvc exp run --quiet generate@sft -S embedded=true -S questions.limit=10 -S execution.generate.run_on=sagemaker"
         " -S execution.sagemaker.role=arn:aws:iam::123456789012:role/tuneproof"
         " -S execution.sagemaker.max_cost_usd=0.5",
-        "dvc exp run generate@sft -S dummy=true -S execution.generate.run_on=sagemaker"
+        "dvc exp run --quiet generate@sft -S dummy=true -S execution.generate.run_on=sagemaker"
         " -S execution.sagemaker.role=arn:aws:iam::123456789012:role/tuneproof"
         " -S execution.sagemaker.max_cost_usd=0.9",
     ),

@@ -128,6 +128,17 @@ class Clone:
         """Writes the settings."""
         (self.root / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
+    def use_served_models(self, base_url: str) -> None:
+        """Makes it a real run of two models behind an endpoint, judged there too."""
+        rows = [{"instruction": f"What is {number}?", "output": f"It is {number}."} for number in range(12)]
+        self.write_lines("questions.jsonl", rows)
+        params = self.params()
+        params["questions"]["dataset"] = "questions.jsonl"
+        served = {"engine": "endpoint", "base_url": base_url, "prompt": "chat"}
+        params["models"] = {model: served | {"id": f"small-{model}"} for model in ("sft", "baseline")}
+        params["judge"]["base_url"] = base_url
+        self.write_params(params)
+
     def use_recorded_models(self, base_url: str, questions: int = 6) -> None:
         """Makes it a real run that needs no GPU: answers made elsewhere, judged at a local address."""
         rows = [

@@ -11,6 +11,7 @@ import pytest
 from tests.browser import chromium, opened
 from tests.own_settings import shipped
 from tests.pipeline.pipeline import RECORDED, Clone, copy_files, run
+from tests.servers.openai.server import OpenAIServer
 
 NO_HUB = {"HF_HUB_OFFLINE": "1"}
 RESULTS = {"dvc.lock", "metrics/", "report/plots/", "report/summary.md"}  # the README names them
@@ -52,6 +53,21 @@ def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path)
     with chromium() as browser, opened(browser, clone.root / "report/index.html", width=1440) as watched:
         watched.page.wait_for_timeout(100)
         assert watched.page.locator(".scroll-hint:visible").count() == 0, "every table fits a large screen"
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("command", ["repro", "exp run --quiet", "exp run --quiet -S dummy=true"])
+def test_a_first_own_run_begins_with_what_validate_says(tmp_path: Path, command: str) -> None:
+    """DVC checks all outs out before an experiment, and warns of each that no dvc.lock has."""
+    with OpenAIServer() as server:
+        clone = Clone.of_this_repository(tmp_path / "clone")
+        clone.use_served_models(server.base_url)
+        clone.commit("Our models")
+        done = run("dvc", *command.split(), cwd=clone.root, **NO_HUB)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No file hash info" not in done.stdout + done.stderr
+    assert re.match("(warning: )?validate: ", done.stderr), done.stderr
+    assert json.loads(clone.read("metrics/sft.json"))["run"] == ("dummy" if "dummy" in command else "real")
 
 
 @pytest.mark.exhaustive

@@ -42,7 +42,7 @@ def test_smoke_command_and_rehearsal_on_sagemaker_give_the_local_answers_and_swi
         run_the_smoke_command(clone, aws, environment)
         clone.git("checkout", "params.yaml")
         on_sagemaker = ("-S", "execution.generate.run_on=sagemaker", "-S", f"execution.sagemaker.role={ROLE}")
-        printed = clone.dvc("exp", "run", "-S", "dummy=true", *on_sagemaker, **environment)
+        printed = clone.dvc("exp", "run", "--quiet", "-S", "dummy=true", *on_sagemaker, **environment)
         assert "dpo on SageMaker: " in printed
         assert len(aws.jobs.by_name) == len(RECORDED), "the smoke command had made one model's answers"
         assert (aws.jobs.running, aws.objects(DEFAULT_BUCKET)) == ([], {})
