@@ -16,7 +16,6 @@ Run     python scripts/describe.py [--inspect] [--push MODEL ...]
 import argparse
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -31,6 +30,7 @@ from tuneproof.results.publishing.inspect_logs import TASK, inspect_log
 from tuneproof.results.publishing.inspect_logs import file_name as log_name
 from tuneproof.results.publishing.leaderboards import evaluation_results, file_name, results_document
 from tuneproof.results.publishing.model_index import model_index, push_model_index
+from tuneproof.results.publishing.names import PUBLISHED_FILE
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import world_params
@@ -42,7 +42,6 @@ MODEL_INDEX_DIRECTORY = REPORT_DIRECTORY / "model-index"
 EVALUATION_RESULTS_DIRECTORY = REPORT_DIRECTORY / "eval-results"
 INSPECT_DIRECTORY = REPORT_DIRECTORY / "inspect"
 HARNESS_RESULTS_DIRECTORY = REPORT_DIRECTORY / "lm-eval"
-PUBLISHED_FILE = Path("data/published.json")
 
 
 def main() -> None:

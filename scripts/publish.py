@@ -13,7 +13,6 @@ import argparse
 import hashlib
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from tuneproof.common.environment import load_secrets
@@ -34,17 +33,16 @@ from tuneproof.records.handovers import (
 )
 from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import read_details
-from tuneproof.results.publishing.card import card_text, revision_text, shown_id
+from tuneproof.results.publishing.card import card_text, revision_text
 from tuneproof.results.publishing.evaluator import evaluator_card, evaluator_files
-from tuneproof.results.publishing.repositories import Card, publish_files, repository_name
+from tuneproof.results.publishing.names import PUBLISHED_FILE, dataset_names, owner
+from tuneproof.results.publishing.repositories import Card, look, publish_files, repository_name
 from tuneproof.results.publishing.rows import benchmark_files, benchmark_rows, parquet_files, result_rows
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params
 from tuneproof.settings.worlds import say_note, world_note
 from tuneproof.sources.hub.calls import usable_token
 from tuneproof.sources.hub.writing import TOKEN_REMEDY, check_writer
-
-PUBLISHED_FILE = Path("data/published.json")
 
 
 def main() -> None:
@@ -60,9 +58,9 @@ def main() -> None:
         say_what_kind_of_run(params)
         return
     models = {key: resolved_model(key) for key in params.models}
-    names = dataset_names(models, str(params.publish.workspace))
-    say(f"publish: {', '.join(names.values())} ({'private' if params.publish.private else 'public'})")
     token = writing_token(params)
+    names = dataset_names(models, str(params.publish.workspace), lambda name: look(name, "dataset", token))
+    say(f"publish: {', '.join(names.values())} ({'private' if params.publish.private else 'public'})")
     published = {key: publish_model(names[key], resolved, params, token) for key, resolved in models.items()}
     if params.publish.evaluators:
         published["evaluators"] = {name: publish_evaluator(name, params, token) for name in params.evaluator.criteria}
@@ -86,47 +84,6 @@ def reason_not_to(params: Params) -> str | None:
         return "this is a rehearsal or a demonstration"
     judged_by = JUDGE.read()
     return None if judged_by.run == "real" else f"the results are of a run that is {judged_by.run}"
-
-
-def dataset_names(models: dict[str, ResolvedModel], workspace: str) -> dict[str, str]:
-    """The dataset of each model: its own name, with its key where that is taken.
-
-    A name that was published stays, so that a model which joins the others renames none of their datasets; else the
-    first in params.yaml has the plain name. The Hub's names differ in more than case.
-    """
-    own = {
-        key: [f"{workspace}/{repository_name(name)}" for name in (model_name(one), f"{model_name(one)}-{key}")]
-        for key, one in models.items()
-    }
-    names = {key: name for key in models if (name := published_name(key)) in own[key]}
-    taken = {name.lower() for name in names.values()}
-    for key in [key for key in models if key not in names]:
-        plain, with_key = own[key]
-        names[key] = with_key if plain.lower() in taken else plain
-        if names[key] != plain:
-            say(f"publish: {plain} is another model's; {key} becomes {with_key}")
-        taken.add(names[key].lower())
-    names = {key: names[key] for key in models}
-    if len({name.lower() for name in names.values()}) < len(names):
-        raise UserError(
-            "publish", f"two models would share a dataset: {', '.join(names.values())}", "rename a model's key"
-        )
-    return names
-
-
-def published_name(key: str) -> str | None:
-    """The dataset that a model was published as last, None where it was not."""
-    try:
-        return str(json.loads(PUBLISHED_FILE.read_bytes())[key]["dataset"])
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
-
-
-def model_name(resolved: ResolvedModel) -> str:
-    """What the model is called; the key of one whose answers were recorded elsewhere."""
-    if resolved.engine == "recorded":
-        return resolved.model
-    return Path(shown_id(resolved.adapter.id if resolved.adapter else resolved.id)).name
 
 
 def writing_token(params: Params) -> str:
@@ -154,7 +111,7 @@ def publish_model(dataset: str, resolved: ResolvedModel, params: Params, token: 
     metrics = {name: task.metric for name, task in details.benchmarks.items()}
     items = benchmark_rows(BENCHMARKS.read(key), metrics) if metrics else []
     rows_key = content_key([rows, items] if items else rows)
-    card = Card(card_text(dataset, details, params), revision_text())
+    card = Card(card_text(dataset, details, params), revision_text(), owner(resolved))
     files = parquet_files(rows, criteria) | benchmark_files(items)
     commit = publish_files(dataset, "dataset", files, rows_key, card, params.publish.private, token)
     return {"dataset": dataset, "commit": commit, "rows": len(rows), "content": rows_key}

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,22 +26,41 @@ MAX_NAME_CHARACTERS = 96  # of a repository's name on the Hub
 
 
 @dataclass(frozen=True)
-class Card:
-    """A repository's card. `revision` is what names the code's commit: on its own it is no reason for a new commit."""
+class Owner:
+    """Whose results a dataset holds: the model's key in params.yaml, and its id as cards show it."""
 
-    text: str
-    revision: str
+    key: str
+    id: str
 
 
 @dataclass(frozen=True)
-class _There:
-    """A repository as it lies on the Hub: its commit, its files by large-file hash, and the mark in its card."""
+class Card:
+    """A repository's card. `revision` is what names the code's commit: on its own it is no reason for a new commit.
+
+    `owner` is whose results the repository holds, where they are a model's.
+    """
+
+    text: str
+    revision: str
+    owner: Owner | None = None
+
+
+@dataclass(frozen=True)
+class There:
+    """A repository as it lies on the Hub: its commit, its files by large-file hash, its card and the mark in that."""
 
     kind: Kind
     sha: str
     private: bool
     files: dict[str, str | None]
+    card: str
     mark: dict[str, Any] | None
+
+    @property
+    def owner(self) -> Owner | None:
+        """Whose results it holds, None where its card does not say so: it is no dataset of ours, or an older one."""
+        said = (self.mark or {}).get("model")
+        return Owner(str(said.get("key")), str(said.get("id"))) if isinstance(said, dict) else None
 
 
 def repository_name(name: str, ending: str = "-results") -> str:
@@ -64,15 +83,16 @@ def publish_files(
     api = HfApi(token=token)
     quiet_progress()
     content = content_key({"rows": rows_key, "card": card.text})
-    there = _look(api, name, kind, token)
+    there = look(name, kind, token)
     if there is None:
         with writing(f"{kind} {name}", token):
             api.create_repo(name, repo_type=kind, private=private)
-        there = _look(api, name, kind, token)
+        there = look(name, kind, token)
     if there is None:
         raise UserError(f"{kind} {name}", "it was created and is not there", "try again")
     _check_ours(name, there, private)
-    if there.mark and there.mark.get("content") == content and _has_all(there):
+    is_same = there.mark is not None and there.mark.get("content") == content and there.owner == card.owner
+    if is_same and _has_all(there):
         say(f"publish: {name} is unchanged")
         return there.sha
     sha = _commit(api, name, there, files, card, content, token)
@@ -80,20 +100,22 @@ def publish_files(
     return sha
 
 
-def _look(api: "HfApi", name: str, kind: Kind, token: str) -> _There | None:
-    from huggingface_hub import constants
+def look(name: str, kind: Kind, token: str) -> There | None:
+    """A repository on the Hub, None where there is none. Raises a UserError."""
+    from huggingface_hub import HfApi, constants
 
+    api = HfApi(token=token)
     where, read = f"{kind} {name}", api.model_info if kind == "model" else api.dataset_info
     try:
         info = asked(lambda: read(name, files_metadata=True, timeout=constants.HF_HUB_ETAG_TIMEOUT), where, token)
     except NotThereError:
         return None
     files = {sibling.rfilename: sibling.lfs.sha256 if sibling.lfs else None for sibling in info.siblings or ()}
-    mark = None
+    card = ""
     if CARD in files:
         path = asked(lambda: api.hf_hub_download(name, CARD, repo_type=kind, revision=info.sha), where, token)
-        mark = _read_mark(Path(path).read_text(encoding="utf-8", errors="replace"))
-    return _There(kind, str(info.sha), bool(info.private), files, mark)
+        card = Path(path).read_text(encoding="utf-8", errors="replace")
+    return There(kind, str(info.sha), bool(info.private), files, card, _read_mark(card))
 
 
 def _read_mark(text: str) -> dict[str, Any] | None:
@@ -105,21 +127,21 @@ def _read_mark(text: str) -> dict[str, Any] | None:
     return mark if isinstance(mark, dict) else None
 
 
-def _ours(there: _There) -> dict[str, str | None]:
+def _ours(there: There) -> dict[str, str | None]:
     """The files that were published. What else somebody put beside them stays, and is no reason for a commit."""
     marked = (there.mark or {}).get("files") or {}
     names = marked if there.kind == "model" else [path for path in there.files if ROWS_FILE.fullmatch(path)]
     return {path: there.files[path] for path in names if path in there.files}
 
 
-def _has_all(there: _There) -> bool:
+def _has_all(there: There) -> bool:
     """Whether all that was published still lies there; of a large file, the same one."""
     marked = (there.mark or {}).get("files") or {}
     ours = _ours(there)
     return ours.keys() == marked.keys() and all(ours[path] in (None, marked[path]) for path in ours)
 
 
-def _check_ours(name: str, there: _There, private: bool) -> None:
+def _check_ours(name: str, there: There, private: bool) -> None:
     """Refuses to write over somebody's own data, and to put private results where all can read them."""
     if there.mark is None and set(there.files) - NOT_DATA:
         remedy = f"rename or delete that {there.kind} on the Hub, or publish to another workspace"
@@ -130,12 +152,14 @@ def _check_ours(name: str, there: _There, private: bool) -> None:
 
 
 def _commit(
-    api: "HfApi", name: str, there: _There, files: Mapping[str, bytes], card: Card, content: str, token: str
+    api: "HfApi", name: str, there: There, files: Mapping[str, bytes], card: Card, content: str, token: str
 ) -> str:
     from huggingface_hub import CommitOperationAdd, CommitOperationDelete
 
     additions = [CommitOperationAdd(path, content_of_file) for path, content_of_file in files.items()]
     mark = {"content": content, "files": {each.path_in_repo: each.upload_info.sha256.hex() for each in additions}}
+    if card.owner:
+        mark["model"] = asdict(card.owner)
     text = f"{card.text}\n{card.revision}\n\n<!-- tuneproof {canonical_json(mark)} -->\n"
     stale = [CommitOperationDelete(path) for path in _ours(there) if path not in files]
     with writing(f"{there.kind} {name}", token):
