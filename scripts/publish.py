@@ -78,10 +78,10 @@ def reason_not_to(params: Params) -> str | None:
     """Why this run is not one to publish, None when it is."""
     if not params.publish.enabled:
         return "publish.enabled is false"
+    if params.dummy or params.embedded:  # also in an experiment, which is not to be applied then
+        return "this is a rehearsal or a demonstration"
     if os.environ.get("DVC_EXP_NAME"):
         return "this is an experiment; apply it (`dvc exp apply`) and run `dvc repro`"
-    if params.dummy or params.embedded:
-        return "this is a rehearsal or a demonstration"
     judged_by = JUDGE.read()
     return None if judged_by.run == "real" else f"the results are of a run that is {judged_by.run}"
 

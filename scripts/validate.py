@@ -50,7 +50,7 @@ from tuneproof.records.quoted import forget_quote
 from tuneproof.records.rows import World
 from tuneproof.settings.params import Params
 from tuneproof.settings.reading import load_params, require_tracked_sections
-from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, REHEARSAL_NOTE, say_note, world_params
+from tuneproof.settings.worlds import DUMMY_QUESTIONS, EMBEDDED_NOTE, rehearsal_note, say_note, world_params
 from tuneproof.sources.hub.pins import Pins
 
 PER_MODEL_DIRECTORIES = (
@@ -72,7 +72,7 @@ def main() -> None:
     require_tracked_sections()
     forget_quote()
     if params.dummy or params.embedded:
-        say_note("validate", REHEARSAL_NOTE if params.dummy else EMBEDDED_NOTE, params)
+        say_note("validate", rehearsal_note() if params.dummy else EMBEDDED_NOTE, params)
     say(f"validate: {len(params.models)} models ({', '.join(params.models)}), their questions and judge")
     pins = Pins.load(update=arguments.update)
     world, files = resolve_a_world(params, pins)

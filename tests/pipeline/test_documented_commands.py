@@ -65,7 +65,10 @@ def test_the_readmes_first_run_is_rehearsed_made_shown_and_committed(tmp_path: P
 
 def assert_the_rehearsal_is_listed(clone: Clone, printed: str, said: str) -> None:
     """That it said what it was, and stands in the lists of experiments, which can be read."""
-    assert "this is a rehearsal on the first 10 questions" in printed + said
+    told = [line for line in (printed + said).splitlines() if "this is a rehearsal on the first 10 questions" in line]
+    assert [line.partition(": ")[0] for line in told] == ["validate", "report", "publish"], "no warnings"
+    assert all(line.endswith("which was asked of this run only; the real run is `dvc repro`") for line in told)
+    assert "set `dummy: false`" not in printed + said, "it is false in her params.yaml"
     assert "No file hash info" not in printed + said, "what DVC says of files that it has not seen"
     assert "too few questions to decide" in printed
     listed = shell("make experiments", clone.root).stdout

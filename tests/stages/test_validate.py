@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ROOT, Project
 from tests.made_up.local_world import QUESTIONS, edit_config, questions, resolved, served, write_questions
+from tests.running import run_apart, run_here
 
 
 def test_the_embedded_world_replaces_questions_models_and_judge_together(project: Project) -> None:
@@ -77,6 +79,47 @@ def test_a_rehearsal_warns_in_its_first_and_last_line_that_it_is_one(local: Proj
     for line in (first, last):
         assert line.startswith("warning: ") and "this is a rehearsal on the first 10 questions" in line
         assert "for the real run set `dummy: false`" in line
+
+
+def copied_by_dvc(project: Project, folder: Path) -> Path:
+    """A copy for one rehearsal, as `dvc exp run --temp --set-param dummy=true` makes it: params.yaml stays as it is."""
+    copy = Path(shutil.copytree(project.root, folder / "copy"))
+    params = project.params() | {"dummy": True}
+    (copy / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
+    return copy
+
+
+def test_a_rehearsal_that_only_this_run_was_asked_for_says_so_and_sends_nobody_to_params(
+    local: Project, tmp_path: Path
+) -> None:
+    write_questions(local, [{"instruction": f"What is {number}?", "output": "A number."} for number in range(25)])
+    told = "this is a rehearsal on the first 10 questions, which was asked of this run only"
+    copy = copied_by_dvc(local, tmp_path)
+    for script, place in (("validate.py", 0), ("publish.py", -1)):
+        said = run_here(copy, script, DVC_ROOT=str(local.root), DVC_EXP_NAME="rehearsal").stderr.splitlines()
+        assert said[place] == f"{script.removesuffix('.py')}: {told}; the real run is `dvc repro`"
+        assert not any("dummy" in line for line in said)
+        (local.root / "params.yaml").write_text("embedded: [")  # it is being edited meanwhile
+
+
+def test_a_rehearsal_by_params_is_one_in_a_copy_too(local: Project, tmp_path: Path) -> None:
+    local.set(dummy=True)
+    copy = copied_by_dvc(local, tmp_path)
+    said = run_here(copy, "validate.py", DVC_ROOT=str(local.root), DVC_EXP_NAME="queued").stderr.splitlines()
+    assert said[0].startswith("warning: ") and "because `dummy: true` stands in params.yaml" in said[0]
+
+
+def test_a_rehearsal_that_ran_embedded_gives_no_advice_on_params_that_say_false(
+    project: Project, tmp_path: Path
+) -> None:
+    copy = copied_by_dvc(project, tmp_path)
+    environment = {"HF_ENDPOINT": "http://127.0.0.1:9", "DVC_ROOT": str(project.root), "DVC_EXP_NAME": "rehearsal"}
+    for script in ("validate.py", "publish.py"):
+        done = run_apart(copy, script, **environment)
+        assert done.returncode == 0, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith("publish: this rehearsal ran on the embedded small models")
+    assert last.endswith("this machine lacks what your models need; validate named it")
 
 
 def test_a_real_run_never_falls_back_to_the_embedded_world(project: Project) -> None:

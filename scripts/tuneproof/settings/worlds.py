@@ -6,6 +6,7 @@ They are never mixed: questions, models and judge come from the same world, and 
 from pathlib import Path
 
 from tuneproof.common.errors import UserError, say, warn
+from tuneproof.common.places import project_root
 from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.handovers import resolved_model
 from tuneproof.records.rows import World
@@ -17,7 +18,7 @@ from tuneproof.settings.evidence.evaluator import EMBEDDED_BASE, EvaluatorSettin
 from tuneproof.settings.evidence.judging import Criterion, Judge
 from tuneproof.settings.generation import Model
 from tuneproof.settings.params import AnyParams, Params
-from tuneproof.settings.reading import load_sections
+from tuneproof.settings.reading import PARAMS_FILE, load_params, load_sections
 
 EMBEDDED_DIRECTORY = Path("data/embedded")
 EMBEDDED_QUESTIONS_FILE = EMBEDDED_DIRECTORY / "questions.jsonl"
@@ -31,13 +32,10 @@ EMBEDDED_NOTE = (  # what every run of the embedded world begins and ends with
     "this is the embedded world, whose small models and judge show the pipeline and no ability; "
     "for your own models set `embedded: false` in params.yaml"
 )
-REHEARSAL_NOTE = (  # likewise of a rehearsal
-    f"this is a rehearsal on the first {DUMMY_QUESTIONS} questions, because `dummy: true` stands in params.yaml; "
-    "for the real run set `dummy: false`"
-)
-REPLACED_NOTE = (
+REHEARSAL = f"this is a rehearsal on the first {DUMMY_QUESTIONS} questions"
+REPLACED = (
     "this rehearsal ran on the embedded small models, which show the pipeline and no ability, because this machine "
-    "lacks what your models need; validate named it. For the real run set `dummy: false`"
+    "lacks what your models need; validate named it"
 )
 
 EMBEDDED_CRITERIA = {
@@ -129,17 +127,43 @@ def world_params(params: AnyParams, world: World) -> AnyParams:
 
 
 def say_note(stage: str, note: str, params: Params) -> None:
-    """A stage says of a run what it is: a rehearsal as a warning, for it may stand in params.yaml by oversight."""
-    (warn if params.dummy else say)(f"{stage}: {note}")
+    """A stage says of a run what it is: as a warning where `dummy: true` may stand in params.yaml by oversight."""
+    (warn if params.dummy and stands_in_params() else say)(f"{stage}: {note}")
 
 
 def world_note(params: Params, world: World) -> str | None:
     """What a run that is not the real one says of itself, and how to leave it; None in a real run."""
     if world == "dummy":
-        return REHEARSAL_NOTE
+        return rehearsal_note()
     if world == "embedded":
-        return REPLACED_NOTE if params.dummy else EMBEDDED_NOTE
+        return replaced_note() if params.dummy else EMBEDDED_NOTE
     return None
+
+
+def rehearsal_note() -> str:
+    """What a rehearsal begins and ends with."""
+    if stands_in_params():
+        return f"{REHEARSAL}, because `dummy: true` stands in params.yaml; for the real run set `dummy: false`"
+    return f"{REHEARSAL}, which was asked of this run only; the real run is `dvc repro`"
+
+
+def replaced_note() -> str:
+    """What a rehearsal ends with that this machine could not do with the user's own models."""
+    return f"{REPLACED}. For the real run set `dummy: false`" if stands_in_params() else REPLACED
+
+
+def stands_in_params() -> bool:
+    """Whether `dummy: true` stands in the user's own params.yaml.
+
+    Where it was asked for (`make rehearse`), it stands only in that of the copy which DVC runs in.
+    """
+    own = project_root() / PARAMS_FILE
+    if not own.is_file() or own.samefile(PARAMS_FILE):
+        return True
+    try:
+        return load_params(own).dummy
+    except UserError:  # it is being edited: the copy was made of another one
+        return False
 
 
 def model_settings(key: str, kind: type[AnyParams]) -> tuple[ResolvedModel, AnyParams]:
