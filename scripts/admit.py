@@ -1,7 +1,7 @@
 """Asks the judge about answers whose scores are known, and admits it or not, before it scores.
 
-Reads   params.yaml, data/resolved/judge.json, data/resolved/golden.jsonl, the ledger; where admission goes by labels
-        data/labels/*.jsonl, data/questions.jsonl, data/answers/*.jsonl
+Reads   params.yaml, data/resolved/judge.json, data/resolved/golden/answers.jsonl, the ledger; where admission goes by
+        labels data/labels/*.jsonl, data/questions.jsonl, data/answers/*.jsonl
 Writes  data/admission.json, data/admission/ (what was asked and the judge's rows), the ledger; where `admission` is
         off, the same few empty files each time
 Run     python scripts/admit.py

@@ -2,7 +2,7 @@
 
 Reads   params.yaml, data/questions.jsonl, data/resolved/, data/answers/, data/engines/, data/judgements/,
         data/comparisons/, data/admission.json, data/checks/, data/benchmarks/, data/agreement.json,
-        data/labelled.jsonl (where there are)
+        data/labelled/answers.jsonl (where there are)
 Writes  metrics/<model>.json, data/details/<model>.json, report/plots/
 Run     python scripts/aggregate.py
 """

@@ -2,7 +2,7 @@
 
 Reads   params.yaml, data/labels/*.jsonl, data/questions.jsonl, data/resolved/judge.json, data/answers/*.jsonl,
         data/judgements/*.jsonl, data/comparisons/*.jsonl; in the embedded world without labels data/embedded/
-Writes  data/agreement.json, and data/labelled.jsonl with what people say of this run's answers
+Writes  data/agreement.json, and data/labelled/answers.jsonl with what people say of this run's answers
 Run     python scripts/agree.py
 """
 

@@ -2,7 +2,7 @@
 
 Reads   params.yaml, data/pins.json, the Hub or local files, what this machine has
 Writes  data/resolved/<model>.json, data/resolved/judge.json, data/resolved/questions.json, data/questions.jsonl,
-        data/resolved/golden.jsonl (empty where admission asks about none), data/pins.json, and
+        data/resolved/golden/answers.jsonl (empty where admission asks about none), data/pins.json, and
         data/resolved/plan.json where the section decision is a plan; all of them or none. Removes what models left
         behind that are no longer in params.yaml.
 Run     python scripts/validate.py [--update]

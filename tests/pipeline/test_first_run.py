@@ -39,6 +39,13 @@ def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path)
     clone = fresh_clone(tmp_path / "clone")
     said = clone.dvc("repro", **NO_HUB)
     assert "set `embedded: false` in params.yaml" in said
+    empty = re.findall(r"'(\S+)' is empty", said)  # as DVC warns of each file without rows: once, and of no other
+    assert sorted(empty) == [
+        "data/benchmarks/baseline.jsonl",
+        "data/benchmarks/dpo.jsonl",
+        "data/benchmarks/sft.jsonl",
+        "data/comparisons/baseline.jsonl",
+    ]  # no harness is here
     assert set(clone.git("status", "--short").replace("?? ", "").split()) == RESULTS
     metrics = json.loads(clone.read("metrics/sft.json"))
     assert (metrics["run"], metrics["n"], metrics["verdict"]) == ("embedded", 40, "better")
@@ -67,6 +74,8 @@ def test_a_first_own_run_begins_with_what_validate_says(tmp_path: Path, command:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "No file hash info" not in done.stdout + done.stderr
     assert re.match("(warning: )?validate: ", done.stderr), done.stderr
+    empty = re.findall(r"'(\S+)' is empty", done.stderr)
+    assert len(empty) == len(set(empty)) <= 3, empty  # the baseline's pairs, and each model's items of no benchmark
     assert json.loads(clone.read("metrics/sft.json"))["run"] == ("dummy" if "dummy" in command else "real")
 
 

@@ -149,10 +149,12 @@ def test_a_check_in_the_plan_stays_what_it_is(run: Params) -> None:
 
 def test_a_label_of_a_question_that_is_gone_is_a_mistake_in_one_line(run: Params) -> None:
     decided(run, 60)
-    path = Path("data/labelled.jsonl")
+    path = Path("data/labelled/answers.jsonl")
     path.write_text(path.read_text().replace('"model":"sft"', '"model":"gone"', 1))
 
     done = run_here(Path(), "aggregate.py")
 
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("error: data/labelled.jsonl: this run has no answer of gone to ")
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: data/labelled/answers.jsonl: this run has no answer of gone to "
+    )

@@ -98,9 +98,10 @@ CHECKS = Handover(Path("data/checks"), Check, written_by="check.py")
 BENCHMARKS = Handover(Path("data/benchmarks"), Benchmark, written_by="benchmark.py")
 LABELS = Handover(Path("data/labels"), Label, written_by="annotate.py --rater")  # by rater; in Git, no out of DVC
 AGREEMENT = Document(Path("data/agreement.json"), Agreement, written_by="agree.py")
-LABELLED = RowFile(Path("data/labelled.jsonl"), AnswerLabels, written_by="agree.py")
+LABELLED_DIRECTORY = Path("data/labelled")  # a folder, as below: DVC warns of a file without rows time and again
+LABELLED = RowFile(LABELLED_DIRECTORY / "answers.jsonl", AnswerLabels, written_by="agree.py")
 EVALUATORS_DIRECTORY = Path("data/evaluator")
-GOLDEN = RowFile(RESOLVED_DIRECTORY / "golden.jsonl", GoldenAnswer, written_by="validate.py")
+GOLDEN = RowFile(RESOLVED_DIRECTORY / "golden" / "answers.jsonl", GoldenAnswer, written_by="validate.py")
 ADMISSION = Document(Path("data/admission.json"), AdmissionResult, written_by="admit.py")
 ADMISSION_DIRECTORY = Path("data/admission")
 ADMISSION_ANSWERS = RowFile(ADMISSION_DIRECTORY / "golden.jsonl", GoldenAnswer, written_by="admit.py")
