@@ -16,7 +16,7 @@ from tuneproof.common.errors import run, say
 from tuneproof.common.files import write_text
 from tuneproof.records.handovers import QUESTIONS, REPORT_DIRECTORY
 from tuneproof.results.details.model import read_all_details
-from tuneproof.results.report.browser import answer_browser
+from tuneproof.results.report.browser.data import answer_browser
 from tuneproof.results.report.labels import read_page_labels
 from tuneproof.results.report.page import is_of_run, left_out, render, run_key
 from tuneproof.results.report.sections.losses import worst_questions

@@ -7,7 +7,7 @@ from typing import Any
 from playwright.sync_api import Page
 
 from tests.made_up.run import Shape, finished
-from tuneproof.results.report.browser import SCRIPT_DIRECTORY
+from tuneproof.results.report.browser.script import SCRIPT_DIRECTORY
 
 Question = dict[str, Any]
 NO_DATA = '{"models": [], "baseline": "", "questions": [], "criteria": [], "checks": []}'

@@ -15,7 +15,7 @@ from tests.made_up.run import Shape, finished
 from tests.pipeline.answers_page import Question, all_questions, plain_page, shown
 from tests.running import run_here
 from tuneproof.records.handovers import COMPARISONS
-from tuneproof.results.report.browser import visible
+from tuneproof.results.report.browser.texts import visible
 
 FORMULAS = (
     '=HYPERLINK("http://127.0.0.1:9/")',

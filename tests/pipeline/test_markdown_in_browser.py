@@ -10,7 +10,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.injections import INJECTIONS
 from tests.made_up.run import Shape, finished
 from tests.pipeline.answers_page import script
-from tuneproof.results.report.browser import visible
+from tuneproof.results.report.browser.texts import visible
 
 ATTACKS = (
     "[read](javascript:window.ran=1) ![pixel](http://127.0.0.1:9/pixel.png) <http://127.0.0.1:9/>",

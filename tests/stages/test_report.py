@@ -14,7 +14,7 @@ from tests.running import run_here
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import Details, read_details
 from tuneproof.results.report import headline, page, showing
-from tuneproof.results.report.browser import Browser
+from tuneproof.results.report.browser.data import Browser
 from tuneproof.results.words.notes import run_note
 from tuneproof.settings.generation import Sampling
 

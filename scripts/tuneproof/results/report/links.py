@@ -2,7 +2,7 @@
 
 from urllib.parse import quote, urlencode
 
-from tuneproof.results.report.browser import visible
+from tuneproof.results.report.browser.texts import visible
 
 
 def browser_link(**filters: str | None) -> str:

@@ -14,7 +14,8 @@ from tuneproof.records.handovers import ANSWERS
 from tuneproof.records.keys import content_key
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Slice
-from tuneproof.results.report.browser import Browser, page_script
+from tuneproof.results.report.browser.data import Browser
+from tuneproof.results.report.browser.script import page_script
 from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections import losses

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from tuneproof.results.details.model import Details
-from tuneproof.results.report.browser import visible
+from tuneproof.results.report.browser.texts import visible
 from tuneproof.results.words import figures
 
 LONGEST_NAME = 200

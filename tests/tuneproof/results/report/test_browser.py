@@ -13,15 +13,9 @@ from tuneproof.records.handovers import ANSWERS, LABELS
 from tuneproof.records.keys import answer_label_key, pair_label_key
 from tuneproof.records.rows import Question
 from tuneproof.results.details.model import Details, read_all_details
-from tuneproof.results.report.browser import (
-    SCRIPT_DIRECTORY,
-    SCRIPT_PARTS,
-    Browser,
-    answer_browser,
-    script_json,
-    shortened,
-    visible,
-)
+from tuneproof.results.report.browser.data import Browser, answer_browser, shortened
+from tuneproof.results.report.browser.script import SCRIPT_DIRECTORY, SCRIPT_PARTS
+from tuneproof.results.report.browser.texts import script_json, visible
 from tuneproof.results.report.labels import Labels, read_page_labels
 from tuneproof.settings.evidence.people import rubric_of
 from tuneproof.settings.reading import load_params

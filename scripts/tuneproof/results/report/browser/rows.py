@@ -1,141 +1,17 @@
-"""What the report's answer browser shows: questions with every model's answers, scores and analyses, within a size.
+"""The questions of the answer browser with all that belongs to them, as JSON takes it."""
 
-The texts come from datasets, models and judges, so they are data to a page and never markup or code.
-"""
-
-import json
-import re
-from collections.abc import Container, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, TypeVar
 
 from tuneproof.records.handovers import ANSWERS, CHECKS, COMPARISONS, JUDGEMENTS, Handover
 from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Question, Reply
 from tuneproof.results.analysis.exploring.kinds import tags_of
 from tuneproof.results.details.model import Details
+from tuneproof.results.report.browser.disputes import spreads
+from tuneproof.results.report.browser.texts import visible
 from tuneproof.results.report.labels import Labels
 
-DATA_BYTES = 13_000_000  # the page has a cap of 15 MB; the rest is style, script and charts
-BYTES_PER_ANSWER = 1_600  # with less room for an answer and its analyses, questions are left out: 2,000 x 4 still fit
-LONGEST_TEXTS = (100_000, 50_000, 20_000, 10_000, 6_000, 4_000, 3_000, 2_000, 1_500, 1_000, 700, 500, 300)
-
-# Control characters, embeddings and overrides of text direction, invisible fillers, lone surrogates and tags.
-# Left alone: tab, newline, and the joiners and direction marks that scripts and emoji need.
-INVISIBLE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
-)
-SCRIPT_DIRECTORY = Path(__file__).parent / "templates" / "script"
-SCRIPT_PARTS = (
-    "elements", "scores", "filters", "address", "markdown", "words", "question", "list", "downloads", "browser",
-)  # fmt: skip
-SCRIPT_ESCAPES = str.maketrans({character: f"\\u{ord(character):04x}" for character in "<>&\u2028\u2029"})
-
-
 AnyRow = TypeVar("AnyRow", Answer, Judgement, Comparison, Check)
-Scores = dict[str, int | float] | None  # of one answer
-
-
-@dataclass(frozen=True)
-class Browser:
-    """The browser's data as JSON that may stand in a script element, and what of the run is in it."""
-
-    json: str
-    questions: int
-    of_questions: int
-    longest_text: int | None  # characters of a text that are shown; None where none is cut
-
-
-def visible(text: str) -> str:
-    """A text in which no character is invisible or turns the direction of what follows: `⟨U+202E⟩`."""
-    return INVISIBLE.sub(lambda match: f"⟨U+{ord(match[0]):04X}⟩", text.replace("\r\n", "\n"))
-
-
-def script_json(value: Any) -> str:
-    """JSON that can neither end the script element it stands in nor start anything in it."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(SCRIPT_ESCAPES)
-
-
-def page_script() -> str:
-    """The browser's script, put together from its parts, which see each other and nothing else sees."""
-    parts = [(SCRIPT_DIRECTORY / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPT_PARTS]
-    return "\n".join(['"use strict";', "(() => {", *parts, "})();", ""])
-
-
-def answer_browser(
-    models: Sequence[Details], questions: Sequence[Question], labels: Labels, most_bytes: int = DATA_BYTES
-) -> Browser:
-    """Everything to read, the questions on which the models differ most first; cut and left out as the size demands."""
-    answers_per_question = sum(details.samples for details in models)
-    room = max(most_bytes // (BYTES_PER_ANSWER * max(answers_per_question, 1)), 1)
-    kept = {question.id for question in questions}
-    if len(questions) > room:  # those on the first screen have their answers here
-        kept = {*most_disputed(models, room), *(loss.question for details in models for loss in details.losses)}
-    rows = question_rows(models, questions, kept, labels)
-    head = {
-        "models": [details.model for details in models],
-        "baseline": models[0].run.baseline,
-        "criteria": [
-            {
-                "name": name,
-                "steps": [float(step) for step in criterion.scale],
-                "counts_from": models[0].run.criteria[name].counts_from,
-            }
-            for name, criterion in models[0].run.rubric.items()
-        ],
-        "checks": [
-            {"name": name, "steps": list(models[0].run.criteria[name].ends), "counts_from": 0.0}
-            for name in checked_criteria(models[0])
-        ],
-    }
-    return fitted(head, rows, len(questions), most_bytes)
-
-
-def fitted(head: Mapping[str, Any], rows: list[dict[str, Any]], of_questions: int, most_bytes: int) -> Browser:
-    """The data within its size: long texts are cut first, then the least disputed questions are left out."""
-    while True:
-        for longest in (None, *LONGEST_TEXTS):
-            text = script_json({**head, "questions": [shortened(row, longest) for row in rows] if longest else rows})
-            if len(text.encode()) <= most_bytes or len(rows) < 2:
-                return Browser(text, len(rows), of_questions, longest)
-        rows = rows[: len(rows) // 2]
-
-
-def shortened(value: Any, longest: int) -> Any:
-    """The same with every longer text as a pair: its beginning, and how many characters are missing."""
-    if isinstance(value, str):
-        return value if len(value) <= longest else [value[:longest], len(value) - longest]
-    if isinstance(value, list):
-        return [shortened(item, longest) for item in value]
-    if isinstance(value, dict):
-        return {key: item if key == "id" else shortened(item, longest) for key, item in value.items()}
-    return value
-
-
-def most_disputed(models: Sequence[Details], count: int) -> list[str]:
-    """The ids of the questions whose scores differ most between the models."""
-    scores: dict[str, list[list[Scores]]] = {}
-    for place, details in enumerate(models):
-        for judgement in JUDGEMENTS.iterate(details.model):
-            scores.setdefault(judgement.id, [[] for _ in models])[place].append(judgement.scores)
-    disputes = {question: sum(spreads(models[0], by_model)) for question, by_model in scores.items()}
-    return sorted(disputes, key=lambda question: -disputes[question])[:count]
-
-
-def spreads(details: Details, scores: Sequence[Sequence[Scores]]) -> list[float]:
-    """Per criterion how far apart the models' scores of one question are, as a share of the scale."""
-    found = []
-    for name, criterion in details.run.rubric.items():
-        means = [mean for mean in (question_mean(of_model, name) for of_model in scores) if mean is not None]
-        lowest, highest = criterion.ends
-        found.append(round((max(means) - min(means)) / (highest - lowest), 4) if means else 0.0)
-    return found
-
-
-def question_mean(samples: Iterable[Scores], criterion: str) -> float | None:
-    """The mean score of one question's samples."""
-    scores = [scores[criterion] for scores in samples if scores is not None]
-    return sum(scores) / len(scores) if scores else None
 
 
 def checked_criteria(details: Details) -> list[str]:

@@ -1,0 +1,4 @@
+"""The answer browser of the page: its questions within a size (`data.py`), and its script.
+
+It may import what `results` may. Begin with `data.py`.
+"""
