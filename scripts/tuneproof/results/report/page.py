@@ -19,7 +19,7 @@ from tuneproof.results.report.browser.script import page_script
 from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections import losses
-from tuneproof.results.report.sections.answers import alike_sentence, first_prompt, questions_with, telling_answers
+from tuneproof.results.report.sections.answers import Telling, alike_sentence, first_prompt, questions_with
 from tuneproof.results.report.sections.benchmarks import lost_items, task_rows
 from tuneproof.results.report.sections.losses import Worst
 from tuneproof.results.report.sections.sources import source_table, sources_disagree
@@ -46,7 +46,13 @@ RUN_KEY = '<meta name="run" content="{}">'  # of every page of results, as page_
 HEAD_CHARACTERS = 2_000  # of a page, with all that stands before its style
 
 
-def render(models: Sequence[Details], params: Params, browser: Browser, worst: Mapping[str, Sequence[Worst]]) -> str:
+def render(
+    models: Sequence[Details],
+    params: Params,
+    browser: Browser,
+    worst: Mapping[str, Sequence[Worst]],
+    telling: Sequence[Telling],
+) -> str:
     """The whole page."""
     return (
         page_templates()
@@ -73,7 +79,7 @@ def render(models: Sequence[Details], params: Params, browser: Browser, worst: M
             verdicts=verdicts,
             trust=trust,
             judge_sentences=trust.judge_sentences(models),
-            telling=telling_answers(models),
+            telling=telling,
             alike=alike_answers(models),
             judge_needs_caution=trust.needs_caution(models),
             undeciding=tables.undeciding(models[0].run),
