@@ -1,6 +1,7 @@
 """A made-up run for the tests of what aggregate makes of it, read and changed."""
 
 import json
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,8 @@ import yaml
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
 from tuneproof.records.files import read_rows, write_rows
-from tuneproof.records.handovers import JUDGEMENTS
-from tuneproof.records.rows import Judgement
+from tuneproof.records.handovers import CHECKS, JUDGEMENTS
+from tuneproof.records.rows import Check, Judgement
 from tuneproof.results.details.model import Details, read_details
 
 SHAPE = Shape(questions=60)
@@ -75,3 +76,44 @@ def write_small_changes(directory: Path) -> Path:
         change_judgements(directory, model, scored)
     aggregate(directory)
     return directory
+
+
+EDGES = {"accuracy": (1.0, 1.5, 2.0, 2.5, 3.0), "style": (0.1, 0.25, 0.4, 0.55, 0.7)}  # half a step apart
+PROGRAMS = {"finished": "finish", "no_loop": "repetition", "shared_words": "token_f1"}
+
+
+def write_edges(directory: Path) -> Shape:
+    """A run of four models whose scores differ by exactly half a step, by thirds of it, or hardly, and lack at times.
+
+    The scores of programs are tenths, which no float holds.
+    """
+    shape = Shape(
+        questions=60, models=("sft", "dpo", "orpo", "baseline"), samples=3, unusable=0.15,
+        criteria={"accuracy": (1, 2, 3), "style": (0.1, 0.4, 0.7)},
+    )  # fmt: skip
+    write_run(directory, shape)
+    change_params(directory, lambda params: params.update(check={name: {"kind": k} for name, k in PROGRAMS.items()}))
+    chance = random.Random(3)
+    for model in shape.models:
+        of_question: dict[str, dict[str, float]] = {}
+
+        def scored(_: int, row: Judgement, same: dict[str, dict[str, float]] = of_question) -> Judgement:
+            drawn = {name: chance.choice(steps) for name, steps in EDGES.items()}
+            if row.scores is None:
+                return row
+            scores = drawn if chance.random() < 0.3 else same.setdefault(row.id, drawn)
+            reply = row.replies[0].model_copy(update={"scores": scores})
+            return row.model_copy(update={"scores": scores, "replies": [reply, reply]})
+
+        change_judgements(directory, model, scored)
+        path = directory / CHECKS.path(model)
+        checks = read_rows(path, Check, made_by="")
+        tenths = [
+            {"finished": 1.0, "no_loop": float(chance.random() < 0.5), "shared_words": chance.randrange(4) / 10}
+            for _ in checks
+        ]
+        write_rows(
+            path, [row.model_copy(update={"scores": scores}) for row, scores in zip(checks, tenths, strict=True)]
+        )
+    aggregate(directory)
+    return shape

@@ -20,7 +20,8 @@ CHANGES = (  # a control of the answer browser, and what it is set to
     ("search", "tokenizer"), ("search", "tokenizer loss"), ("search", ""), ("show", "disagree"), ("criterion", "style"),
     ("score", "1"), ("model", "orpo"), ("length", "long"), ("order", "gain"), ("show", "orders"), ("show", ""),
     ("score", ""), ("length", ""), ("change", "worse"), ("order", "loss:accuracy"), ("finish", "length"),
-    ("finish", ""), ("change", ""), ("model", ""), ("order", "longest"),
+    ("finish", ""), ("against", "dpo"), ("change", "better"), ("order", "gain:style"), ("against", ""), ("change", ""),
+    ("model", ""), ("order", "longest"),
 )  # fmt: skip
 SET_AND_PAINT = """async ([name, value]) => {
   const control = document.getElementById("filter-" + name);

@@ -13,7 +13,7 @@ from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
-from tuneproof.results.analysis.exploring.changes import changes, losses, worsened
+from tuneproof.results.analysis.exploring.changes import changes, losses, outcomes, worsened
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
 from tuneproof.results.analysis.exploring.slices import over_finished, slices, turn_slices
 from tuneproof.results.analysis.people import (
@@ -154,6 +154,7 @@ class Analysis:
             worsened=0 if is_baseline else int(worsened(run, model, self.differences).sum()),
             losses=[] if is_baseline else losses(run, model, self.differences, self.scored, self.ids),
             against=self.pairs.get(model, {}),
+            outcomes=outcomes(run, model, self.scored),
             benchmarks=self.benchmarks.get(model, {}),
         )
 

@@ -1,21 +1,30 @@
 """Where one model gains and loses, by question and against the other models: to understand, not to decide."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from tuneproof.records.rows import Record
 from tuneproof.results.details.criteria import Changes, CriterionVerdict
 
+Outcome = Literal["better", "same", "worse"]
+OUTCOMES: dict[str, Outcome] = {"b": "better", "s": "same", "w": "worse"}  # of one question, by letter
+NOT_KNOWN = "-"  # where either model has no score
+TURNED = str.maketrans("bw", "wb")  # the same letters seen from the other model
+
 
 class Loss(Record):
     """One of the questions on which a model got worse than the baseline in any criterion of the claim.
 
-    `share` is the mean difference over these criteria as a share of their scales.
+    `share` is the mean difference over these criteria as a share of their scales. `fell` are the criteria in which it
+    got worse, what fell farthest first.
     """
 
     question: str
     share: float
     baseline: dict[str, float]  # scores by criterion
     model: dict[str, float]
+    fell: list[str] = Field(default=[])  # of files of before
 
 
 class PairGain(Record):

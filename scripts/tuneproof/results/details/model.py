@@ -118,6 +118,8 @@ class Details(Record):
     worsened: int = Field(default=0, exclude_if=lambda count: not count)  # questions, in any criterion of the claim
     losses: list[Loss] = Field(default=[], exclude_if=lambda losses: not losses)
     against: dict[str, dict[str, PairGain]] = Field(default={}, exclude_if=lambda pairs: not pairs)  # other models
+    # A letter for each question, in their order: by the baseline and the models before this one, and by criterion.
+    outcomes: dict[str, dict[str, str]] = Field(default={}, exclude_if=lambda outcomes: not outcomes)
     benchmarks: dict[str, TaskSummary] = Field(default={}, exclude_if=lambda said: not said)  # what the harness says
 
     @property

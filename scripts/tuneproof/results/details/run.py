@@ -31,6 +31,11 @@ class Criterion(Record):
         return self.source == BENCHMARK
 
     @property
+    def by_answer(self) -> bool:
+        """Whether it scores the answers to the run's questions one by one, which the report's browser shows."""
+        return self.source in ("judge", "check")
+
+    @property
     def counts_from(self) -> float:
         """How far two scores of a question are apart to count as improved or worse.
 

@@ -6,7 +6,7 @@ from tuneproof.results.report.browser.texts import visible
 
 
 def browser_link(**filters: str | None) -> str:
-    """The address of the browser under filters: model, status, criterion, change, finish, question, slice, order.
+    """The address of the browser under filters: model, against, criterion, change, status, finish, slice, order...
 
     Filters that are None are left out. Values are written as the browser has them, with nothing invisible.
 

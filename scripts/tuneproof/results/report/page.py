@@ -176,7 +176,7 @@ def worsened_link(details: Details) -> str | None:
     if names == list(details.run.rubric):
         return browser_link(model=details.model, change="worse", order="loss")
     only = names[0]
-    if len(names) > 1 or details.run.criteria[only].source not in ("judge", "check"):
+    if len(names) > 1 or not details.run.criteria[only].by_answer:
         return None
     return browser_link(model=details.model, criterion=only, change="worse", order=f"loss:{only}")
 

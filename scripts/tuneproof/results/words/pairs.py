@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from tuneproof.results.details.changes import PairGain
+from tuneproof.results.details.changes import Outcome, PairGain
+from tuneproof.results.details.criteria import Changes
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import interval_text, plain_name
@@ -70,17 +71,19 @@ def is_better(details: Details, other: str) -> bool:
     return "better" in verdicts and "worse" not in verdicts
 
 
-def counts_sentence(details: Details, other: str) -> str:
-    """On how many questions one model is better and worse than another, by criterion; empty where it is not known."""
-    counted = {name: one for name in claimed(details.run) if (one := details.against[other].get(name)) and one.changes}
-    clauses = [
-        f"in {plain_name(name)} better on {one.changes.improved:,}, the same on {one.changes.same:,}, worse on "
-        f"{one.changes.worse:,}"
-        for name, one in counted.items()
-        if one.changes
+def counted(details: Details, other: str) -> dict[str, Changes]:
+    """How the questions went for one model beside another, by the claim's criteria; empty where it is not known."""
+    gains = {name: details.against[other].get(name) for name in claimed(details.run)}
+    return {name: gain.changes for name, gain in gains.items() if gain and gain.changes}
+
+
+def outcome_counts(changes: Changes) -> list[tuple[Outcome, str, int]]:
+    """Each outcome, how it is said of questions, and of how many."""
+    return [
+        ("better", "better", changes.improved),
+        ("same", "the same", changes.same),
+        ("worse", "worse", changes.worse),
     ]
-    subject = f"By question, {plain_name(details.model)} beside {plain_name(other)} is"
-    return f"{subject} {'; '.join(clauses)}." if clauses else ""
 
 
 def pair_clause(details: Details, other: str) -> str:

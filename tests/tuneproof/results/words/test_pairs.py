@@ -12,8 +12,9 @@ from tuneproof.results.report.headline import headline
 from tuneproof.results.words.pairs import (
     best_shipping,
     between_shipping,
-    counts_sentence,
+    counted,
     neighbours,
+    outcome_counts,
     pair_sentence,
     pairs,
     pairs_note,
@@ -122,14 +123,14 @@ def test_a_pair_is_counted_question_by_question_and_mirrored(models: list[Detail
             turned.worse, turned.same, turned.improved,
         )  # fmt: skip
         assert one.changes.improved + one.changes.same + one.changes.worse == one.paired
-    counted = dpo.against["sft"]["style"].changes
-    assert counted is not None
-    assert (
-        f"in style better on {counted.improved}, the same on {counted.same}, worse on {counted.worse}."
-        in counts_sentence(dpo, "sft")
-    )
+    changes = dpo.against["sft"]["style"].changes
+    assert changes is not None
+    assert counted(dpo, "sft")["style"] == changes
+    assert [(words, number) for _, words, number in outcome_counts(changes)] == [
+        ("better", changes.improved), ("the same", changes.same), ("worse", changes.worse),
+    ]  # fmt: skip
     before = {name: one.model_copy(update={"changes": None}) for name, one in dpo.against["sft"].items()}
-    assert counts_sentence(dpo.model_copy(update={"against": {"sft": before}}), "sft") == "", "a file of before"
+    assert counted(dpo.model_copy(update={"against": {"sft": before}}), "sft") == {}, "a file of before"
 
 
 def test_the_note_says_that_win_rates_are_not_transitive_and_what_a_comparison_takes(models: list[Details]) -> None:

@@ -1,4 +1,8 @@
-"""Where one model loses against the baseline: how many questions improved, stayed and got worse, and the worst ones."""
+"""How each question went for one model beside another, and where a model loses against the baseline.
+
+Whether a question got better or worse is decided here and nowhere else: whoever counts or lists such questions takes
+the letters of `outcomes`, or what was counted of them.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.results.analysis.criteria import Scored
-from tuneproof.results.details.changes import Loss
+from tuneproof.results.details.changes import NOT_KNOWN, Loss
 from tuneproof.results.details.criteria import Changes
 from tuneproof.results.details.run import RunDetails
 from tuneproof.statistics.distributions import Array
@@ -29,6 +33,35 @@ def changes(differences: Array, counts_from: float) -> Changes | None:
         return None
     improved, worse = (int(fell(one, counts_from).sum()) for one in (-known, known))
     return Changes(improved=improved, same=len(known) - improved - worse, worse=worse)
+
+
+def letters(differences: Array, counts_from: float) -> str:
+    """How each question went: `b`etter, the `s`ame or `w`orse, and `-` where either has no score.
+
+    >>> letters(np.array([1.0, 0.2, -2.0, np.nan, 0.5]), counts_from=0.5)
+    'bsw-b'
+    """
+    found = np.where(np.isnan(differences), NOT_KNOWN, "s")
+    for letter, one in (("b", -differences), ("w", differences)):
+        found[fell(one, counts_from)] = letter
+    return "".join(found.tolist())
+
+
+def outcomes(run: RunDetails, model: str, scored: Mapping[str, Scored]) -> dict[str, dict[str, str]]:
+    """How each question went for a model beside the baseline and the models before it, by criteria that score answers.
+
+    So every two models are here once, from the side of one of them.
+    """
+    compared = [name for name in run.models if name != run.baseline]
+    others = [run.baseline, *compared[: compared.index(model)]] if model in compared else []
+    return {
+        other: {
+            name: letters(scored[model].counted(name) - scored[other].counted(name), criterion.counts_from)
+            for name, criterion in run.criteria.items()
+            if criterion.by_answer
+        }
+        for other in others
+    }
 
 
 def fell(differences: Array, counts_from: float) -> NDArray[np.bool_]:
@@ -67,9 +100,16 @@ def losses(
             share=float(mean[place]),
             baseline=scores_at(scored[run.baseline], names, place),
             model=scores_at(scored[model], names, place),
+            fell=fallen_at(run, {name: differences[model, name][place] for name in names}),
         )
         for place in worst
     ]
+
+
+def fallen_at(run: RunDetails, differences: Mapping[str, float]) -> list[str]:
+    """The criteria in which one question got worse, what fell farthest first."""
+    fallen = [name for name, one in differences.items() if fell(np.array(one), run.criteria[name].counts_from)]
+    return sorted(fallen, key=differences.__getitem__)
 
 
 def scores_at(scored: Scored, names: Sequence[str], place: int) -> dict[str, float]:

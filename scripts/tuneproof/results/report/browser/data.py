@@ -7,13 +7,16 @@ from typing import Any
 from tuneproof.records.rows import Question
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.browser.disputes import most_disputed
-from tuneproof.results.report.browser.rows import checked_criteria, question_rows
+from tuneproof.results.report.browser.outcomes import checked_criteria
+from tuneproof.results.report.browser.rows import question_rows
 from tuneproof.results.report.browser.texts import script_json, visible
 from tuneproof.results.report.labels import Labels
 
 DATA_BYTES = 13_000_000  # the page has a cap of 15 MB; the rest is style, script and charts
 BYTES_PER_ANSWER = 1_600  # with less room for an answer and its analyses, questions are left out: 2,000 x 4 still fit
 LONGEST_TEXTS = (100_000, 50_000, 20_000, 10_000, 6_000, 4_000, 3_000, 2_000, 1_500, 1_000, 700, 500, 300)
+
+NEVER_CUT = ("id", "outcomes")  # of a question: no text to read
 
 Row = dict[str, Any]  # a question with all that belongs to it
 
@@ -50,16 +53,11 @@ def answer_browser(
         "models": [details.model for details in models],
         "baseline": models[0].run.baseline,
         "criteria": [
-            {
-                "name": name,
-                "steps": [float(step) for step in criterion.scale],
-                "counts_from": models[0].run.criteria[name].counts_from,
-            }
+            {"name": name, "steps": [float(step) for step in criterion.scale]}
             for name, criterion in models[0].run.rubric.items()
         ],
         "checks": [
-            {"name": name, "steps": list(models[0].run.criteria[name].ends), "counts_from": 0.0}
-            for name in checked_criteria(models[0])
+            {"name": name, "steps": list(models[0].run.criteria[name].ends)} for name in checked_criteria(models[0])
         ],
     }
     return fitted(head, rows, {visible(question) for question in needed}, len(questions), most_bytes)
@@ -93,5 +91,5 @@ def shortened(value: Any, longest: int) -> Any:
     if isinstance(value, list):
         return [shortened(item, longest) for item in value]
     if isinstance(value, dict):
-        return {key: item if key == "id" else shortened(item, longest) for key, item in value.items()}
+        return {key: item if key in NEVER_CUT else shortened(item, longest) for key, item in value.items()}
     return value

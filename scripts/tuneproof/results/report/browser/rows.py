@@ -8,15 +8,11 @@ from tuneproof.records.rows import Answer, Check, Comparison, Judgement, Questio
 from tuneproof.results.analysis.exploring.kinds import tags_of
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.browser.disputes import spreads
+from tuneproof.results.report.browser.outcomes import checked_criteria, outcome_letters
 from tuneproof.results.report.browser.texts import visible
 from tuneproof.results.report.labels import Labels
 
 AnyRow = TypeVar("AnyRow", Answer, Judgement, Comparison, Check)
-
-
-def checked_criteria(details: Details) -> list[str]:
-    """The criteria that programs score."""
-    return [name for name, criterion in details.run.criteria.items() if criterion.source == "check"]
 
 
 def question_rows(
@@ -24,8 +20,10 @@ def question_rows(
 ) -> list[dict[str, Any]]:
     """The kept questions with all that belongs to them, the most disputed first."""
     parts = [ModelRows(details, kept, labels) for details in models]
+    outcomes = outcome_letters(models, len(questions))
     rows = []
-    for number, (question, tags) in enumerate(zip(questions, tags_of(questions), strict=True), start=1):
+    of_all = zip(questions, tags_of(questions), outcomes, strict=True)
+    for number, (question, tags, letters) in enumerate(of_all, start=1):
         if question.id not in kept:
             continue
         scores = [[row.scores for row in part.judgements.get(question.id, [])] for part in parts]
@@ -39,6 +37,7 @@ def question_rows(
                 "tags": [[visible(name), visible(value)] for name, value in tags.items()],
                 **conversation_parts(question),
                 "spreads": spreads(models[0], scores),
+                "outcomes": letters,
                 "answers": [part.answer_rows(question) for part in parts],
                 "pairs": [[pair_row(row) for row in part.comparisons.get(question.id, [])] for part in parts],
             }

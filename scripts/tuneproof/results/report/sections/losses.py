@@ -8,7 +8,6 @@ from tuneproof.records.handovers import ANSWERS, CHECKS, JUDGEMENTS
 from tuneproof.records.rows import Judgement, Question
 from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
-from tuneproof.results.details.run import RunDetails
 from tuneproof.results.report.sections.answers import beginning
 from tuneproof.results.report.showing import minus, one_line
 from tuneproof.results.words.figures import listed, score_form
@@ -16,7 +15,6 @@ from tuneproof.results.words.figures import listed, score_form
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
 LONGEST_REASON = 320
 Place = tuple[int, int | None]  # of an answer among those to its question: sample and turn
-SMALLEST = 1e-5  # of a difference between scores, which have six digits here
 
 
 @dataclass(frozen=True)
@@ -72,15 +70,15 @@ def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
             id=loss.question,
             asked=one_line(asked.get(loss.question, ""), LONGEST_QUESTION),
             scores=[(name, loss.baseline.get(name), loss.model.get(name)) for name in {**loss.baseline, **loss.model}],
-            fell=(fell := lost_on(loss, details.run)),
+            fell=loss.fell,
             reasons=[
                 (name, one_line(text, LONGEST_REASON), one_line(said_of(beside, loss, name), LONGEST_REASON))
-                for name in fell
+                for name in loss.fell
                 if (text := said_of(said, loss, name).strip())
             ],
             answers=[
-                *shown_answers(details.model, loss, fell, said, begun[details.model]),
-                *shown_answers(baseline, loss, fell, beside, begun[baseline]),
+                *shown_answers(details.model, loss, said, begun[details.model]),
+                *shown_answers(baseline, loss, beside, begun[baseline]),
             ],
         )
         for loss in details.losses
@@ -96,26 +94,18 @@ def said_of(said: Mapping[tuple[str, str], Said], loss: Loss, criterion: str) ->
 def shown_answers(
     model: str,
     loss: Loss,
-    fell: Sequence[str],
     said: Mapping[tuple[str, str], Said],
     begun: Mapping[tuple[str, Place], str],
 ) -> list[tuple[str, str]]:
     """How the answers begin that the reasons are about, each once, and named by its criteria where they are several."""
     by_place: dict[Place, list[str]] = {}
-    for name in fell:
+    for name in loss.fell:
         if found := said.get((loss.question, name)):
             by_place.setdefault(found.place, []).append(name)
     return [
         (model if len(by_place) == 1 else f"{model}, {listed(names)}", begun.get((loss.question, place), ""))
         for place, names in by_place.items()
     ]
-
-
-def lost_on(loss: Loss, run: RunDetails) -> list[str]:
-    """The criteria in which the model got worse, what fell farthest first."""
-    falls = {name: loss.baseline[name] - score for name, score in loss.model.items() if name in loss.baseline}
-    counts = [name for name in falls if falls[name] >= max(run.criteria[name].counts_from - SMALLEST, SMALLEST)]
-    return sorted(counts, key=lambda name: -falls[name])
 
 
 def reasons(

@@ -22,6 +22,7 @@ function readAddress(query) {
   for (const [name, value] of new URLSearchParams(query)) {
     const control = Object.hasOwn(filters, name) ? filters[name] : null;
     if (name === "question") question = value;
+    else if (name === "against" && value === baseline) continue; // as without it
     else if (control && (!control.options || [...control.options].some((option) => option.value === value))) control.value = value;
     else unknown.push(`${name}=${value}`.slice(0, 80));
   }

@@ -9,7 +9,7 @@ function answerRecords() {
 }
 
 function answerRecord(question, model, answer, sample) {
-  const names = criteria.map((criterion) => criterion.name);
+  const [names, other] = [criteria.map((criterion) => criterion.name), reference()];
   const said = judged.map((_, at) => (answer.judges ?? []).map((judge) => plain(judge.analyses[at])).filter(Boolean).join("\n\n"));
   const turn = answer.turn === undefined ? {} : { turn: answer.turn };
   return {
@@ -18,7 +18,7 @@ function answerRecord(question, model, answer, sample) {
     reference: plain(question.turns ? question.references[answer.turn] : question.reference),
     answer: plain(answer.text), characters: answer.characters, finish: answer.finish, status: answer.status,
     scores: byName(names, criteria.map((_, at) => scoreOf(answer, at))),
-    changes: models[model] === baseline ? {} : byName(names, criteria.map((_, at) => scoreChange(question, model, at))),
+    against: models[other], changes: model === other ? {} : byName(names, criteria.map((_, at) => scoreChange(question, model, other, at))),
     reasons: byName(names, [...said, ...(answer.checks ?? []).map((check) => plain(check[1]))]),
     tags: Object.fromEntries(question.tags.map((pair) => pair.map(plain))),
   };

@@ -10,6 +10,8 @@ const FINISHES = { stop: "finished", length: "at token limit", cut: "cut for the
 const chosen = (name) => filters[name]?.value ?? "";
 const chosenCriteria = () => (chosen("criterion") === "" ? allJudged : [criteria.findIndex((one) => one.name === chosen("criterion"))]);
 const chosenModels = () => (chosen("model") === "" ? models.map((_, at) => at) : [models.indexOf(chosen("model"))]);
+// The model that others are compared with: the baseline, or the one that is chosen.
+const reference = () => models.indexOf(chosen("against") || baseline);
 const tagName = (pair) => pair.map(plain).join(":");
 
 function searchText(question) {
@@ -41,11 +43,11 @@ function hasFinish(answer, finish) {
 
 // Everything that is asked of a model must hold for one and the same model.
 function modelMatches(question, model, asked) {
-  const { status, finish, length, score, wanted, at } = asked;
+  const { status, finish, length, score, wanted, other, at } = asked;
   if ((status || finish) && !question.answers[model].some((answer) => hasStatus(answer, status) && hasFinish(answer, finish))) return false;
   if (length === "short" && question.characters[model] > short) return false;
   if (length === "long" && question.characters[model] < long) return false;
-  if (wanted && (models[model] === baseline || !went(question, model, wanted, at))) return false;
+  if (wanted && (model === other || !went(question, model, other, wanted, at))) return false;
   if (!score) return true;
   return at.some((one) => question.means[model][one] !== null && nearestStep(criteria[one], question.means[model][one]) === Number(score));
 }
@@ -55,7 +57,7 @@ function matching() {
   const [show, slice, candidates] = [chosen("show"), chosen("slice"), chosenModels()];
   const asked = {
     status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
-    wanted: chosen("change"), at: chosenCriteria(),
+    wanted: chosen("change"), other: reference(), at: chosenCriteria(),
   };
   return questions.filter((question) =>
     (!show || special[show](question)) &&
@@ -67,9 +69,10 @@ function matching() {
 // By gain or loss: what the chosen model's change is, or the farthest of all models; without one, last.
 function changeOrder(sign, name) {
   const at = name === undefined ? allJudged : [criteria.findIndex((one) => one.name === name)];
-  const candidates = chosenModels().filter((model) => models[model] !== baseline);
+  const other = reference();
+  const candidates = chosenModels().filter((model) => model !== other);
   return (question) => {
-    const found = candidates.map((model) => change(question, model, at)).filter((value) => value !== null);
+    const found = known(candidates.map((model) => change(question, model, other, at)));
     return found.length ? Math.min(...found.map((value) => sign * value)) : Infinity;
   };
 }
@@ -99,6 +102,12 @@ function offerScores() {
   for (const option of filters.score.options) option.hidden = option.disabled = option.value !== "" && !possible.has(option.value);
 }
 
+// Every place that names the model that others are compared with.
+function nameReference() {
+  const name = models[reference()];
+  for (const spot of document.querySelectorAll(".reference")) spot.textContent = name;
+}
+
 function select(name, label, options, kind = "") {
   return field(element("select", {}, ...options.map(([value, text]) => element("option", { value }, text))), name, label, kind);
 }
@@ -125,8 +134,9 @@ function buildFilters() {
   place("filters").append(
     field(element("input", { type: "search", autocomplete: "off" }), "search", "Search questions and answers", "wide"),
     select("model", "Model", [ANY, ...named(models)]),
+    ...(others.length > 1 ? [select("against", "Compare with", [["", baseline], ...named(others)])] : []),
+    ...(others.length ? [select("change", ["Against ", element("span", { class: "reference" })], [ANY, ...named(["worse", "better", "same"])])] : []),
     select("criterion", "Criterion", [ANY, ...named(criteria.map((criterion) => criterion.name))]),
-    ...(others.length ? [select("change", `Against ${baseline}`, [ANY, ...named(["worse", "better", "same"])])] : []),
     select("order", "Sort by", orders(), "long"),
     element("details", { class: "more" }, element("summary", {}, "More filters"), element("div", { class: "filters" },
       select("show", "Show", shows()),

@@ -6,6 +6,7 @@ let page = 0;
 
 function showFound() {
   offerScores();
+  nameReference();
   found = sorted(matching());
   page = 0;
   showPage();
@@ -15,7 +16,7 @@ function showPage() {
   const start = page * PAGE_SIZE;
   place("count").textContent = found.length
     ? `${found.length.toLocaleString("en")} of ${counted(questions.length, "question")}`
-    : "No question matches; clear a filter to see more.";
+    : nothingFound();
   place("tools").hidden = !found.length;
   const columned = models.length * chosenCriteria().length <= MOST_COLUMNS;
   place("questions").className = columned ? "columned" : "";
@@ -23,6 +24,12 @@ function showPage() {
   place("questions").style.setProperty("--criteria", chosenCriteria().length);
   place("questions").replaceChildren(columned && found.length ? headings() : "", ...found.slice(start, start + PAGE_SIZE).map(questionItem));
   showPages();
+}
+
+function nothingFound() {
+  const [model, asked] = [chosen("model"), chosen("change")];
+  if (asked && model === models[reference()]) return `No question matches: ${model} is compared with itself.`;
+  return "No question matches; clear a filter to see more.";
 }
 
 // The models' and the criteria's names above the columns, for the eye: every row says them too.
@@ -72,11 +79,12 @@ function turnsText(question) {
   return found.length ? `${all}, found in turn ${found.join(" and ")}` : all;
 }
 
-// A model's mean scores; a sign and a colour where one counts as better or worse than the baseline's.
+// A model's mean scores; a sign and a colour where one counts as better or worse than the other model's.
 function figures(question, model) {
+  const other = reference();
   const shown = chosenCriteria().map((at) => {
     const score = question.means[model][at];
-    const way = direction(question, model, at);
+    const way = direction(question, model, other, at);
     const differs = way === "better" || way === "worse";
     const figure = element(
       "span", { class: differs ? `figure ${way}` : "figure" },

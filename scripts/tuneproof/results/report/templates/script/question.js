@@ -129,8 +129,9 @@ function differenceControls(question, boxes) {
     const at = answers.findIndex(({ model }) => model === preferred);
     return element("select", { "aria-label": label, onchange: mark }, answers.map(({ name }, value) => element("option", { value, selected: value === at }, name)));
   };
-  const first = choose("First answer", chosen("model") && chosen("model") !== baseline ? chosen("model") : others[0]);
-  const second = choose("Second answer", baseline);
+  const other = models[reference()];
+  const first = choose("First answer", [chosen("model"), ...others, baseline].find((model) => model && model !== other));
+  const second = choose("Second answer", other);
   const control = switchControl("Mark the words that differ", false, mark);
   const said = element("p", { class: "meta", role: "status" });
   function mark() {
