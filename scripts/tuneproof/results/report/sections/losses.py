@@ -38,9 +38,15 @@ def score_formats(worst: Mapping[str, Sequence[Worst]]) -> dict[str, str]:
     return {name: score_form(scores) for name, scores in found.items()}
 
 
-def change_text(before: float, after: float, form: str) -> str:
+def score_text(score: float, form: str, ends: tuple[float, float]) -> str:
+    """A score of its criterion's form; both ends of a scale from 0 to 1 are written 0 and 1, as a no and a yes."""
+    return f"{score:.0f}" if ends == (0, 1) and score in ends else form % score
+
+
+def change_text(before: float, after: float, form: str, ends: tuple[float, float]) -> str:
     """How far a score went, with a real minus sign; 0 where it stayed."""
-    said = form.replace("%", "%+") % (after - before)
+    change = after - before
+    said = f"{'-' if change < 0 else '+'}{score_text(abs(change), form, ends)}"
     return minus(said) if float(said) else "0"
 
 

@@ -10,7 +10,14 @@ from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
 from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, beginning
-from tuneproof.results.report.sections.losses import LONGEST_REASON, Worst, change_text, score_formats, worst_questions
+from tuneproof.results.report.sections.losses import (
+    LONGEST_REASON,
+    Worst,
+    change_text,
+    score_formats,
+    score_text,
+    worst_questions,
+)
 from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.questions import worst_heading
 
@@ -177,5 +184,12 @@ def test_scores_of_a_criterion_have_the_same_decimals_and_whole_ones_none() -> N
     other = Worst("r", "?", [("style", None, 2), ("accuracy", 3.0, 3.0)], ["style"], [], [])
     assert score_formats({"sft": [whole], "dpo": [other]}) == {"style": "%.0f", "accuracy": "%.2f"}
     assert score_formats({}) == {}
-    said = [change_text(2.0, after, "%.2f") for after in (1.25, 2.5, 2.001)]
+    said = [change_text(2.0, after, "%.2f", (1, 3)) for after in (1.25, 2.5, 2.001)]
     assert said == ["\N{MINUS SIGN}0.75", "+0.50", "0"]
+    assert score_text(1.0, "%.2f", (1, 3)) == "1.00"
+
+
+def test_yes_and_no_are_written_1_and_0_beside_a_mean_of_several() -> None:
+    assert [score_text(score, "%.2f", (0.0, 1.0)) for score in (0.0, 0.5, 1.0)] == ["0", "0.50", "1"]
+    assert change_text(1.0, 0.0, "%.2f", (0.0, 1.0)) == "\N{MINUS SIGN}1"
+    assert change_text(0.5, 1.0, "%.2f", (0.0, 1.0)) == "+0.50"

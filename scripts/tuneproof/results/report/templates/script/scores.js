@@ -21,7 +21,9 @@ for (const question of questions) {
 // Whole scores are written as such; of a criterion with others all have the same decimals, so that columns can be read.
 const decimals = criteria.map((_, at) =>
   questions.every((question) => question.means.every((of) => of[at] === null || Number.isInteger(of[at]))) ? 0 : 2);
-const scoreText = (at, score) => (score === null ? "–" : score.toFixed(decimals[at]));
+// A yes and a no are written 1 and 0 in every place: so are both ends of a scale from 0 to 1.
+const isYesNo = criteria.map(({ steps }) => steps[0] === 0 && steps.at(-1) === 1);
+const scoreText = (at, score) => (score === null ? "–" : score.toFixed(isYesNo[at] && Number.isInteger(score) ? 0 : decimals[at]));
 const lengths = questions.flatMap((question) => question.characters).sort((a, b) => a - b);
 const short = Math.round(lengths[Math.floor(lengths.length / 5)] ?? 0);
 const long = Math.round(lengths[Math.floor((lengths.length * 4) / 5)] ?? 0);
