@@ -105,6 +105,33 @@ def test_a_preference_that_reads_as_one_half_is_a_tie_and_the_banner_of_a_phone_
         assert (watched.page.locator(".banner").bounding_box() or {"height": 999})["height"] < 90
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_row_marks_answers_that_were_cut_off_refused_or_not_scored(browser: Browser, plain: Path, width: int) -> None:
+    signs: dict[str, Callable[[Any], bool]] = {
+        "cut off": lambda one: one["finish"] == "length",
+        "failed": lambda one: one["finish"] == "error",
+        "judge refused": lambda one: one["status"] == "refused",
+        "not scored": lambda one: one["status"] in ("truncated", "unreadable"),
+    }
+    with opened(browser, plain, width=width) as watched:
+        page, questions = watched.page, {one["id"]: one for one in all_questions(watched.page)}
+        seen: set[str] = set()
+        while True:
+            for row in page.locator("#questions > details").all():
+                question = questions[row.get_attribute("data-id") or ""]
+                wanted = [[name for name, has in signs.items() if has(of[0])] for of in question["answers"]]
+                chips = row.locator(".chip").all()
+                assert [chip.locator(".sign").all_inner_texts() for chip in chips] == wanted
+                seen |= {name for of in wanted for name in of}
+            following = page.get_by_role("button", name="Next")
+            if following.is_disabled():
+                break
+            following.click()
+        assert seen == {*signs}
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        assert watched.is_quiet(), watched
+
+
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("wanted", ["better", "worse", "same"])
 def test_every_question_scored_in_both_is_better_worse_or_the_same(browser: Browser, plain: Path, wanted: str) -> None:

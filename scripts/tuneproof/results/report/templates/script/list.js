@@ -57,7 +57,7 @@ function showPages() {
 function questionItem(question) {
   const turns = special.turns(question) ? element("span", { class: "light" }, `${turnsText(question)} · `) : null;
   const title = element("span", { class: "asked", dir: "auto" }, turns, plain(question.instruction).slice(0, 240));
-  const chips = models.map((model, at) => element("span", { class: "chip" }, element("span", { class: "name" }, `${model} `), figures(question, at)));
+  const chips = models.map((model, at) => element("span", { class: "chip" }, element("span", { class: "name" }, `${model} `), figures(question, at), marks(question, at)));
   const item = element("details", { class: "question" }, element("summary", {}, title, " ", element("span", { class: "chips" }, chips)));
   item.dataset.id = question.id;
   item.redraw = () => {
@@ -68,6 +68,23 @@ function questionItem(question) {
     if (item.open && item.children.length === 1) item.redraw();
   });
   return item;
+}
+
+// What a reader should know of a model's answers before opening them; of several answers, of how many.
+const MARKS = [
+  ["cut off", (answer) => answer.finish === "length"],
+  ["failed", (answer) => answer.finish === "error"],
+  ["judge refused", (answer) => answer.status === "refused"],
+  ["not scored", (answer) => answer.status === "truncated" || answer.status === "unreadable"],
+];
+
+function marks(question, model) {
+  const answers = question.answers[model];
+  return MARKS.flatMap(([name, has]) => {
+    const count = answers.filter(has).length;
+    const of = answers.length > 1 ? ` ${count}/${answers.length}` : "";
+    return count ? [element("span", { class: "sign" }, name + of), " "] : [];
+  });
 }
 
 // How many turns a question has, and in which of them an answer is what the filters ask for.
