@@ -58,61 +58,54 @@ def render(
         page_templates()
         .get_template("report.html")
         .render(
-            models=models,
-            compared=[details for details in models if not details.is_baseline],
-            run=models[0].run,
-            run_key=run_key(models),
-            params=params,
-            generation={model: params.generation(model) for model in params.models},
-            headline=headline(models),
-            confidence=confidence(models),
+            **WORDS,
+            **SHOWING,
+            **of_run(models, params),
+            **of_sections(models),
             left_out=left_out(browser),
-            browser=browser,
             data=Markup(browser.json),  # noqa: S704 (escaped for a script element by script_json)
             style=page_style(*(TEMPLATES / name for name in STYLES)),
             script=Markup(page_script()),  # noqa: S704 (files of the project)
-            decisions=decisions,
-            figures=figures,
-            notes=notes,
-            people=people,
-            programs=programs,
-            verdicts=verdicts,
-            trust=trust,
-            judge_sentences=trust.judge_sentences(models),
             telling=telling,
-            alike=alike_answers(models),
-            judge_needs_caution=trust.needs_caution(models),
-            undeciding=tables.undeciding(models[0].run),
-            sources=source_table(models),
-            disagreeing=sources_disagree(models),
-            benchmark_rows=task_rows(models),
-            lost_items=lost_items(models),
             worst=worst,
-            losses=losses,
             has_reasons=any(one.reasons for of_model in worst.values() for one in of_model),
-            pairs=pairs.pairs(models),
-            pairs_of=pairs,
-            kind_criteria=kind_criteria(models),
-            slice_of=slice_of,
-            fewest_for_interval=FEWEST_FOR_INTERVAL,
-            questions=questions,
-            questions_with=questions_with(models),
-            prompts={details.model: first_prompt(details.model) for details in models},
-            link=browser_link,
-            position=position,
-            gain_limit=gain_limit,
-            judge_models=answered_as(models),
-            statuses=sorted({status for details in models for status in details.statuses if status != "ok"}),
-            opening=opening,
-            detectable_note=detectable_note,
-            sampling_text=sampling_text,
-            levels=levels,
-            limits=limits,
-            length_words=lengths,
             version=VERSION,
-            worsened_link=worsened_link,
         )
     )
+
+
+def of_run(models: Sequence[Details], params: Params) -> dict[str, Any]:
+    """The run, what the page says of it first, and by what it was made."""
+    return {
+        "models": models,
+        "compared": [details for details in models if not details.is_baseline],
+        "run": models[0].run,
+        "run_key": run_key(models),
+        "params": params,
+        "generation": {model: params.generation(model) for model in params.models},
+        "prompts": {details.model: first_prompt(details.model) for details in models},
+        "headline": headline(models),
+        "confidence": confidence(models),
+        "judge_sentences": trust.judge_sentences(models),
+        "judge_needs_caution": trust.needs_caution(models),
+        "judge_models": answered_as(models),
+        "statuses": sorted({status for details in models for status in details.statuses if status != "ok"}),
+    }
+
+
+def of_sections(models: Sequence[Details]) -> dict[str, Any]:
+    """What the sections show beside the details."""
+    return {
+        "undeciding": tables.undeciding(models[0].run),
+        "sources": source_table(models),
+        "disagreeing": sources_disagree(models),
+        "benchmark_rows": task_rows(models),
+        "lost_items": lost_items(models),
+        "pairs": pairs.pairs(models),
+        "alike": alike_answers(models),
+        "kind_criteria": kind_criteria(models),
+        "questions_with": questions_with(models),
+    }
 
 
 def run_key(models: Sequence[Details]) -> str:
@@ -210,3 +203,16 @@ def left_out(browser: Browser) -> str:
         parts.append(f"texts are cut after {browser.longest_text:,} characters")
     where = f"everything stands whole in {ANSWERS.directory.parent}/ (answers, judgements, comparisons)"
     return f"To stay under 15 MB, {' and '.join(parts)}; {where}." if parts else ""
+
+
+# What the template calls: words by module, and how it writes values and addresses.
+WORDS = {
+    "decisions": decisions, "figures": figures, "notes": notes, "people": people, "programs": programs,
+    "verdicts": verdicts, "trust": trust, "pairs_of": pairs, "questions": questions,
+    "levels": levels, "limits": limits, "length_words": lengths,
+}  # fmt: skip
+SHOWING = {
+    "losses": losses, "slice_of": slice_of, "fewest_for_interval": FEWEST_FOR_INTERVAL, "link": browser_link, "position": position, "gain_limit": gain_limit,
+    "opening": opening, "detectable_note": detectable_note, "sampling_text": sampling_text,
+    "worsened_link": worsened_link,
+}  # fmt: skip

@@ -1,7 +1,11 @@
-"""What the checks of a run look at, in words."""
+"""What the checks of a run look at and what its benchmarks measure, in words."""
 
+from collections.abc import Mapping
+
+from tuneproof.records.documents.benchmark_summary import TaskSummary
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import listed, plain_name
+from tuneproof.results.words.trust import is_embedded
 from tuneproof.settings.evidence.checks import Checks
 
 WITHIN_LIMITS = "its length is within the limits"
@@ -27,6 +31,24 @@ LOOKS_AT = {  # of an answer, by the kind of a check
     "of_question": "the share passed of the checks that stand with the question",
     "python": "what a function of the project finds",
 }  # fmt: skip
+EMBEDDED_TASKS = {
+    "best_answer": (
+        "four graded answers to a question are put before a model, and the item is right where the model finds the one "
+        "that was graded best the likeliest"
+    )
+}
+RIGHT, FOLLOWED = "the share of items answered right", "every instruction in them is followed"
+METRICS = {  # of the harnesses, by their names without a filter
+    "acc": f"{RIGHT}: of the choices the right one is the likeliest",
+    "acc_norm": f"{RIGHT}: of the choices the right one is the likeliest for its length",
+    "mc1": f"{RIGHT}: of the choices the right one is the likeliest",
+    "mc2": "the share of probability that the true choices have together",
+    "exact_match": f"{RIGHT}: what the answer comes to is the wanted text itself",
+    "f1": "how many words the answer shares with the wanted one",
+    "prompt_level_strict_acc": f"the share of questions where {FOLLOWED}",
+    "prompt_level_loose_acc": f"the share of questions where {FOLLOWED}, leaving out what may stand around the answer",
+    "bits_per_byte": "how many bits a byte of the text takes; less is better, so its negative stands here",
+}  # fmt: skip
 
 
 def programs_note(run: RunDetails, checks: Checks) -> str:
@@ -48,3 +70,25 @@ def refusals_note(checks: Checks) -> str:
     if any(check.kind == "refusal" for check in checks.root.values()):
         return ""
     return "Refusals of the models themselves are not counted; a check of the kind refusal can."
+
+
+def benchmarks_note(run: RunDetails, said: Mapping[str, TaskSummary]) -> str:
+    """What each benchmark asks and what its figure is; empty without benchmarks."""
+    if not said:
+        return ""
+    tasks = "; ".join(f"{plain_name(name)}: {task_clause(run, name, one)}" for name, one in said.items())
+    used = dict.fromkeys(name for one in said.values() if (name := plain_metric(one.metric)) in METRICS)
+    metrics = "; ".join(f"{name} is {METRICS[name]}" for name in used)
+    return f"What benchmarks measure, item by item: {tasks}." + (f" {metrics}." if metrics else "")
+
+
+def task_clause(run: RunDetails, name: str, said: TaskSummary) -> str:
+    """One benchmark: what is asked where that is known here, else whose it is; its items and its metric."""
+    asked = EMBEDDED_TASKS.get(name) if is_embedded(run) else None
+    figure = f"{said.items:,} items, by {plain_name(said.metric)}"
+    return f"{asked} ({figure})" if asked else f"{figure} of the task {plain_name(said.task)}"
+
+
+def plain_metric(metric: str) -> str:
+    """A metric's name without its filter, and without the minus of one of which less is better."""
+    return metric.partition(",")[0].removeprefix("-")

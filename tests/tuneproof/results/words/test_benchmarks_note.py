@@ -1,0 +1,79 @@
+"""What a reader is told of a benchmark beside its figures."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.aggregated_run import aggregate, details
+from tests.made_up.run import Shape, finished, write_run
+from tuneproof.common.files import write_text
+from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, TaskSummary
+from tuneproof.records.files import record_text, write_rows
+from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
+from tuneproof.records.rows import Benchmark
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.programs import benchmarks_note
+
+ONE = TaskSummary(
+    task="best_answer", metric="acc_norm", mean=0.5, standard_error=0.1, items=40, weights="items",
+    versions={"best_answer": "1.0"}, num_fewshot={"best_answer": 0}, contents={"best_answer": "0" * 64},
+)  # fmt: skip
+
+
+def with_the_demonstrations_task(directory: Path) -> None:
+    """Every model was asked the task that comes with the project, and got every second item right."""
+    for model in ("sft", "dpo", "baseline"):
+        rows = [
+            Benchmark(
+                id=f"{number:016x}", criterion="best_answer", task="best_answer", task_version="1.0",
+                scores={"acc_norm": float(number % 2)}, question="Why?", target="So.", response="So.",
+            )
+            for number in range(40)
+        ]  # fmt: skip
+        write_rows(directory / BENCHMARKS.path(model), rows)
+        record = BenchmarkSummary(harness="lm_eval 0.4.13", tasks={"best_answer": ONE})
+        write_text(directory / benchmark_summary(model).path, record_text(record))
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> RunDetails:
+    directory = tmp_path_factory.mktemp("run")
+    write_run(directory, Shape(questions=10, run="embedded"))
+    with_the_demonstrations_task(directory)
+    aggregate(directory)
+    return details(directory, "sft").run
+
+
+def test_the_demonstrations_task_and_its_metric_are_said_before_they_stand_anywhere(tmp_path: Path) -> None:
+    page = finished(tmp_path, Shape(questions=10, run="embedded"), with_the_demonstrations_task)
+    main = page.read_text(encoding="utf-8").split("<main>")[1]
+    first = main.index("best_answer")
+    assert main[:first].endswith("What benchmarks measure, item by item: ")
+    said = main[first:].split("</p>")[0]
+    assert "the one that was graded best the likeliest (40 items, by acc_norm)" in said
+    assert "acc_norm is the share of items answered right: of the choices the right one is the likeliest for" in said
+
+
+@pytest.mark.parametrize(
+    ("metric", "said"),
+    [
+        ("exact_match,strict-match", " exact_match is the share of items answered right: "),
+        ("-bits_per_byte", " bits_per_byte is how many bits a byte of the text takes; less is better"),
+        ("my_metric", ""),
+    ],
+)
+def test_of_another_task_its_name_stands_and_what_is_known_of_its_metric(
+    run: RunDetails, metric: str, said: str
+) -> None:
+    task = ONE.model_copy(update={"task": "gsm8k", "metric": metric})
+    note = benchmarks_note(run, {"maths": task})
+    begun, _, rest = note.partition(".")
+    assert begun == f"What benchmarks measure, item by item: maths: 40 items, by {metric} of the task gsm8k"
+    assert rest.startswith(said) and bool(rest) == bool(said)
+    assert benchmarks_note(run, {}) == ""
+
+
+def test_a_task_of_the_same_name_in_a_run_of_ones_own_is_not_taken_for_it(run: RunDetails) -> None:
+    own = run.model_copy(update={"judge": run.judge.model_copy(update={"backend": "openai"})})
+    assert "graded" in benchmarks_note(run, {"best_answer": ONE})
+    assert "graded" not in benchmarks_note(own, {"best_answer": ONE})
