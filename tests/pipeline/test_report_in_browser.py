@@ -374,6 +374,7 @@ def test_no_heading_of_an_answer_looks_like_one_of_the_page(browser: Browser, tm
     with opened(browser, finished(tmp_path, Shape(questions=10, unusable=0, hostile=(text,))), width=1440) as watched:
         page = watched.page
         page.locator("#questions > details > summary").first.click()
+        expect(page.locator("#questions > details[open] .written")).to_have_count(3)
         look = """all => all.map((one) => {
             const { fontSize, color, backgroundColor } = getComputedStyle(one);
             return [parseFloat(fontSize), color, backgroundColor, getComputedStyle(one, "::before").content];
@@ -402,8 +403,9 @@ def test_a_check_that_says_yes_or_no_has_one_form_beside_another(browser: Browse
         page = watched.page
         assert set(page.locator("#questions .question .figure b").all_text_contents()) == {"0.50"}
         page.locator("#questions > details > summary").first.click()
-        checks = page.locator("#questions > details[open] .checks li b").all_text_contents()
-        assert set(checks) == {"0", "1"}, "of one answer a yes or no, without decimals"
+        checks = page.locator("#questions > details[open] .checks li b")
+        expect(checks).to_have_count(18)
+        assert set(checks.all_text_contents()) == {"0", "1"}, "of one answer a yes or no, without decimals"
         page.get_by_label("Criterion", exact=True).select_option("no_loop")
         assert set(page.locator("#questions .question .figure b").all_text_contents()) == {"1"}
 
