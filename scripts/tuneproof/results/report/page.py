@@ -212,7 +212,7 @@ WORDS = {
     "levels": levels, "limits": limits, "length_words": lengths,
 }  # fmt: skip
 SHOWING = {
-    "losses": losses, "slice_of": slice_of, "fewest_for_interval": FEWEST_FOR_INTERVAL, "link": browser_link, "position": position, "gain_limit": gain_limit,
-    "opening": opening, "detectable_note": detectable_note, "sampling_text": sampling_text,
-    "worsened_link": worsened_link,
+    "losses": losses, "slice_of": slice_of, "fewest_for_interval": FEWEST_FOR_INTERVAL, "link": browser_link,
+    "position": position, "gain_limit": gain_limit, "opening": opening, "detectable_note": detectable_note,
+    "sampling_text": sampling_text, "worsened_link": worsened_link,
 }  # fmt: skip
