@@ -18,7 +18,7 @@ from tests.conftest import ROOT, Project
 from tests.made_up.benchmark_tasks import write_choice, write_generation
 from tests.made_up.sagemaker_workspaces import BUCKET
 from tests.made_up.sagemaker_workspaces import SETTINGS as SAGEMAKER
-from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python
+from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, WORKER_IN_THE_ENGINE, vllm_python
 from tests.pipeline.vllm_server import vllm_server
 from tests.processes import ended_with_test
 from tests.servers.aws.services import LocalAWS
@@ -50,6 +50,7 @@ def start(project: Project, model: str, vllm: bool = False) -> subprocess.Popen[
     """The stage in a process of its own; with vLLM in its environment, which then finds the harness too."""
     environment = os.environ | {"OPENAI_API_KEY": "sk-none"}
     if vllm:
+        environment |= WORKER_IN_THE_ENGINE
         environment["PYTHONPATH"] = str(ROOT / "tests" / "pipeline" / "beside_vllm")
         environment["TUNEPROOF_BASE_PACKAGES"] = sysconfig.get_path("purelib")
     python = vllm_python() if vllm else sys.executable

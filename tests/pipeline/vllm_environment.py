@@ -12,6 +12,9 @@ from tests.tuneproof.generation.engines.workspaces import SMALL_MODELS
 
 SETTINGS = {"dtype": "float32", "max_model_len": 512}
 EXECUTION = {"vllm": {"enforce_eager": True, "max_num_seqs": 32}}
+# The build for the CPU gives its worker a process of its own, with a third import of all of vLLM. On one GPU, and with
+# this set, the worker is in the engine's process; that stays one of its own.
+WORKER_IN_THE_ENGINE = {"VLLM_ENABLE_V1_MULTIPROCESSING": "0"}
 LORA_SCALE = 8.0  # lora_alpha over r
 
 
