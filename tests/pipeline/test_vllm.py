@@ -13,7 +13,14 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.made_up.sagemaker_workspaces import BUCKET, sagemaker_workspace
-from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python, write_adapter, write_merged
+from tests.pipeline.vllm_environment import (
+    EXECUTION,
+    SETTINGS,
+    WORKER_IN_THE_ENGINE,
+    vllm_python,
+    write_adapter,
+    write_merged,
+)
 from tests.servers.aws.services import LocalAWS
 from tests.stages.test_generate import recorded_rows, wait_for_rows
 from tests.stages.test_generate_turns import two_turns
@@ -34,6 +41,13 @@ from tuneproof.records.files import write_rows
 
 GREEDY = LOOSE_SAMPLING | {"temperature": 0.0}
 OVER_LONG = "word " * 600
+
+
+@pytest.fixture
+def two_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """vLLM starts in two processes, not three."""
+    for variable, value in WORKER_IN_THE_ENGINE.items():
+        monkeypatch.setenv(variable, value)
 
 
 @pytest.fixture(scope="module")
@@ -178,6 +192,7 @@ def test_a_killed_engine_and_a_killed_stage_lose_nothing_and_leave_nothing(
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("two_processes")
 def test_two_turns_killed_and_gone_on_with_are_those_of_one_run_and_hold_the_first_answers(tmp_path: Path) -> None:
     """With the cache of prefixes on, from which a second turn's prompt begins."""
     execution = {"vllm": EXECUTION["vllm"] | {"max_num_seqs": 4}}
@@ -233,6 +248,7 @@ def test_a_setting_that_vllm_does_not_know_is_one_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("two_processes")
 def test_special_tokens_end_answers_and_one_without_a_row_ends_the_engine_in_one_line(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", questions=30, execution=EXECUTION, engine="vllm", vllm=SETTINGS)
     folder = with_tokens(tmp_path / "own", (".", FULL_STOP), ("<|new|>", 1024))
@@ -260,6 +276,7 @@ def test_special_tokens_end_answers_and_one_without_a_row_ends_the_engine_in_one
 
 
 @pytest.mark.exhaustive
+@pytest.mark.usefixtures("two_processes")
 def test_a_request_that_vllm_refuses_is_one_line(tmp_path: Path) -> None:
     workspace = make_workspace(tmp_path / "workspace", execution=EXECUTION, engine="vllm", vllm=SETTINGS)
     done = subprocess.run(

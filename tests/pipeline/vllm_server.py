@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.pipeline.vllm_environment import vllm_python
+from tests.pipeline.vllm_environment import WORKER_IN_THE_ENGINE, vllm_python
 from tests.processes import ended_with_test, ending_processes
 from tests.waiting import PATIENCE_SECONDS
 from tuneproof.common.processes import no_survivors
@@ -36,9 +36,9 @@ def vllm_server(model: Path, *options: str, folder: Path) -> Iterator[tuple[str,
         pytest.MonkeyPatch.context() as patch,
         ending_processes(),
     ):
-        patch.setenv("HF_HUB_OFFLINE", "1")
-        patch.setenv("VLLM_CPU_KVCACHE_SPACE", "1")
-        patch.setenv("VLLM_WORKER_MULTIPROC_METHOD", "spawn")
+        settings = {"HF_HUB_OFFLINE": "1", "VLLM_CPU_KVCACHE_SPACE": "1", "VLLM_WORKER_MULTIPROC_METHOD": "spawn"}
+        for variable, value in (settings | WORKER_IN_THE_ENGINE).items():
+            patch.setenv(variable, value)
         running = ended_with_test(subprocess.Popen(command, stdout=output, stderr=output))
         until = time.monotonic() + PATIENCE_SECONDS
         while name not in served_models(port):
