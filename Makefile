@@ -18,6 +18,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # take 15 s instead of 6 in each of its processes.
 INSTALL := -m pip install --quiet --quiet --disable-pip-version-check --no-compile
 unexport PYTHONDONTWRITEBYTECODE
+# Under `make --jobs` two of these would install into the environment at once, and one would find the other half done.
+ALONE := $(if $(shell command -v flock),flock $(VENV))
 # Two more processes than there are cores: many tests wait for servers and processes.
 PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/python \
 	TUNEPROOF_LIGHTEVAL_PYTHON=$(CURDIR)/$(VENV_LIGHTEVAL)/bin/python python -m pytest \
@@ -120,32 +122,32 @@ $(VENV)/bin/python:
 
 $(BASE): requirements/base.txt requirements/constraints.txt | $(VENV)/bin/python
 	@echo "installing the pinned packages into $(VENV) (once, about a minute)"
-	@python $(INSTALL) -c requirements/constraints.txt -r requirements/base.txt
+	@$(ALONE) python $(INSTALL) -c requirements/constraints.txt -r requirements/base.txt
 	@touch $@
 
 $(DEV): requirements/dev.txt $(BASE)
 	@echo "installing what the tests need into $(VENV) (once)"
-	@python $(INSTALL) -c requirements/constraints.txt -r requirements/dev.txt
+	@$(ALONE) python $(INSTALL) -c requirements/constraints.txt -r requirements/dev.txt
 	@touch $@
 
 $(SERVING): requirements/serving.txt $(BASE)
 	@echo "installing what the local pages need into $(VENV) (once)"
-	@python $(INSTALL) -c requirements/constraints.txt -r requirements/serving.txt
+	@$(ALONE) python $(INSTALL) -c requirements/constraints.txt -r requirements/serving.txt
 	@touch $@
 
 $(BENCHMARKS): requirements/benchmarks.txt $(BASE)
 	@echo "installing what the benchmarks need into $(VENV) (once)"
-	@python $(INSTALL) -c requirements/constraints.txt -r requirements/benchmarks.txt
+	@$(ALONE) python $(INSTALL) -c requirements/constraints.txt -r requirements/benchmarks.txt
 	@touch $@
 
 $(TRAINING): requirements/training.txt $(BASE)
 	@echo "installing what the training needs into $(VENV) (once)"
-	@python $(INSTALL) -c requirements/constraints.txt -r requirements/training.txt
+	@$(ALONE) python $(INSTALL) -c requirements/constraints.txt -r requirements/training.txt
 	@touch $@
 
 $(RAY): requirements/ray.txt $(BASE)
 	@echo "installing Ray into $(VENV) (once)"
-	@python $(INSTALL) -c requirements/constraints.txt -r requirements/ray.txt
+	@$(ALONE) python $(INSTALL) -c requirements/constraints.txt -r requirements/ray.txt
 	@touch $@
 
 # It sees the packages of the other environment and installs only what that lacks or has in another version: PyTorch,
