@@ -85,7 +85,7 @@ def write_changes(against: str, params: Params) -> None:
         revision.fetch([path for path in explaining_files(params.models) if revision.has(path)], other)
         new = [model for model in params.models if model not in there]
         with naming(revision, other):
-            overview = compare_all(there, new, other, against, params)
+            overview = compare_all(there, new, other, (against, revision.commit), params)
             page = changes_page(overview, other, is_of_run(PAGE_FILE, run_key(overview.here)))
     write_text(CHANGES_FILE, page)
     say(f"report: wrote {CHANGES_FILE}; {headline(overview)}")

@@ -72,7 +72,7 @@ def test_a_criterion_has_a_max_drop_of_its_own(committed: Path) -> None:
     accuracy, style = (line for line in done.stdout.splitlines() if line.startswith("sft  ") and "  120  " in line)
     assert not accuracy.endswith("no regression")
     assert style.endswith("no regression")
-    assert "(gate.max_drop, or 0.1 in accuracy)" in done.stdout
+    assert "(gate.max_drop, or -0.1 in accuracy)" in done.stdout
 
 
 def test_the_gate_says_what_ships_and_that_the_plan_was_changed(committed: Path) -> None:

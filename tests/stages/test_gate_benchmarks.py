@@ -93,7 +93,7 @@ def test_it_has_a_largest_drop_of_its_own(project: Path) -> None:
     with_shares(project, sft=0.2)
     done = gate(project)
     assert done.returncode == 0, done.stdout
-    assert "(gate.max_drop, or 0.8 in gsm8k)" in done.stdout
+    assert "(gate.max_drop, or -0.8 in gsm8k)" in done.stdout
 
 
 def test_another_response_with_the_same_score_is_a_change_that_passes(project: Path) -> None:

@@ -74,6 +74,9 @@ def test_changed_answers_are_counted_and_explained_by_the_setting_that_changed(p
     assert "120 of 120 questions have another answer" in text and "All 120 questions have the same answer" in text
     assert "generate.sampling.temperature left out to 0.2" in text
     assert "its answers to 120 questions changed" in text, "why the verdict is another one"
+    assert "A regression of sft in accuracy." in text
+    assert re.search(r"HEAD is commit [0-9a-f]{12} \.", text), "HEAD moves on"
+    assert "10 of the 120 answers that changed, by how far the mean of their scores moved" in text
     assert re.search(r"sft : .+ ▼ worse accuracy 3 to 2", text), "a fall is marked, and the model is named"
     assert "the whole interval is below 0 and the change is below \u22120.1. Else" in text
     assert "hold together at 97.5%: the gate allows 2.5% of errors" in text
@@ -188,7 +191,8 @@ def test_a_gain_that_moved_is_said_also_where_the_verdict_is_as_it_was(project: 
     change_scores(project, lambda place, score: 2)
     changes(project)
     text = text_of(project)
-    assert "better, as before Gain over baseline: accuracy +2.00 → +1.00, style " in text
+    assert "better, as before Mean: accuracy 3.00 → 2.00, style " in text
+    assert " Gain over baseline: accuracy +2.00 → +1.00, style " in text
     assert text.count("Gain over baseline") == 1, "the baseline has none over itself"
 
 
@@ -234,7 +238,8 @@ def test_a_section_that_was_empty_and_is_filled_is_one_change(project: Path) -> 
     set_params(project, gate={"max_drops": {"accuracy": 0.3}})
     changes(project)
     text = text_of(project)
-    assert "gate.max_drops.accuracy left out 0.3" in text and "{}" not in text
+    assert "gate.max_drops.accuracy left out 0.3 what the gate says" in text and "{}" not in text
+    assert "limits of this run, which were others there: gate.max_drops.accuracy left out to 0.3." in text
 
 
 def test_a_rehearsal_beside_a_longer_run_is_called_one(project: Path) -> None:

@@ -28,6 +28,7 @@ class Revision:
                 remote = repo.config["core"].get("remote")  # today's: an old commit may know none
                 self.project = PurePosixPath(Path(repo.root_dir).relative_to(repo.scm.root_dir).as_posix())
             # In a repository of several projects this one is below Git's root, which is where DVC looks from then.
+            self.commit = str(commit)
             self.files = DVCFileSystem(".", rev=commit, remote=remote, subrepos=self.project != PurePosixPath())
         except RevError:
             remedy = f"{NAME_ONE} (`git log`, `dvc exp show`); in CI fetch the whole history"

@@ -16,10 +16,12 @@ from tuneproof.settings.reading import PARAMS_FILE, parse_settings
 LOCK_FILE = Path("dvc.lock")
 CODE = "scripts/"
 ANSWERS, SCORES, VERDICTS, NOTHING_ELSE = "answers", "scores", "verdicts", "no result"
+THE_GATE = "what the gate says"
 TOUCHES = {  # what a section of params.yaml decides
     "embedded": ANSWERS, "dummy": ANSWERS, "questions": ANSWERS, "models": ANSWERS, "generate": ANSWERS,
     "judge": SCORES, "check": SCORES, "benchmark": SCORES, "evaluator": SCORES, "admission": SCORES,
     "baseline": VERDICTS, "compare": VERDICTS, "decision": VERDICTS, "people": VERDICTS,
+    "gate": THE_GATE,
 }  # fmt: skip
 TOLD_OF_A_MODEL = ("engine", "prompt", "id", "sha", "content", "adapter", "tokenizer", "run")
 SHOWN_OF_A_HASH = 12
@@ -71,7 +73,7 @@ class Causes:
         return len({*self.of_answers(model), *(f"code: {path}" for path in self.code.get(f"generate@{model}", []))}) > 1
 
     def touching(self, what: str) -> list[str]:
-        """The settings that touch scores or verdicts."""
+        """The settings that touch scores, verdicts or what the gate says."""
         return [one.told for one in self.settings if one.touches == what]
 
 

@@ -1,6 +1,6 @@
 """This run beside another: what changed in settings, answers, scores and verdicts, and what explains it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tuneproof.results.words.notes import RUN_KINDS
 from tuneproof.results.words.verdicts import VERDICT_WORDS
 from tuneproof.settings.params import Params
 
+GAIN, MEAN = "gain", "mean"  # fields of CriterionDetails
 Texts = dict[str, list[str]]  # by question: the answers' samples and turns in their order
 
 
@@ -37,7 +38,8 @@ class AnswerCounts:
 class ModelChange:
     """One model in both runs. A verdict is None where it has none, or where its details cannot be read.
 
-    `gains` has both gains over the baseline by criterion, the other run's first, where any of them is not the same.
+    `gains` has both gains over the baseline by criterion, the other run's first, where any of them is not the same, and
+    `means` likewise the means.
     """
 
     model: str
@@ -46,6 +48,7 @@ class ModelChange:
     verdict_now: str | None
     why: list[str]
     gains: list[str]
+    means: list[str]
 
     @property
     def verdict_changed(self) -> bool:
@@ -58,6 +61,7 @@ class Overview:
     """All that the page shows. `findings` are the gate's; None where `not_comparable` says why there are none."""
 
     against: str
+    commit: str  # what `against` is now: a branch or HEAD moves on
     here: list[Details]  # of all models of this run
     questions: int
     questions_there: int
@@ -77,8 +81,14 @@ class Overview:
         return self.here[0].run
 
 
-def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: str, params: Params) -> Overview:
-    """Compares this run with the one whose files lie in `other`, in which `new` models have no answers."""
+def compare_all(
+    there: Sequence[str], new: Sequence[str], other: Path, revision: tuple[str, str], params: Params
+) -> Overview:
+    """Compares this run with the one whose files lie in `other`, in which `new` models have no answers.
+
+    `revision` is what the other run was asked for as, and its commit.
+    """
+    against, commit = revision
     here_details = {model: read_details(DETAILS_DIRECTORY / f"{model}.json") for model in params.models}
     there_details, unreadable = readable_details(there, other)
     explained = causes(Path(), other, list(params.models))
@@ -94,6 +104,7 @@ def compare_all(there: Sequence[str], new: Sequence[str], other: Path, against: 
             not_comparable = f"{error.found}; {error.remedy}"
     return Overview(
         against=against,
+        commit=commit,
         here=list(here_details.values()),
         questions=len(questions[0]),
         questions_there=len(questions[1]),
@@ -167,28 +178,30 @@ def model_change(
     verdicts = [verdict_words(details) if details else None for details in (before, now)]
     changed = before is not None and verdicts[0] != verdicts[1] and not now.is_baseline
     why = verdict_reasons(now, before, counts, explained, same) if before and changed else []
-    return ModelChange(model, counts.get(model), verdicts[0], verdicts[1], why, gain_changes(now, before))
+    gains, means = (
+        moved(*(told(one, now.run.claimed, value) if one else None for one in (now, before))) for value in (GAIN, MEAN)
+    )
+    return ModelChange(model, counts.get(model), verdicts[0], verdicts[1], why, gains, means)
 
 
-def gain_changes(now: Details, before: Details | None) -> list[str]:
-    """A model's gains in the claim, there and here: `accuracy +0.78 → +0.52`; only here where it was not there.
+def moved(here: Mapping[str, str] | None, there: Mapping[str, str] | None) -> list[str]:
+    """Figures by criterion, there and here: `accuracy +0.78 → +0.52`; only here where there are none there.
 
-    Empty where none moved, and for the baseline.
+    Empty where none moved.
     """
-    found = {name: now.criteria[name].gain for name in now.run.claimed}
-    here = {name: signed(gain) for name, gain in found.items() if gain is not None}
-    if before is None:
-        return [f"{plain_name(name)} {gain}" for name, gain in here.items()]
-    there = {name: signed(one.gain) for name, one in before.criteria.items() if one.gain is not None}
+    here = here or {}
+    if there is None:
+        return [f"{plain_name(name)} {figure}" for name, figure in here.items()]
     both = [name for name in here if name in there]
     if all(here[name] == there[name] for name in both):
         return []
     return [f"{plain_name(name)} {there[name]} \N{RIGHTWARDS ARROW} {here[name]}" for name in both]
 
 
-def signed(gain: float) -> str:
-    """A gain with its sign, to two decimals."""
-    return f"{gain:+.2f}"
+def told(details: Details, names: Sequence[str], figure: str) -> dict[str, str]:
+    """One figure of a model by criterion, to two decimals, a gain with its sign; without those that it has not."""
+    found = {name: getattr(one, figure) for name in names if (one := details.criteria.get(name))}
+    return {name: f"{value:{'+' if figure == GAIN else ''}.2f}" for name, value in found.items() if value is not None}
 
 
 def verdict_words(details: Details) -> str:

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from tuneproof.results.gate.answers import shown_changes
+from tuneproof.results.gate.causes import THE_GATE
 from tuneproof.results.gate.decision import Decision
 from tuneproof.results.gate.overview import Overview
 from tuneproof.results.gate.text import OPENINGS, lost_notes, reading_notes
@@ -18,6 +19,7 @@ TONES = {"no regression": "undecided", "regression": "worse", "cannot tell": "un
 def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
     """The whole page, which has no script; `has_report` says whether this run's report stands beside it."""
     findings = overview.findings
+    gated = {one.model for one in findings.decisions} if findings else set()
     return (
         report_page.page_templates(TEMPLATES)
         .get_template("changes.html")
@@ -37,6 +39,9 @@ def changes_page(overview: Overview, other: Path, has_report: bool) -> str:
             remarks=[*reading_notes(findings), *lost_notes(findings)] if findings else [],
             shown=shown_changes(findings.changes, other, has_report) if findings else [],
             reasons_note=notes.reasons_note(overview.run),
+            where=where(overview),
+            limits_changed=overview.causes.touching(THE_GATE),
+            changed=sum(one.answers.changed for one in overview.models if one.answers and one.model in gated),
             shared_why=shared_why(overview),
             code_of_answers=any(overview.causes.code.get(f"generate@{one.model}") for one in overview.models),
             apart=[one.model for one in overview.models if overview.causes.cannot_be_told_apart(one.model)],
@@ -54,6 +59,20 @@ def headline(overview: Overview) -> str:
         return f"Scores cannot be compared with {against}"
     said = OPENINGS[overview.findings.outcome].lower()
     return f"{said[0].upper()}{said[1:]}, against {against}"
+
+
+def where(overview: Overview) -> str:
+    """In what the gate says so, by model and criterion; empty where it finds no regression."""
+    findings = overview.findings
+    if findings is None or findings.outcome == "no regression":
+        return ""
+    found = [
+        f"{plain_name(one.model)} in {plain_name(one.criterion)}"
+        for one in findings.decisions
+        if one.outcome == findings.outcome
+    ]
+    said = "A regression of" if findings.outcome == "regression" else "It cannot be told of"
+    return f"{said} {listed(found)}."
 
 
 def still_better(overview: Overview) -> str:

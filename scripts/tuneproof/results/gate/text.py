@@ -57,7 +57,7 @@ def how_to_read(findings: Findings) -> str:
     alpha = findings.run.alpha * ALPHA_SHARE
     confidence, allowed = f"{100 * (1 - alpha):.4g}%", f"{100 * alpha:.4g}%"
     drop, left_out = f"{findings.gate.max_drop:g}", findings.unpaired
-    own = [f"{drop:g} in {plain_name(name)}" for name, drop in findings.gate.max_drops.items()]
+    own = [f"-{drop:g} in {plain_name(name)}" for name, drop in findings.gate.max_drops.items()]
     besides = f", or {', '.join(own)}" if own else ""
     others = f" ({left_out} others are new, gone or changed)" if left_out else ""
     return (

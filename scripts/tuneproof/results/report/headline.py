@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from tuneproof.results.details.model import Details
+from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words import figures, pairs, trust, verdicts
 
 OPENINGS = {  # in the order in which a reader wants them
@@ -79,8 +80,13 @@ def confidence(models: Sequence[Details]) -> str:
     return (
         f"How sure, against {run.baseline}: at {1 - run.alpha:.0%} confidence, over all that is claimed"
         f"{verdicts.sharing_clause(run)}. If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
-        "such runs would call any of them better or worse."
+        f"such runs would call any of them better or worse. Not in it: {beyond(run)}."
     )
+
+
+def beyond(run: RunDetails) -> str:
+    """What no interval over questions covers."""
+    return "another training run" if run.in_units_of == "people" else "another training run, and the judge's own errors"
 
 
 def detectable_note(details: Details) -> str:

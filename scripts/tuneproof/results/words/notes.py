@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from tuneproof.results.details.model import Details, PanelDetails, WinRateDetails
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import decimals, length_explains_nothing, plain_name, share_text
+from tuneproof.results.words.trust import is_embedded
 from tuneproof.results.words.verdicts import UNDECIDED
 from tuneproof.settings.evidence.decision import WIN_RATE
 
@@ -56,7 +57,8 @@ def family_note(run: RunDetails) -> str:
     return (
         f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
         f"A gain is the mean paired difference to {plain_name(run.baseline)} "
-        "over the questions scored in both, so it is not always the difference of the means."
+        "over the questions scored in both, so it is not always the difference of the means; each figure is rounded by "
+        "itself."
     )
 
 
@@ -131,9 +133,10 @@ def win_rate_note(models: Sequence[Details]) -> str:
     held = f", so that those of all {compared} models hold together at {together}" if compared > 1 else ""
     family = "they are a family of their own" if compared > 1 else "it stands alone"
     besides = " Its gain over one half, by which the plan decides, is tested among the gains."
+    same = " This judge prefers the answer that it gives the higher scores, so a win rate is no evidence beside them."
     return (
         f"The interval of a win rate is the same on the cards, under Scores and under Charts: at {each}{held}; "
-        f"{family} beside the gains.{besides if WIN_RATE in run.claimed else ''}"
+        f"{family} beside the gains.{besides if WIN_RATE in run.claimed else ''}{same if is_embedded(run) else ''}"
     )
 
 

@@ -34,7 +34,7 @@ LOOKS_AT = {  # of an answer, by the kind of a check
 EMBEDDED_TASKS = {
     "best_answer": (
         "four graded answers to a question are put before a model, and the item is right where the model finds the one "
-        "that was graded best the likeliest"
+        "that was graded best the likeliest, as chance alone does with one in four"
     )
 }
 RIGHT, FOLLOWED = "the share of items answered right", "every instruction in them is followed"

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from tuneproof.results.details.model import Details
 from tuneproof.results.words.figures import NOTHING, plain_name
+from tuneproof.results.words.trust import is_embedded
 from tuneproof.results.words.verdicts import VERDICT_WORDS
 
 SOURCE_WORDS = {"judge": "the judge", "compare": "pairs", "check": "programs", "benchmark": "benchmarks"}
@@ -13,6 +14,8 @@ def source_table(models: Sequence[Details]) -> tuple[list[str], list[list[str]]]
     """A column per source with scores and a row per model that is compared; no rows where one source says it all."""
     compared = [details for details in models if not details.is_baseline]
     sources = [source for source in SOURCE_WORDS if any(says(details, source) != NOTHING for details in compared)]
+    if is_embedded(models[0].run):  # its preferences are made of its scores
+        sources = [source for source in sources if source != "compare"]
     if len(sources) < 2:
         return [], []
     header = ["model", *(SOURCE_WORDS[source] for source in sources)]
