@@ -17,7 +17,10 @@ BY_JUDGE = {
 }
 SOURCES = {
     "labels": "random labels of this run's answers",
-    "graded": "the demonstration's answers, which the project's authors graded twice and its judge never saw",
+    "graded": (
+        "answers that the project's authors wrote and graded twice and the judge never saw (none is a model's of this "
+        "run, and they are more than the golden answers of admission, so that the figures differ)"
+    ),
 }
 
 

@@ -66,10 +66,16 @@ def plain_verdict(run: RunDetails) -> str:
         doubt = f"it is not shown to be better than chance in {' and '.join(run.at_chance)}"
         return f"The judge {judge_name(run)} {passed}{', but' if run.admission.admitted else ':'} {doubt}."
     found = {name: one.agreement for name, one in run.admission.criteria.items() if one.agreement}
+    needed = bar_clause(run.admission, "weighted_kappa")
     words = [
-        f"{agreement_word(one.value)} in {plain_name(name)} (kappa {one.value:.2f})" for name, one in found.items()
+        f"{agreement_word(one.value)} in {plain_name(name)} (weighted kappa {one.value:.2f})"
+        for name, one in found.items()
     ]
-    with_whom = f": its agreement with {run.admission.source} is {listed(words)}" if words else ""
+    with_whom = (
+        f": its agreement with {run.admission.source} is {listed(words)}{f'; {needed}' if needed else ''}"
+        if words
+        else ""
+    )
     return f"The judge {judge_name(run)} {passed}{with_whom}."
 
 
@@ -121,7 +127,7 @@ def reading_note(run: RunDetails) -> str:
     if run.admission.asked and run.admission.source == "golden answers":
         said.append(f"Golden answers are {run.admission.answers} answers that were graded before the run.")
         if run.agreement and run.agreement.source:
-            said.append("The table of agreement below rests on other answers, so its figures are not the same.")
+            said.append("The table of agreement (People) rests on other answers, so its figures are not the same.")
     if is_embedded(run):
         said.append(
             "It says the same of an answer each time and knows no order, so it agrees with itself by its making."

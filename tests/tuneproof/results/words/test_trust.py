@@ -73,7 +73,7 @@ def test_the_line_begins_with_a_plain_verdict(models: list[Details]) -> None:
     judge = models[0].run.judge.judges[0]["model"]
     assert judge_sentence(with_run(models, admission=both)).startswith(
         f"The judge {judge} passed what was asked of it: its agreement with golden answers is almost perfect in style "
-        "(kappa 0.94) and substantial in accuracy (kappa 0.73). It is admitted: "
+        "(weighted kappa 0.94) and substantial in accuracy (weighted kappa 0.73). It is admitted: "
     )
     refused = both.model_copy(update={"refused": ["it is 0.30, below admission.weighted_kappa 0.4"]})
     said = judge_sentence(with_run(models, admission=refused))

@@ -32,12 +32,20 @@ def finished_sentence(details: Details, baseline: Details) -> str:
     if not known:
         finished = f"{found.questions:,} questions" if found.questions != 1 else "1 question"
         return f"{name} finished only {finished}, too few to say what the gain is over them."
-    gains = ", ".join(f"{plain_name(criterion)} {gain_text(one)}" for criterion, one in known.items())
+    gains = ", ".join(
+        f"{plain_name(criterion)} {gain_text(one)}{beside_all(details, criterion)}" for criterion, one in known.items()
+    )
     scored = max(one.paired or 0 for one in known.values())
     return (
         f"Over the {scored:,} questions that {name} finished: {gains} (exploratory: each interval alone, and these may "
         "be the easier questions)."
     )
+
+
+def beside_all(details: Details, criterion: str) -> str:
+    """The gain over all questions, in brackets after a space."""
+    gain = details.criteria[criterion].gain
+    return "" if gain is None else f" (over all {gain:+.2f})"
 
 
 def gain_text(score: SliceScore) -> str:

@@ -37,9 +37,10 @@ def test_a_baseline_that_was_often_cut_off_is_said_beside_the_gain(models: list[
 
 def test_the_gain_over_what_the_baseline_finished_stands_beside_that_caution(models: list[Details]) -> None:
     baseline = cut_off(models[1], 21)
+    accuracy, style = (f"(over all {models[0].criteria[name].gain:+.2f})" for name in ("accuracy", "style"))
     assert finished_sentence(cut_off(models[0], 2, over(31, 31)), baseline) == (
-        "Over the 31 questions that baseline finished: accuracy +0.42 [+0.10, +0.74], style -0.20 [+0.10, +0.74] "
-        "(exploratory: each interval alone, and these may be the easier questions)."
+        f"Over the 31 questions that baseline finished: accuracy +0.42 [+0.10, +0.74] {accuracy}, style -0.20 "
+        f"[+0.10, +0.74] {style} (exploratory: each interval alone, and these may be the easier questions)."
     )
     assert finished_sentence(cut_off(models[0], 30, over(31, 31)), baseline) == "", "no caution, no sentence"
     assert finished_sentence(cut_off(models[0], 2), baseline) == ""
