@@ -71,8 +71,8 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Workspace,
     workspace.change("broken", **common, adapter=str(root / "broken"))
     done = subprocess.run(
         [vllm_python(), str(ROOT / "tests/pipeline/vllm_in_its_own_environment.py"), str(root / "asked.json")],
-        cwd=workspace.root, env=os.environ | {"PYTHONPATH": str(ROOT / "scripts")}, capture_output=True, text=True,
-        check=False,
+        cwd=workspace.root, env=os.environ | WORKER_IN_THE_ENGINE | {"PYTHONPATH": str(ROOT / "scripts")},
+        capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout == "", "vLLM's log belongs into its file"
