@@ -55,6 +55,16 @@ def set_params(project: Path, **sections: object) -> None:
     path.write_text(yaml.safe_dump(params, sort_keys=False))
 
 
+def fall_from_far_better(project: Path) -> None:
+    """Commits a run in which sft is far better than the baseline, and lets it fall to a step above it."""
+    change_scores(project, lambda place, score: 3)
+    change_judgements(
+        project, "baseline", lambda _, row: row.model_copy(update={"scores": {"accuracy": 1, "style": 2}})
+    )
+    commit_run(project, "far better")
+    change_scores(project, lambda place, score: 2)
+
+
 def test_the_same_run_changed_nothing(project: Path) -> None:
     said = changes(project).stderr.splitlines()
     assert said[0] == "report: sft, baseline against HEAD"
@@ -84,12 +94,7 @@ def test_changed_answers_are_counted_and_explained_by_the_setting_that_changed(p
 
 
 def test_both_pages_say_with_what_they_compare_and_name_each_other(project: Path) -> None:
-    change_scores(project, lambda place, score: 3)
-    change_judgements(
-        project, "baseline", lambda _, row: row.model_copy(update={"scores": {"accuracy": 1, "style": 2}})
-    )
-    commit_run(project, "far better")
-    change_scores(project, lambda place, score: 2)
+    fall_from_far_better(project)
     changes(project)
     page = (project / PAGE).read_text(encoding="utf-8")
     assert "href" not in page, "there is no report beside it"
@@ -183,12 +188,7 @@ def test_a_model_that_joins_the_family_is_said_where_a_verdict_changes(project: 
 
 
 def test_a_gain_that_moved_is_said_also_where_the_verdict_is_as_it_was(project: Path) -> None:
-    change_scores(project, lambda place, score: 3)
-    change_judgements(
-        project, "baseline", lambda _, row: row.model_copy(update={"scores": {"accuracy": 1, "style": 2}})
-    )
-    commit_run(project, "far better")
-    change_scores(project, lambda place, score: 2)
+    fall_from_far_better(project)
     changes(project)
     text = text_of(project)
     assert "better, as before Mean: accuracy 3.00 → 2.00, style " in text
