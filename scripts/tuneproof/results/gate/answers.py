@@ -6,8 +6,8 @@ from pathlib import Path
 
 from tuneproof.records.handovers import CHECKS
 from tuneproof.results.gate.changes import Change
-from tuneproof.results.gate.overview import texts_of
-from tuneproof.results.gate.text import changed_criteria, score_forms, scores_text
+from tuneproof.results.gate.overview import Texts, texts_of
+from tuneproof.results.gate.text import changed_criteria, forms_of, scores_text
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections.losses import LONGEST_REASON, Said, reasons
 from tuneproof.results.report.showing import one_line
@@ -20,10 +20,14 @@ Reasons = Mapping[tuple[str, str], Said]  # by question and criterion
 
 def shown_changes(changes: Sequence[Change], other: Path, has_report: bool) -> list[dict[str, object]]:
     """The answers of both runs in their order; `other` is the folder of the other run's files."""
-    forms = score_forms(changes)
+    forms = forms_of(changes)
     models = dict.fromkeys(change.model for change in changes)
     said = {model: reasons_of(model, [one for one in changes if one.model == model], other) for model in models}
-    return [shown_change(change, other, has_report, forms, said[change.model]) for change in changes]
+    texts = {model: (texts_of(model, other), texts_of(model, Path())) for model in models}
+    return [
+        shown_change(change, texts[change.model], has_report, forms, said[change.model][change.question.id])
+        for change in changes
+    ]
 
 
 def reasons_of(model: str, changes: Sequence[Change], other: Path) -> dict[str, tuple[Reasons, Reasons]]:
@@ -46,13 +50,20 @@ def said_in(root: Path, model: str, wanted: Collection[str], sign: int) -> Reaso
 
 
 def shown_change(
-    change: Change, other: Path, has_report: bool, forms: Mapping[str, str], said: Mapping[str, tuple[Reasons, Reasons]]
+    change: Change,
+    texts: tuple[Texts, Texts],
+    has_report: bool,
+    forms: Mapping[str, str],
+    said: tuple[Reasons, Reasons],
 ) -> dict[str, object]:
-    """One answer of both runs, with the words that are gone and new marked, and where this run's report has it."""
+    """One answer of both runs, with the words that are gone and new marked, and where this run's report has it.
+
+    `texts` are the model's, and `said` is why this answer was scored so, each of that run and of this one.
+    """
     question = change.question.id
-    texts = ["\n\n".join(texts_of(change.model, root)[question])[:LONGEST_TEXT] for root in (other, Path())]
-    parts = list(word_changes(*texts))
-    there, here = said[question]
+    before, now = ("\n\n".join(of_run[question])[:LONGEST_TEXT] for of_run in texts)
+    parts = list(word_changes(before, now))
+    there, here = said
     names = changed_criteria(change, forms)
     return {
         "model": change.model,

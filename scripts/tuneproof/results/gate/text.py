@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.decision import ALPHA_SHARE, Decision, Findings
 from tuneproof.results.words.decisions import plan_sentence
-from tuneproof.results.words.figures import NOTHING, interval_text, listed, plain_name, score_form
+from tuneproof.results.words.figures import NOTHING, interval_text, listed, plain_name, score_forms
 from tuneproof.results.words.notes import run_note
 from tuneproof.results.words.tables import aligned, markdown_table, markdown_text
 from tuneproof.results.words.trust import no_verdict
@@ -23,7 +23,7 @@ CHANGES_HEADER = ["model", "question", "scores", "same words", "instruction"]
 def gate_text(findings: Findings, markdown: bool) -> str:
     """The whole comparison."""
     rows = [decision_row(decision) for decision in findings.decisions]
-    forms = score_forms(findings.changes)
+    forms = forms_of(findings.changes)
     changes = [change_row(change, forms) for change in findings.changes]
     opening = f"Gate: {OPENINGS[findings.outcome]}, against {plain_name(findings.against)}."
     plan = [*findings.shipping, plan_note(findings)]
@@ -134,13 +134,9 @@ def change_row(change: Change, forms: Mapping[str, str]) -> list[str]:
     ]
 
 
-def score_forms(changes: Sequence[Change]) -> dict[str, str]:
+def forms_of(changes: Sequence[Change]) -> dict[str, str]:
     """How the scores of each criterion are written, so that all of a list have as many decimals."""
-    found: dict[str, list[float]] = {}
-    for scores in (scores for change in changes for scores in (change.before, change.now)):
-        for name, score in scores.items():
-            found.setdefault(name, []).append(score)
-    return {name: score_form(scores) for name, scores in found.items()}
+    return score_forms(pair for change in changes for scores in (change.before, change.now) for pair in scores.items())
 
 
 def changed_criteria(change: Change, forms: Mapping[str, str]) -> list[str]:

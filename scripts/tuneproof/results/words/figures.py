@@ -90,9 +90,16 @@ def decimals(value: float | None) -> str:
     return NOTHING if value is None else f"{value:.2f}"
 
 
-def score_form(scores: Iterable[float]) -> str:
-    """How scores that stand together are written: whole ones as such, else all with two decimals."""
-    return "%.0f" if all(float(score).is_integer() for score in scores) else "%.2f"
+def score_forms(scores: Iterable[tuple[str, float]]) -> dict[str, str]:
+    """How scores that stand together are written, by criterion: whole ones as such, else all with two decimals.
+
+    >>> score_forms([("style", 2.0), ("accuracy", 1.0), ("accuracy", 1.25)])
+    {'style': '%.0f', 'accuracy': '%.2f'}
+    """
+    whole: dict[str, bool] = {}
+    for name, score in scores:
+        whole[name] = whole.get(name, True) and float(score).is_integer()
+    return {name: "%.0f" if is_whole else "%.2f" for name, is_whole in whole.items()}
 
 
 def listed(words: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.sections.answers import beginning
 from tuneproof.results.report.showing import minus, one_line
-from tuneproof.results.words.figures import listed, score_form
+from tuneproof.results.words.figures import listed, score_forms
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
 LONGEST_REASON = 320
@@ -30,12 +30,9 @@ class Worst:
 
 
 def score_formats(worst: Mapping[str, Sequence[Worst]]) -> dict[str, str]:
-    """How the scores of each criterion are written: whole ones as such, else all with two decimals."""
-    found: dict[str, set[float]] = {}
-    for one in (one for of_model in worst.values() for one in of_model):
-        for name, before, after in one.scores:
-            found.setdefault(name, set()).update(score for score in (before, after) if score is not None)
-    return {name: score_form(scores) for name, scores in found.items()}
+    """How the scores of each criterion are written, so that all of the first screen have as many decimals."""
+    scores = [three for of_model in worst.values() for one in of_model for three in one.scores]
+    return score_forms((name, score) for name, *both in scores for score in both if score is not None)
 
 
 def score_text(score: float, form: str, ends: tuple[float, float]) -> str:
