@@ -129,3 +129,21 @@ def test_injections_stay_text_in_the_whole_page(browser: Browser, tmp_path: Path
                 == 0
             )
             assert watched.is_quiet(), watched
+
+
+def test_no_heading_of_an_answer_looks_like_one_of_the_page(browser: Browser, tmp_path: Path) -> None:
+    text = "\n\n".join(f"{'#' * level} baseline" for level in range(1, 7))
+    with opened(browser, finished(tmp_path, Shape(questions=10, unusable=0, hostile=(text,))), width=1440) as watched:
+        page = watched.page
+        page.locator("#questions > details > summary").first.click()
+        expect(page.locator("#questions > details[open] .written")).to_have_count(3)
+        look = """all => all.map((one) => {
+            const { fontSize, color, backgroundColor } = getComputedStyle(one);
+            return [parseFloat(fontSize), color, backgroundColor, getComputedStyle(one, "::before").content];
+        })"""
+        written = page.locator("#questions > details[open] .written").first.locator(".heading").evaluate_all(look)
+        titles = page.locator("#questions > details[open] .answer > h3").evaluate_all(look)
+        assert len(written) == 6
+        assert max(size for size, *_ in written) < min(size for size, *_ in titles)
+        assert not {(color, wash) for _, color, wash, _ in written} & {(color, wash) for _, color, wash, _ in titles}
+        assert [mark.split('"')[1].strip() for *_, mark in written] == ["#" * level for level in range(1, 7)]

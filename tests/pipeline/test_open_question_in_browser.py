@@ -1,5 +1,6 @@
 """An open question of the report in Chromium: its texts and turns, the words that differ, checks and people."""
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -129,3 +130,26 @@ def test_what_people_said_is_found_and_shown_and_axe_is_content(
         found = Axe().run(page).response["violations"]
         assert [one["id"] for one in found if one["impact"] in ("serious", "critical")] == []
         assert watched.is_quiet(), watched
+
+
+def some_do_not_finish(directory: Path) -> None:
+    """Of each model's answers every second one was cut off."""
+    for model in ("sft", "dpo", "baseline"):
+        path = directory / f"data/checks/{model}.jsonl"
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows[::2]:
+            row["scores"]["finished"] = 0.0
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+
+
+def test_a_check_that_says_yes_or_no_has_one_form_beside_another(browser: Browser, tmp_path: Path) -> None:
+    path = finished(tmp_path, Shape(questions=10, samples=2, unusable=0, run="embedded"), some_do_not_finish)
+    with opened(browser, path, "#answers?criterion=finished") as watched:
+        page = watched.page
+        assert set(page.locator("#questions .question .figure b").all_text_contents()) == {"0.50"}
+        page.locator("#questions > details > summary").first.click()
+        checks = page.locator("#questions > details[open] .checks li b")
+        expect(checks).to_have_count(18)
+        assert set(checks.all_text_contents()) == {"0", "1"}, "of one answer a yes or no, without decimals"
+        page.get_by_label("Criterion", exact=True).select_option("no_loop")
+        assert set(page.locator("#questions .question .figure b").all_text_contents()) == {"1"}

@@ -369,47 +369,6 @@ def test_a_kind_of_question_opens_its_questions(browser: Browser, plain: Path) -
             expect(watched.page.locator("#count")).to_contain_text(f"{questions} of 120 questions")
 
 
-def test_no_heading_of_an_answer_looks_like_one_of_the_page(browser: Browser, tmp_path: Path) -> None:
-    text = "\n\n".join(f"{'#' * level} baseline" for level in range(1, 7))
-    with opened(browser, finished(tmp_path, Shape(questions=10, unusable=0, hostile=(text,))), width=1440) as watched:
-        page = watched.page
-        page.locator("#questions > details > summary").first.click()
-        expect(page.locator("#questions > details[open] .written")).to_have_count(3)
-        look = """all => all.map((one) => {
-            const { fontSize, color, backgroundColor } = getComputedStyle(one);
-            return [parseFloat(fontSize), color, backgroundColor, getComputedStyle(one, "::before").content];
-        })"""
-        written = page.locator("#questions > details[open] .written").first.locator(".heading").evaluate_all(look)
-        titles = page.locator("#questions > details[open] .answer > h3").evaluate_all(look)
-        assert len(written) == 6
-        assert max(size for size, *_ in written) < min(size for size, *_ in titles)
-        assert not {(color, wash) for _, color, wash, _ in written} & {(color, wash) for _, color, wash, _ in titles}
-        assert [mark.split('"')[1].strip() for *_, mark in written] == ["#" * level for level in range(1, 7)]
-
-
-def some_do_not_finish(directory: Path) -> None:
-    """Of each model's answers every second one was cut off."""
-    for model in ("sft", "dpo", "baseline"):
-        path = directory / f"data/checks/{model}.jsonl"
-        rows = [json.loads(line) for line in path.read_text().splitlines()]
-        for row in rows[::2]:
-            row["scores"]["finished"] = 0.0
-        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
-
-
-def test_a_check_that_says_yes_or_no_has_one_form_beside_another(browser: Browser, tmp_path: Path) -> None:
-    path = finished(tmp_path, Shape(questions=10, samples=2, unusable=0, run="embedded"), some_do_not_finish)
-    with opened(browser, path, "#answers?criterion=finished") as watched:
-        page = watched.page
-        assert set(page.locator("#questions .question .figure b").all_text_contents()) == {"0.50"}
-        page.locator("#questions > details > summary").first.click()
-        checks = page.locator("#questions > details[open] .checks li b")
-        expect(checks).to_have_count(18)
-        assert set(checks.all_text_contents()) == {"0", "1"}, "of one answer a yes or no, without decimals"
-        page.get_by_label("Criterion", exact=True).select_option("no_loop")
-        assert set(page.locator("#questions .question .figure b").all_text_contents()) == {"1"}
-
-
 @pytest.mark.exhaustive
 def test_a_table_that_is_wider_than_the_screen_says_that_it_goes_on(browser: Browser, plain: Path) -> None:
     for width, visible_hints in ((360, True), (1440, False)):
