@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
 
-from tuneproof.statistics.collapses import _EXPECTED_COLLAPSE
 from tuneproof.statistics.differences import simultaneous_level
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import UNSEEN_ALONE
+from tuneproof.statistics.limits.collapses import _EXPECTED_COLLAPSE
 
 ALPHA = 0.05
 MARGIN = 0.1  # of a guard, in points of a scale from 1 to 3

@@ -15,9 +15,9 @@ import numpy as np
 from tuneproof.statistics.agreement.by_question import Estimate, Places
 from tuneproof.statistics.agreement.pairs import consistency_above_chance, order_consistency
 from tuneproof.statistics.agreement.raters import weighted_kappa
-from tuneproof.statistics.collapses import unseen_share
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import difference_interval, mean_interval
+from tuneproof.statistics.limits.collapses import unseen_share
 
 ALPHA = 0.1  # of the intervals shown: each limit alone, and so what is better than chance, holds at 95 %
 ATTACK_ALPHA = 0.01

@@ -13,7 +13,6 @@ from statistics import NormalDist
 
 import numpy as np
 
-from tuneproof.statistics.collapses import unseen_share
 from tuneproof.statistics.differences import (
     NO_GROUPS,
     POWER,
@@ -27,6 +26,7 @@ from tuneproof.statistics.differences import (
 )
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import UNSEEN_ALONE, Interval, Scale
+from tuneproof.statistics.limits.collapses import unseen_share
 from tuneproof.statistics.shipping import Guard, GuardOutcome, Key
 
 FEWEST_LABELS = 50  # questions; below this neither lambda nor the error is known well enough (docs/people.md)

@@ -13,10 +13,10 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-from tuneproof.statistics.collapses import questions_to_exclude, smallest_shown
 from tuneproof.statistics.distributions import Array, student_t_critical
 from tuneproof.statistics.intervals import EXACT_METHOD, Interval, Scale, difference_interval, is_constant
-from tuneproof.statistics.strata import spread_of
+from tuneproof.statistics.limits.collapses import questions_to_exclude, smallest_shown
+from tuneproof.statistics.limits.strata import spread_of
 
 Verdict = Literal["better", "worse", "undecided"]
 Overall = Literal["better", "worse", "mixed", "undecided", "too few"]

@@ -10,10 +10,10 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import ArrayLike
 
-from tuneproof.statistics.collapses import lower_limit, mean_limits, unseen_share
 from tuneproof.statistics.distributions import Array, student_t_critical
-from tuneproof.statistics.exact_pairs import exact_paired_interval
-from tuneproof.statistics.strata import Tasks, has_items_alone, spread_of
+from tuneproof.statistics.limits.collapses import lower_limit, mean_limits, unseen_share
+from tuneproof.statistics.limits.exact_pairs import exact_paired_interval
+from tuneproof.statistics.limits.strata import Tasks, has_items_alone, spread_of
 
 Scale = tuple[float, float]  # the lowest and the highest possible score
 

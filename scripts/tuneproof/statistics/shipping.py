@@ -16,7 +16,7 @@ import numpy as np
 from tuneproof.statistics.differences import NO_GROUPS, POWER, Difference, simultaneous_differences
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import UNSEEN_ALONE, Scale, is_two_step, one_sided_limits
-from tuneproof.statistics.strata import spread_of
+from tuneproof.statistics.limits.strata import spread_of
 
 Ship = Literal["yes", "no", "not yet"]
 GuardOutcome = Literal["held", "dropped", "open", "too few"]

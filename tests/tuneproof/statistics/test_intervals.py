@@ -5,7 +5,6 @@ import pytest
 import scipy
 
 from tests.measurements import interval_candidates
-from tuneproof.statistics.exact_pairs import exact_paired_interval
 from tuneproof.statistics.intervals import (
     CONSTANT_METHOD,
     EXACT_METHOD,
@@ -16,6 +15,7 @@ from tuneproof.statistics.intervals import (
     mean_interval,
     wilson_interval,
 )
+from tuneproof.statistics.limits.exact_pairs import exact_paired_interval
 
 GENERATOR = np.random.default_rng(11)
 SCORES = GENERATOR.choice([1.0, 2.0, 3.0], size=120, p=[0.2, 0.3, 0.5])

@@ -15,7 +15,7 @@ from tuneproof.results.details.run import Criterion
 from tuneproof.settings.evidence.benchmarks import Benchmarks
 from tuneproof.settings.params import Params
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.strata import equal_task_weights
+from tuneproof.statistics.limits.strata import equal_task_weights
 
 AGAIN = "run `dvc repro --single-item --force benchmark`, then `dvc repro`"
 Item = tuple[str, str]  # a task of the harness and a document

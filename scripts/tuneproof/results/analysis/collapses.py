@@ -9,9 +9,9 @@ import numpy as np
 from tuneproof.results.analysis.reading.scores import ModelScores
 from tuneproof.results.details.criteria import Collapses
 from tuneproof.results.details.run import Criterion
-from tuneproof.statistics.collapses import collapsed
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import mean_interval
+from tuneproof.statistics.limits.collapses import collapsed
 
 SHARE = (0.0, 1.0)
 

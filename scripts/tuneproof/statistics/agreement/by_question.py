@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from tuneproof.statistics.collapses import unseen_share
+from tuneproof.statistics.limits.collapses import unseen_share
 
 Places = NDArray[np.int64]
 Measure = Callable[..., float | None]

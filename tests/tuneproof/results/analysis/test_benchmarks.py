@@ -17,7 +17,7 @@ from tuneproof.statistics.intervals import (
     difference_interval,
     one_sided_limits,
 )
-from tuneproof.statistics.strata import equal_task_weights
+from tuneproof.statistics.limits.strata import equal_task_weights
 
 SHARES = {"sft": 0.55, "dpo": 0.35, "baseline": 0.5}
 

@@ -5,8 +5,8 @@ import pytest
 
 from tuneproof.statistics.agreement.by_question import estimate, question_draws
 from tuneproof.statistics.agreement.raters import kappa, krippendorff_alpha, weighted_kappa
-from tuneproof.statistics.collapses import unseen_share
 from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.limits.collapses import unseen_share
 
 
 def test_a_draw_takes_questions_whole() -> None:

@@ -9,7 +9,7 @@ import math
 import numpy as np
 
 from tuneproof.statistics.distributions import Array, student_t_critical
-from tuneproof.statistics.strata import Tasks, spread_of
+from tuneproof.statistics.limits.strata import Tasks, spread_of
 
 _EVEN = 1e-9  # a skewness below this corrects nothing
 # Of a question that collapsed wholly, in the skewness alone: where one or two of several to be expected were seen, the

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import scipy
 
-from tuneproof.statistics.exact_pairs import exact_paired_interval, exact_test_rejects
+from tuneproof.statistics.limits.exact_pairs import exact_paired_interval, exact_test_rejects
 
 PENALTY = 0.02  # of the level
 

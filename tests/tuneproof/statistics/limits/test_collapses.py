@@ -7,7 +7,9 @@ import pytest
 import scipy
 
 from tests.measurements.decision_worlds import collapse_world, lower_limits, verdicts
-from tuneproof.statistics.collapses import (
+from tuneproof.statistics.differences import one_difference
+from tuneproof.statistics.intervals import PAIRED_METHOD, WIDENED_METHOD, difference_interval, one_sided_limits
+from tuneproof.statistics.limits.collapses import (
     collapsed,
     lower_limit,
     mean_limits,
@@ -16,8 +18,6 @@ from tuneproof.statistics.collapses import (
     standard_errors,
     unseen_share,
 )
-from tuneproof.statistics.differences import one_difference
-from tuneproof.statistics.intervals import PAIRED_METHOD, WIDENED_METHOD, difference_interval, one_sided_limits
 
 GENERATOR = np.random.default_rng(21)
 

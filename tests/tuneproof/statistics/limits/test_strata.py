@@ -18,8 +18,8 @@ from tuneproof.statistics.intervals import (
     group_interval,
     one_sided_limits,
 )
+from tuneproof.statistics.limits.strata import equal_task_weights, spread_of, strata_of
 from tuneproof.statistics.shipping import guard
-from tuneproof.statistics.strata import equal_task_weights, spread_of, strata_of
 
 YES_NO = (0.0, 1.0)
 
