@@ -27,7 +27,7 @@ PYTEST := OMP_NUM_THREADS=1 TUNEPROOF_VLLM_PYTHON=$(CURDIR)/$(VENV_VLLM)/bin/pyt
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,sudo)
 # Not among them: win_rates.py and recorded_outputs.py, which need data of others (docs/compare.md, docs/measured.md), and
 # on_a_gpu.py.
-MEASUREMENTS := admission startup aggregate report gate decisions checks benchmarks generation cluster turns judging following prefetch people annotate serving
+MEASUREMENTS := admission startup aggregate report gate decisions equal_length kinds checks benchmarks generation cluster turns judging following prefetch people annotate serving
 WITHOUT_KEYS := env OPENAI_API_KEY= OPENAI_BASE_URL= HF_TOKEN= HF_HUB_OFFLINE=1
 
 .PHONY: help demo results compare timeline annotate rehearse experiments lighteval test test-all test-exhaustive test-quick test-environment test-bytecode browser lint measurements embedded-models embedded-judge ledger-export ledger-import clean

@@ -6,14 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.made_up.aggregated_run import aggregate, change_judgements, change_params, details, write_small_changes
+from tests.made_up.aggregated_run import (
+    aggregate,
+    change_judgements,
+    change_params,
+    details,
+    write_edges,
+    write_small_changes,
+)
 from tests.made_up.run import Shape, write_run
 from tuneproof.records.files import read_rows, write_rows
-from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
-from tuneproof.records.rows import Answer, Judgement
+from tuneproof.records.handovers import ANSWERS, COMPARISONS, JUDGEMENTS
+from tuneproof.records.rows import Answer, Comparison, Judgement
 from tuneproof.results.details.criteria import Changes
 from tuneproof.results.words.verdicts import model_sentence
 from tuneproof.statistics.differences import simultaneous_differences
+from tuneproof.statistics.equal_length import gain_at_equal_length
 
 SHAPE = Shape(questions=60, models=("sft", "dpo", "orpo", "baseline"))
 
@@ -62,6 +70,39 @@ def test_the_five_worst_questions_are_those_that_lost_most_over_the_criteria(run
         assert loss.model == scores(run, "sft")[loss.question]
         assert loss.baseline == scores(run, "baseline")[loss.question]
     assert details(run, "baseline").losses == []
+
+
+def test_a_gain_at_equal_length_is_told_of_the_judges_criteria_and_of_no_baseline(run: Path) -> None:
+    lengths = {
+        model: {row.id: len(row.answer) for row in read_rows(run / ANSWERS.path(model), Answer, made_by="")}
+        for model in ("sft", "baseline")
+    }
+    by_question = differences(run, "sft", "baseline", "style")
+    ratios = [lengths["sft"][one] / lengths["baseline"][one] for one in by_question]
+    found = details(run, "sft").criteria["style"].equal_length
+    expected = gain_at_equal_length(list(by_question.values()), ratios, 0.05, (1, 3))
+    assert found and expected
+    assert found.model_dump() == pytest.approx(vars(expected), rel=1e-5)
+    assert details(run, "baseline").criteria["style"].equal_length is None
+
+
+def test_few_questions_have_no_gain_at_equal_length(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=24))
+    aggregate(tmp_path)
+    assert details(tmp_path, "sft").criteria["style"].equal_length is None
+
+
+def test_a_lost_question_has_what_programs_scored_and_what_the_judge_preferred(tmp_path: Path) -> None:
+    write_edges(tmp_path)
+    compared = read_rows(tmp_path / COMPARISONS.path("sft"), Comparison, made_by="")
+    for loss in details(tmp_path, "sft").losses:
+        assert list(loss.model) == ["accuracy", "style", "finished", "no_loop", "shared_words"]
+        orders: dict[int, list[float]] = {}
+        for row in compared:
+            if row.id == loss.question and row.preference is not None:
+                orders.setdefault(row.sample, []).append(row.preference)
+        known = [sum(both) / 2 for both in orders.values() if len(both) == 2]
+        assert loss.preference == pytest.approx(sum(known) / len(known), rel=1e-5)
 
 
 def test_less_than_half_a_step_is_no_change_and_the_worst_questions_agree_with_the_counts(tmp_path: Path) -> None:
@@ -158,8 +199,8 @@ def test_questions_without_tags_are_told_apart_by_length_and_a_shared_word(run: 
     aggregate(tmp_path)
     found = details(tmp_path, "sft")
     assert found.run.kinds_from_words
-    assert {one.tag for one in found.slices} == {"length", "shared word"}
-    assert sum(one.questions for one in found.slices if one.tag == "shared word") == 60
+    assert {one.tag for one in found.slices} == {"length", "topic"}
+    assert sum(one.questions for one in found.slices if one.tag == "topic") == 60
     assert not details(run, "sft").run.kinds_from_words
 
 

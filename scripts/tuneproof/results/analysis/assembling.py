@@ -14,6 +14,7 @@ from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
 from tuneproof.results.analysis.exploring.changes import changes, losses, outcomes, worsened
+from tuneproof.results.analysis.exploring.equal_length import equal_length
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
 from tuneproof.results.analysis.exploring.slices import over_finished, slices, turn_slices
 from tuneproof.results.analysis.people import (
@@ -29,6 +30,7 @@ from tuneproof.results.analysis.preferences import add_preferences, all_preferen
 from tuneproof.results.analysis.reading.scores import ModelScores
 from tuneproof.results.analysis.reading.usage import answer_lengths, usage
 from tuneproof.results.analysis.withholding import withheld
+from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.decisions import DecisionDetails
 from tuneproof.results.details.model import Details, WinRateDetails
@@ -70,7 +72,8 @@ def all_details(
     add_benchmarks(scored, benchmarks)
     differences, of_groups = paired(run, scored), groups(scored[run.baseline])
     tested = claims(run, differences, of_groups)
-    people = in_people_units(run, scored, {model: one.preferences for model, one in compared.items()}, ids)
+    preferences = {model: one.preferences for model, one in compared.items()}
+    people = in_people_units(run, scored, preferences, ids)
     by_people = claims_by_people(run, differences, of_groups, people)
     run = run.model_copy(update={"sharing": sharing(run, by_people if run.in_units_of == "people" else tested)})
     analysis = Analysis(
@@ -87,6 +90,7 @@ def all_details(
         by_people=by_people,
         win_rates=win_rates,
         pairs=pairs(run, scored),
+        preferences=preferences,
         prices=params.execution.judge.prices,
         benchmarks={model: one.said for model, one in benchmarks.items()},
     )
@@ -110,6 +114,7 @@ class Analysis:
     by_people: dict[Key, Difference]  # the claim in people's units
     win_rates: dict[str, WinRateDetails | None]
     pairs: Pairs
+    preferences: dict[str, Array]
     prices: dict[str, Price]
     benchmarks: dict[str, dict[str, TaskSummary]]
 
@@ -152,7 +157,7 @@ class Analysis:
             people=both_verdicts(run, model, by_judge, by_people, self.people),
             panel=scores.panel,
             worsened=0 if is_baseline else int(worsened(run, model, self.differences).sum()),
-            losses=[] if is_baseline else losses(run, model, self.differences, self.scored, self.ids),
+            losses=[] if is_baseline else self.losses(model),
             against=self.pairs.get(model, {}),
             outcomes=outcomes(run, model, self.scored),
             benchmarks=self.benchmarks.get(model, {}),
@@ -185,10 +190,16 @@ class Analysis:
             run, name, scores, scored, baseline, difference, tested or difference is None, fallen
         )
         if key in self.differences:
-            details = details.model_copy(
-                update={"changes": changes(self.differences[key], run.criteria[name].counts_from)}
-            )
+            explored = {
+                "changes": changes(self.differences[key], run.criteria[name].counts_from),
+                "equal_length": equal_length(run, name, scored, baseline),
+            }
+            details = details.model_copy(update=explored)
         return with_people(run, key, details, self.by_people.get(key), self.people)
+
+    def losses(self, model: str) -> list[Loss]:
+        """The questions on which one model lost most."""
+        return losses(self.run, model, self.differences, self.scored, self.ids, self.preferences.get(model))
 
     def falls(self, model: str, names: Sequence[str]) -> Falls | None:
         """On which questions a model falls on any of these criteria; None for the baseline."""

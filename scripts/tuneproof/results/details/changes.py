@@ -17,14 +17,15 @@ class Loss(Record):
     """One of the questions on which a model got worse than the baseline in any criterion of the claim.
 
     `share` is the mean difference over these criteria as a share of their scales. `fell` are the criteria in which it
-    got worse, what fell farthest first.
+    got worse, what fell farthest first. `preference` is the judge's where it saw both answers: 1 for the model's.
     """
 
     question: str
     share: float
-    baseline: dict[str, float]  # scores by criterion
+    baseline: dict[str, float]  # scores by criterion: the claim's, then those of others that score answers
     model: dict[str, float]
     fell: list[str] = Field(default=[])  # of files of before
+    preference: float | None = Field(default=None, exclude_if=lambda preference: preference is None)
 
 
 class PairGain(Record):

@@ -52,6 +52,25 @@ class LengthBin(Record):
     questions: int
 
 
+class EqualLength(Record):
+    """The gain by the judge's scores where both answers are equally long: exploratory, each interval alone.
+
+    `doubling` is what an answer twice as long as the baseline's scores more. `outside`: so few are longer, or so few
+    shorter, that equal length lies at the edge of what was seen (docs/statistics.md).
+    """
+
+    gain: float
+    low: float
+    high: float
+    doubling: float
+    doubling_low: float
+    doubling_high: float
+    longer: int
+    shorter: int
+    questions: int
+    outside: bool
+
+
 class PeopleScores(Record):
     """One model on one criterion in people's units: estimated from random labels and the judge's scores (PPI++).
 
@@ -131,3 +150,4 @@ class CriterionDetails(Record):
     changes: Changes | None = Field(default=None, exclude_if=lambda changes: changes is None)
     people: PeopleScores | None = Field(default=None, exclude_if=lambda scores: scores is None)
     judge_alone: JudgeAlone | None = Field(default=None, exclude_if=lambda scores: scores is None)
+    equal_length: EqualLength | None = Field(default=None, exclude_if=lambda gain: gain is None)

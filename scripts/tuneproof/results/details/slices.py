@@ -5,7 +5,7 @@ from pydantic import Field
 from tuneproof.records.rows import Record
 from tuneproof.results.details.criteria import Changes
 
-FEWEST_FOR_INTERVAL = 10  # questions; over fewer no interval of a gain says what it should (docs/statistics.md)
+FEWEST_FOR_INTERVAL = 25  # questions; over fewer a gain's interval is mostly what was never seen (docs/statistics.md)
 
 
 class SliceScore(Record):

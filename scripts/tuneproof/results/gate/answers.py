@@ -9,7 +9,7 @@ from tuneproof.results.gate.changes import Change
 from tuneproof.results.gate.overview import Texts, texts_of
 from tuneproof.results.gate.text import changed_criteria, forms_of, scores_text
 from tuneproof.results.report.links import browser_link
-from tuneproof.results.report.sections.losses import LONGEST_REASON, Said, reasons
+from tuneproof.results.report.sections.reasons import LONGEST_REASON, Said, reasons
 from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.figures import plain_name
 

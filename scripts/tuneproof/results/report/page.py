@@ -36,7 +36,7 @@ from tuneproof.results.words import (
     trust,
     verdicts,
 )
-from tuneproof.results.words.doubts import lengths, levels, limits
+from tuneproof.results.words.doubts import lengths, levels, limits, mistakes
 from tuneproof.settings.generation import Sampling
 from tuneproof.settings.params import Params
 
@@ -102,7 +102,8 @@ def of_sections(models: Sequence[Details]) -> dict[str, Any]:
         "benchmark_rows": task_rows(models),
         "lost_items": lost_items(models),
         "pairs": pairs.pairs(models),
-        "alike": alike_answers(models),
+        "alike": alike_answers(pairs.pairs(models)[: pairs.neighbours(models)]),
+        "alike_shipping": list(filter(None, alike_answers(pairs.shipping_pairs(models)).values())),
         "kind_criteria": kind_criteria(models),
         "questions_with": questions_with(models),
     }
@@ -140,9 +141,8 @@ def page_style(*paths: Path) -> Markup:
     return Markup("".join(path.read_text(encoding="utf-8") for path in paths))  # noqa: S704 (files of the project)
 
 
-def alike_answers(models: Sequence[Details]) -> dict[tuple[str, str], str]:
-    """What of the answers is the same, for each pair that has a sentence of its own."""
-    shown = pairs.pairs(models)[: pairs.neighbours(models)]
+def alike_answers(shown: Sequence[pairs.Pair]) -> dict[tuple[str, str], str]:
+    """What of the answers is the same, for each of these pairs."""
     return {(details.model, other): alike_sentence(details.model, other) for details, other in shown}
 
 
@@ -209,7 +209,7 @@ def left_out(browser: Browser) -> str:
 WORDS = {
     "decisions": decisions, "figures": figures, "notes": notes, "people": people, "programs": programs,
     "verdicts": verdicts, "trust": trust, "pairs_of": pairs, "questions": questions,
-    "levels": levels, "limits": limits, "length_words": lengths,
+    "levels": levels, "limits": limits, "length_words": lengths, "mistakes": mistakes,
 }  # fmt: skip
 SHOWING = {
     "losses": losses, "slice_of": slice_of, "fewest_for_interval": FEWEST_FOR_INTERVAL, "link": browser_link,

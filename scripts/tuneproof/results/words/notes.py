@@ -4,7 +4,13 @@ from collections.abc import Iterator, Sequence
 
 from tuneproof.results.details.model import Details, PanelDetails, WinRateDetails
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.figures import decimals, length_explains_nothing, plain_name, share_text
+from tuneproof.results.words.figures import (
+    decimals,
+    equal_length_text,
+    length_explains_nothing,
+    plain_name,
+    share_text,
+)
 from tuneproof.results.words.trust import is_embedded
 from tuneproof.results.words.verdicts import UNDECIDED
 from tuneproof.settings.evidence.decision import WIN_RATE
@@ -138,6 +144,12 @@ def win_rate_note(models: Sequence[Details]) -> str:
         f"The interval of a win rate is the same on the cards, under Scores and under Charts: at {each}{held}; "
         f"{family} beside the gains.{besides if WIN_RATE in run.claimed else ''}{same if is_embedded(run) else ''}"
     )
+
+
+def rate_clauses(run: RunDetails, rate: WinRateDetails) -> str:
+    """What stands below a win rate on a card: its level, and the rate at equal length, or why it is no evidence."""
+    besides = "by this judge's scores, so no evidence beside them" if is_embedded(run) else equal_length_text(rate)
+    return "; ".join(filter(None, [rate_level(run, rate), besides]))
 
 
 def rate_level(run: RunDetails, rate: WinRateDetails) -> str:

@@ -46,13 +46,15 @@ def pair_sentence(details: Details, other: str) -> str:
 
 
 def between_shipping(models: Sequence[Details]) -> str:
-    """Which of the models that may ship is better, pair by pair; empty where fewer than two may.
+    """Which of the models that may ship is better, pair by pair; empty where fewer than two may."""
+    return "; ".join(pair_clause(details, other) for details, other in shipping_pairs(models))
 
-    Of many pairs those of neighbours in params.yaml.
-    """
+
+def shipping_pairs(models: Sequence[Details]) -> list[Pair]:
+    """The pairs of models that may ship; of many those of neighbours in params.yaml."""
     may = {details.model for details in models if details.decision and details.decision.ship == "yes"}
     both = [(details, other) for details, other in pairs(models) if details.model in may and other in may]
-    return "; ".join(pair_clause(details, other) for details, other in both[: max(len(may) - 1, 0)])
+    return both[: max(len(may) - 1, 0)]
 
 
 def best_shipping(models: Sequence[Details]) -> str | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from tuneproof.results.details.model import Details
-from tuneproof.results.details.slices import Slice
+from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Slice
 from tuneproof.results.words.figures import listed, plain_name
 
 TURN = re.compile(r"(\d+) of \d+")  # what aggregate calls a slice by turn
@@ -42,18 +42,30 @@ def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
         slice_name(one): [name for name in telling if (score := one.criteria.get(name)) and (score.gain_high or 0) < 0]
         for one in details.slices
     }
+    known = sum(has_interval(one, telling) for one in details.slices)
+    if not known:
+        return (
+            f"{plain_name(details.model)}: no kind has the {FEWEST_FOR_INTERVAL} questions that an interval takes, so "
+            "nothing is shown of any; the counts are all that is known."
+        )
     lost = [
         f"{plain_name(kind, LONGEST_KIND)} ({' and '.join(map(plain_name, names))})"
         for kind, names in worse.items()
         if names
     ]
-    kinds = "1 kind" if len(details.slices) == 1 else f"{len(details.slices)} kinds"
+    kinds = "the one kind" if known == 1 else f"the {known} kinds"
+    kinds += "" if known == len(details.slices) else f" with {FEWEST_FOR_INTERVAL} questions or more"
     if lost:
         return f"{plain_name(details.model)} is shown to lose in {len(lost)} of {kinds}: {'; '.join(lost)}."
     return (
-        f"{plain_name(details.model)} is shown to lose in none of {kinds}: no interval lies wholly below 0. That "
+        f"{plain_name(details.model)} is not shown to lose in {kinds}: no interval lies wholly below 0. That "
         "does not show that it loses in none, for few questions make wide intervals."
     )
+
+
+def has_interval(one: Slice, criteria: Sequence[str]) -> bool:
+    """Whether a kind of question has questions enough for the interval of a gain on any of these criteria."""
+    return any(score.gain_low is not None for name in criteria if (score := one.criteria.get(name)))
 
 
 def row_means(models: Sequence[Details]) -> str:

@@ -98,7 +98,7 @@ def test_questions_without_tags_have_their_kinds_in_the_browser(workspace: Path)
     models, questions = run_of(workspace, Shape(questions=60))
     bare = [question.model_copy(update={"tags": {}}) for question in questions]
     rows = rows_in(answer_browser(models, bare, Labels()))
-    assert {name for row in rows for name, _ in row["tags"]} == {"length", "shared word"}
+    assert {name for row in rows for name, _ in row["tags"]} == {"length", "topic"}
 
 
 def test_a_run_without_comparisons_has_no_pairs(workspace: Path) -> None:

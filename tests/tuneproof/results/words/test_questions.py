@@ -41,12 +41,16 @@ def test_a_model_is_said_to_lose_only_where_the_whole_interval_lies_below_0(aggr
     model, names = details(aggregated, "sft"), ["accuracy", "style"]
     kinds = [kind("model", accuracy=-0.1, style=-0.2), kind("loss", accuracy=0.0, style=0.4), kind("data", style=-0.3)]
     assert kinds_sentence(model.model_copy(update={"slices": kinds}), names) == (
-        "sft is shown to lose in 2 of 3 kinds: topic: model (accuracy and style); topic: data (style)."
+        "sft is shown to lose in 2 of the 3 kinds: topic: model (accuracy and style); topic: data (style)."
     )
     said = kinds_sentence(model.model_copy(update={"slices": kinds[1:2]}), names)
-    assert said.startswith("sft is shown to lose in none of 1 kind: no interval lies wholly below 0. That does not")
+    assert said.startswith("sft is not shown to lose in the one kind: no interval lies wholly below 0. That does")
     without = Slice(tag="topic", value="new", questions=3, criteria={})
-    assert "none" in kinds_sentence(model.model_copy(update={"slices": [without]}), names)
+    assert kinds_sentence(model.model_copy(update={"slices": [without]}), names).startswith(
+        "sft: no kind has the 25 questions that an interval takes, so nothing is shown of any"
+    )
+    some = kinds_sentence(model.model_copy(update={"slices": [without, kinds[1]]}), names)
+    assert some.startswith("sft is not shown to lose in the one kind with 25 questions or more: ")
 
 
 def test_a_hostile_kind_is_one_short_line(aggregated: Path) -> None:

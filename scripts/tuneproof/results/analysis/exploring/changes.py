@@ -76,7 +76,12 @@ def worsened(run: RunDetails, model: str, differences: Mapping[Key, Array]) -> N
 
 
 def losses(
-    run: RunDetails, model: str, differences: Mapping[Key, Array], scored: Mapping[str, Scored], ids: Sequence[str]
+    run: RunDetails,
+    model: str,
+    differences: Mapping[Key, Array],
+    scored: Mapping[str, Scored],
+    ids: Sequence[str],
+    preferences: Array | None,
 ) -> list[Loss]:
     """The worst of the questions that got worse in any of the claim's criteria: those that lost most over all of them.
 
@@ -88,8 +93,10 @@ def losses(
         differences: By model and criterion, the model less the baseline, NaN where either has no score.
         scored: Every model's scores.
         ids: The questions, in the scores' order.
+        preferences: The judge's for the model beside the baseline, in the same order; None where nobody compared.
     """
     names, worse = run.by_question, worsened(run, model, differences)
+    shown = [*names, *(name for name, one in run.criteria.items() if one.by_answer and name not in names)]
     shares = np.stack([differences[model, name] / np.ptp(run.criteria[name].ends) for name in names])
     known = (~np.isnan(shares)).sum(axis=0)
     mean = np.where(known > 0, np.nansum(shares, axis=0) / np.maximum(known, 1), 0.0)
@@ -98,9 +105,10 @@ def losses(
         Loss(
             question=ids[place],
             share=float(mean[place]),
-            baseline=scores_at(scored[run.baseline], names, place),
-            model=scores_at(scored[model], names, place),
+            baseline=scores_at(scored[run.baseline], shown, place),
+            model=scores_at(scored[model], shown, place),
             fell=fallen_at(run, {name: differences[model, name][place] for name in names}),
+            preference=None if preferences is None or np.isnan(preferences[place]) else float(preferences[place]),
         )
         for place in worst
     ]

@@ -25,7 +25,7 @@ that their them then there these they thing things this those three through time
 want well were what when where whether which while will with within without word words would write year years your
 yourself
 """
-SHARED_WORD, NO_SHARED_WORD = "shared word", "(none)"  # a kind, and its value for the questions that share none
+TOPIC, NO_TOPIC = "topic", "(other)"  # a kind, and its value for the questions that share no word with others
 COMMON = frozenset(COMMON_WORDS.split())
 
 
@@ -36,9 +36,9 @@ def tags_of(questions: Sequence[Question]) -> list[dict[str, str]]:
 
 
 def kinds(texts: Sequence[str]) -> list[dict[str, str]]:
-    """The kinds of every question, in order: its `length` and its `shared word`, each only where there are several."""
+    """The kinds of every question, in order: its `length` and its `topic`, each only where there are several."""
     found: list[dict[str, str]] = [{} for _ in texts]
-    for name, values in (("length", lengths(texts)), (SHARED_WORD, shared_words(texts))):
+    for name, values in (("length", lengths(texts)), (TOPIC, topics(texts))):
         if len(set(values)) > 1:
             for kind, value in zip(found, values, strict=True):
                 kind[name] = value
@@ -57,13 +57,13 @@ def lengths(texts: Sequence[str]) -> list[str]:
     return [words[(len(text) > short) + (len(text) > long)] for text in texts]
 
 
-def shared_words(texts: Sequence[str]) -> list[str]:
-    """A word that each question shares with others; `(none)` for those that share none."""
+def topics(texts: Sequence[str]) -> list[str]:
+    """A word that each question shares with others, which stands for its topic; `(other)` where it shares none."""
     words = [{singular(word) for word in WORD.findall(text.lower())} - COMMON for text in texts]
     counts = Counter(word for one in words for word in one)
     telling = {word for word, count in counts.items() if count <= LARGEST_SHARE * len(texts)}
     fewest = max(FEWEST_QUESTIONS, len(texts) // 20)
-    found, left = [NO_SHARED_WORD] * len(texts), set(range(len(texts)))
+    found, left = [NO_TOPIC] * len(texts), set(range(len(texts)))
     for _ in range(MOST_WORDS):
         shared = Counter(one for place in left for one in words[place] & telling)
         if not shared:

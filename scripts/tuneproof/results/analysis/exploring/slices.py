@@ -7,6 +7,7 @@ import numpy as np
 
 from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.analysis.exploring.changes import changes
+from tuneproof.results.analysis.exploring.kinds import NO_TOPIC
 from tuneproof.results.analysis.reading.scores import ModelScores, Places
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Finished, Slice, SliceScore
@@ -23,11 +24,17 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
     for tag in sorted({name for one in tags for name in one}):
         values = [one.get(tag) for one in tags]
         counts = Counter(value for value in values if value is not None)
-        for value, count in sorted(counts.most_common(MOST_SLICES), key=lambda pair: (-pair[1], pair[0])):
+        for value, count in sorted(counts.most_common(MOST_SLICES), key=frequent_first):
             places = np.array([place for place, other in enumerate(values) if other == value])
             known = slice_scores(run, places, scored, baseline)
             found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
     return found
+
+
+def frequent_first(counted: tuple[str, int]) -> tuple[bool, int, str]:
+    """What values of a tag are sorted by: the questions of no topic are what is left over, and come last."""
+    value, count = counted
+    return value == NO_TOPIC, -count, value
 
 
 def over_finished(run: RunDetails, scored: Scored, baseline: Scored, places: Places) -> Finished | None:

@@ -1,20 +1,21 @@
-"""Where each model loses: how often by criterion, and its worst questions with what the judge said of its answer."""
+"""Where each model loses: its worst questions, what was said of both answers, and what speaks for or against it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from tuneproof.records.handovers import ANSWERS, CHECKS, JUDGEMENTS
-from tuneproof.records.rows import Judgement, Question
+from tuneproof.records.handovers import ANSWERS, LABELLED
+from tuneproof.records.rows import Question
 from tuneproof.results.details.changes import Loss
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.sections.answers import beginning
+from tuneproof.results.report.sections.reasons import LONGEST_REASON, Place, Said, reasons
 from tuneproof.results.report.showing import minus, one_line
-from tuneproof.results.words.figures import listed, score_forms
+from tuneproof.results.words.figures import listed, plain_name, score_forms
 
 LONGEST_QUESTION = 160  # characters on the first screen; the browser has all of them
-LONGEST_REASON = 320
-Place = tuple[int, int | None]  # of an answer among those to its question: sample and turn
+Scores = tuple[str, float | None, float | None]  # criterion, the baseline's, the model's
+Begun = dict[tuple[str, Place], tuple[str, str]]  # by question and place: an answer, and how it begins
+Rated = Mapping[tuple[str, str, str], float]  # by model, question and criterion, what people gave
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,28 @@ class Worst:
 
     id: str
     asked: str
-    scores: list[tuple[str, float | None, float | None]]  # criterion, the baseline's, the model's
+    scores: list[Scores]  # of the claim
     fell: list[str]  # the criteria in which it got worse, what fell farthest first
     reasons: list[tuple[str, str, str]]  # criterion, what was said of the model's answer, and of the baseline's
     answers: list[tuple[str, str]]  # whose, with the criteria where it is not one for all; and how it begins
+    others: list[Scores]  # of programs, where they differ: each is another witness
+    people: list[Scores]  # what people gave, where they rated either answer
+    preference: float | None  # the judge's where it saw both answers
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What the files hold of all models' worst questions."""
+
+    asked: Mapping[str, str]
+    answers: Mapping[str, Begun]  # by model
+    rated: Rated
+    beside: Mapping[tuple[str, str], Said]  # of the baseline's answers
 
 
 def score_formats(worst: Mapping[str, Sequence[Worst]]) -> dict[str, str]:
     """How the scores of each criterion are written, so that all of the first screen have as many decimals."""
-    scores = [three for of_model in worst.values() for one in of_model for three in one.scores]
+    scores = [three for of_model in worst.values() for one in of_model for three in (*one.scores, *one.others)]
     return score_forms((name, score) for name, *both in scores for score in both if score is not None)
 
 
@@ -41,51 +55,81 @@ def score_text(score: float, form: str, ends: tuple[float, float]) -> str:
 
 
 def change_text(before: float, after: float, form: str, ends: tuple[float, float]) -> str:
-    """How far a score went, with a real minus sign; 0 where it stayed."""
-    change = after - before
+    """How far a score went, between both as they are written, with a real minus sign; 0 where these are the same."""
+    change = float(score_text(after, form, ends)) - float(score_text(before, form, ends))
     said = f"{'-' if change < 0 else '+'}{score_text(abs(change), form, ends)}"
     return minus(said) if float(said) else "0"
 
 
-@dataclass(frozen=True)
-class Said:
-    """What was said of one answer on one criterion; nothing by a judge that gives scores alone."""
-
-    place: Place
-    reason: str
-
-
 def worst_questions(models: Sequence[Details], questions: Sequence[Question]) -> dict[str, list[Worst]]:
     """Every compared model's worst questions, the worst first."""
-    asked = {question.id: question.asked for question in questions}
-    return {details.model: worst_of(details, asked) for details in models if not details.is_baseline}
+    compared = [details for details in models if not details.is_baseline]
+    wanted = {loss.question for details in compared for loss in details.losses}
+    baseline, checked = models[0].run.baseline, by_programs(compared)
+    seen = Seen(
+        asked={question.id: question.asked for question in questions if question.id in wanted},
+        answers={details.model: beginnings(details.model, wanted) for details in models},
+        rated=rated(wanted),
+        beside=reasons(baseline, wanted, -1, checked),
+    )
+    return {details.model: worst_of(details, seen, checked) for details in compared}
 
 
-def worst_of(details: Details, asked: Mapping[str, str]) -> list[Worst]:
+def by_programs(compared: Sequence[Details]) -> bool:
+    """Whether any question was lost by a program's score."""
+    fallen = {name for details in compared for loss in details.losses for name in loss.fell}
+    return any(compared[0].run.criteria[name].source == "check" for name in fallen)
+
+
+def worst_of(details: Details, seen: Seen, checked: bool) -> list[Worst]:
     """One model's worst questions."""
-    baseline = details.run.baseline
-    wanted = {loss.question for loss in details.losses}
-    checked = any(details.run.criteria[name].source == "check" for loss in details.losses for name in loss.model)
-    said, beside = reasons(details.model, wanted, 1, checked), reasons(baseline, wanted, -1, checked)
-    begun = {model: beginnings(details, model) for model in (details.model, baseline)}
+    run, baseline = details.run, details.run.baseline
+    said = reasons(details.model, {loss.question for loss in details.losses}, 1, checked)
     return [
         Worst(
             id=loss.question,
-            asked=one_line(asked.get(loss.question, ""), LONGEST_QUESTION),
-            scores=[(name, loss.baseline.get(name), loss.model.get(name)) for name in {**loss.baseline, **loss.model}],
+            asked=one_line(seen.asked.get(loss.question, ""), LONGEST_QUESTION),
+            scores=[three for three in of_both(loss) if three[0] in run.by_question],
             fell=loss.fell,
             reasons=[
-                (name, one_line(text, LONGEST_REASON), one_line(said_of(beside, loss, name), LONGEST_REASON))
+                (name, one_line(text, LONGEST_REASON), one_line(said_of(seen.beside, loss, name), LONGEST_REASON))
                 for name in loss.fell
                 if (text := said_of(said, loss, name).strip())
             ],
             answers=[
-                *shown_answers(details.model, loss, said, begun[details.model]),
-                *shown_answers(baseline, loss, beside, begun[baseline]),
+                *shown_answers(details.model, loss, said, seen.answers),
+                *shown_answers(baseline, loss, seen.beside, seen.answers),
             ],
+            others=[three for three in of_both(loss) if three[0] not in run.by_question and three[1] != three[2]],
+            people=people_of(details, loss, seen.rated),
+            preference=loss.preference,
         )
         for loss in details.losses
     ]
+
+
+def of_both(loss: Loss) -> Iterator[Scores]:
+    """Every criterion with both scores."""
+    for name in {**loss.baseline, **loss.model}:
+        yield name, loss.baseline.get(name), loss.model.get(name)
+
+
+def people_of(details: Details, loss: Loss, given: Rated) -> list[Scores]:
+    """What people gave both answers to a lost question, by criterion of the judge's; without what nobody rated."""
+    before, after = (
+        {name: given.get((model, loss.question, name)) for name in details.run.rubric}
+        for model in (details.run.baseline, details.model)
+    )
+    return [(name, before[name], after[name]) for name in before if (before[name], after[name]) != (None, None)]
+
+
+def rated(wanted: set[str]) -> dict[tuple[str, str, str], float]:
+    """What people gave the answers to these questions, where they were asked about them at random; means of samples."""
+    gathered: dict[tuple[str, str, str], list[float]] = {}
+    for row in LABELLED.iterate() if LABELLED.path.is_file() else ():
+        for name, score in (row.scores or {}).items() if row.id in wanted else ():
+            gathered.setdefault((row.model, row.id, name), []).append(float(score))
+    return {key: sum(scores) / len(scores) for key, scores in gathered.items()}
 
 
 def said_of(said: Mapping[tuple[str, str], Said], loss: Loss, criterion: str) -> str:
@@ -95,55 +139,30 @@ def said_of(said: Mapping[tuple[str, str], Said], loss: Loss, criterion: str) ->
 
 
 def shown_answers(
-    model: str,
-    loss: Loss,
-    said: Mapping[tuple[str, str], Said],
-    begun: Mapping[tuple[str, Place], str],
+    model: str, loss: Loss, said: Mapping[tuple[str, str], Said], answers: Mapping[str, Begun]
 ) -> list[tuple[str, str]]:
-    """How the answers begin that the reasons are about, each once, and named by its criteria where they are several."""
+    """How the answers begin that the reasons are about, each once, and whose they are.
+
+    An answer is named by its criteria where they are several, and by the other models that gave the very same.
+    """
     by_place: dict[Place, list[str]] = {}
     for name in loss.fell:
         if found := said.get((loss.question, name)):
             by_place.setdefault(found.place, []).append(name)
-    return [
-        (model if len(by_place) == 1 else f"{model}, {listed(names)}", begun.get((loss.question, place), ""))
-        for place, names in by_place.items()
-    ]
+    shown = []
+    for place, names in by_place.items():
+        text, begins = answers[model].get((loss.question, place), ("", ""))
+        same = [
+            plain_name(other)
+            for other, given in answers.items()
+            if other != model and text and given.get((loss.question, place), ("", ""))[0] == text
+        ]
+        who = model if len(by_place) == 1 else f"{model}, {listed(names)}"
+        shown.append((f"{who} (word for word as {listed(same)})" if same else who, begins))
+    return shown
 
 
-def reasons(
-    model: str, wanted: Collection[str], sign: int, checked: bool, root: Path = Path()
-) -> dict[tuple[str, str], Said]:
-    """Why a model's answers to these questions were scored as they were, by question and criterion.
-
-    Of several samples and turns that of the lowest one; that of the highest one where `sign` is -1. One that has a
-    reason comes before one that has none. `checked` reads the reasons of programs too, where there are any.
-    """
-    found, rank = dict[tuple[str, str], Said](), dict[tuple[str, str], tuple[bool, float]]()
-
-    def take(question: str, name: str, score: float, said: Said) -> None:
-        here = (not said.reason, sign * score)
-        if here < rank.get((question, name), (True, float("inf"))):
-            rank[question, name], found[question, name] = here, said
-
-    for row in JUDGEMENTS.iterate(model, root) if wanted else ():
-        for name, score in (row.scores or {}).items() if row.id in wanted else ():
-            take(row.id, name, score, Said((row.sample, row.turn), analysis(row, name)))
-    for check in CHECKS.iterate(model, root) if checked and wanted else ():
-        for name, value in (check.scores or {}).items() if check.id in wanted else ():
-            if value is not None:
-                take(check.id, name, value, Said((check.sample, check.turn), check.reasons.get(name, "")))
-    return found
-
-
-def beginnings(details: Details, model: str) -> dict[tuple[str, Place], str]:
-    """How a model's answers to the worst questions begin, in one line; what it thought before them is left out."""
-    wanted = {loss.question for loss in details.losses}
+def beginnings(model: str, wanted: set[str]) -> Begun:
+    """A model's answers to these questions, each with how it begins in one line; without what it thought before."""
     rows = ANSWERS.iterate(model) if wanted else ()
-    return {(row.id, (row.sample, row.turn)): beginning(row) for row in rows if row.id in wanted}
-
-
-def analysis(row: Judgement, criterion: str) -> str:
-    """What the first judge with a usable reply wrote on one criterion."""
-    texts = ((reply.analyses or {}).get(criterion, "") for reply in row.replies if reply.scores is not None)
-    return next(filter(None, texts), "")
+    return {(row.id, (row.sample, row.turn)): (row.answer, beginning(row)) for row in rows if row.id in wanted}

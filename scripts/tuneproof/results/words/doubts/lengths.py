@@ -1,65 +1,88 @@
 """Whether the length of answers may explain a gain on one criterion."""
 
-import math
+from typing import Literal
 
+from tuneproof.results.details.criteria import CriterionDetails, EqualLength
 from tuneproof.results.details.model import Details
-from tuneproof.results.words.figures import plain_name
+from tuneproof.results.words.figures import interval_text, listed, plain_name
 
-ERRORS = 1.96  # standard errors of a rank correlation, 1 / sqrt(n - 1) each where nothing is related
-FEWEST = 10  # questions, below which nothing is said
+Explained = Literal["in part", "not shown", "cannot tell"]
 
 
 def card_sentence(details: Details, baseline: Details) -> tuple[str, bool]:
-    """What length has to do with a model's gains over all the judge's criteria, and whether it may explain one.
+    """How long both models' answers are, the gains at equal length, and whether length may explain any of them.
 
-    Empty where there is nothing to compare.
+    Empty, and no caution, where there is nothing to compare.
     """
-    found = {name: one for name in details.run.rubric if (one := explains(details, baseline, name)) is not None}
-    may = [plain_name(name) for name, explained in found.items() if explained]
-    if may:
-        return f"Length may explain a part of the difference in {' and '.join(may)}.", True
-    said = f"Length is not shown to explain the difference in {' or '.join(map(plain_name, found))}."
-    return (said if found else ""), False
+    now, before = details.lengths.characters_mean, baseline.lengths.characters_mean
+    if details.is_baseline or now is None or before is None:
+        return "", False
+    mean = f"Its answers have {now:,.0f} characters on average, {plain_name(baseline.model)}'s {before:,.0f}"
+    known = {name: one for name in details.run.rubric if (one := details.criteria[name]).equal_length}
+    if not known:
+        return f"{mean}.", False
+    gains = ", ".join(f"{plain_name(name)} {equal_text(one)}{beside_all(one)}" for name, one in known.items())
+    said = f"{mean}. At equal length the gains are {gains} (exploratory: each interval alone)"
+    return f"{said}{conclusion(known)}.", any(explained(one) != "not shown" for one in known.values())
 
 
-def explains(details: Details, baseline: Details, criterion: str) -> bool | None:
-    """Whether the length of answers may explain a gain; None where there is nothing to compare."""
-    one = details.criteria[criterion]
-    now, before, related = details.lengths.characters_mean, baseline.lengths.characters_mean, one.length_correlation
-    if not one.gain or now is None or before is None or related is None or one.scored < FEWEST:
+def conclusion(known: dict[str, CriterionDetails]) -> str:
+    """What follows for the gains, as a clause."""
+    part = [plain_name(name) for name, one in known.items() if explained(one) == "in part"]
+    if part:
+        return f", so length may explain a part of the difference in {listed(part)}"
+    unclear = [one.equal_length for one in known.values() if explained(one) == "cannot tell"]
+    if unclear and unclear[0]:
+        return f", but {sides_text(unclear[0])}, so equal length lies at the edge of what was seen"
+    return ", so length is not shown to explain them" if len(known) > 1 else ", so length is not shown to explain it"
+
+
+def explained(one: CriterionDetails) -> Explained | None:
+    """Whether the length of answers may explain a gain; None where there is nothing to compare.
+
+    In part: twice the length is shown to change a score, and at equal length less of the gain is left.
+    """
+    found, gain = one.equal_length, own_gain(one)
+    if found is None or gain is None:
         return None
-    return abs(related) >= by_chance(one.scored) and ((now > before) == (related > 0)) == (one.gain > 0)
+    works = found.doubling_low > 0 or found.doubling_high < 0
+    if works and (gain - found.gain) * gain > 0:
+        return "in part"
+    return "cannot tell" if found.outside else "not shown"
 
 
-def by_chance(scored: int) -> float:
-    """The rank correlation that chance alone reaches over so many questions."""
-    return ERRORS / math.sqrt(scored - 1)
+def own_gain(one: CriterionDetails) -> float | None:
+    """The gain by the judge's own scores, where people's units decide too."""
+    return one.judge_alone.gain if one.judge_alone else one.gain
 
 
 def length_sentence(details: Details, baseline: Details, criterion: str) -> str:
-    """What length may have to do with a gain: as a model's answers differ in length from the baseline's, so they score.
-
-    Whether longer answers of the model score higher is told by the rank correlation over its questions, where that is
-    beyond what chance reaches. Empty where there is nothing to compare.
-    """
-    explained = explains(details, baseline, criterion)
-    if explained is None:
-        return ""
+    """What length has to do with a gain on one criterion, in figures; empty where there is nothing to compare."""
     one = details.criteria[criterion]
-    now, before = details.lengths.characters_mean or 0, baseline.lengths.characters_mean or 0
-    gain, related = one.gain or 0, one.length_correlation or 0
-    name, change = plain_name(details.model), "gain" if gain > 0 else "loss"
-    chance = by_chance(one.scored)
-    if abs(related) < chance:
-        return (
-            f"{name}: length is not shown to explain its {change}; longer answers of it are not shown to score "
-            f"otherwise (rank correlation {related:+.2f}, and chance alone reaches {chance:.2f})."
-        )
-    longer, higher = "longer" if now > before else "shorter", "higher" if (now > before) == (related > 0) else "lower"
-    facts = (
-        f"its answers are {longer} ({before:,.0f} \N{RIGHTWARDS ARROW} {now:,.0f} characters), and {longer} ones of it "
-        f"score {higher} (rank correlation {related:+.2f})"
+    found, gain = one.equal_length, own_gain(one)
+    if found is None or gain is None:
+        return ""
+    doubling = interval_text(found.doubling, found.doubling_low, found.doubling_high, signed=True)
+    return (
+        f"{plain_name(details.model)}: at equal length the gain is {equal_text(one)}{beside_all(one)}; an answer twice "
+        f"as long as {plain_name(baseline.model)}'s scores {doubling} beside one as long; {sides_text(found)}."
     )
-    if explained:
-        return f"{name}: length may explain a part of its {change}: {facts}."
-    return f"{name}: length is not shown to explain its {change}: {facts}."
+
+
+def equal_text(one: CriterionDetails) -> str:
+    """The gain at equal length with its interval."""
+    found = one.equal_length
+    return interval_text(found.gain, found.low, found.high, signed=True) if found else ""
+
+
+def beside_all(one: CriterionDetails) -> str:
+    """The gain over all questions, in brackets after a space."""
+    gain = own_gain(one)
+    return "" if gain is None else f" (over all {gain:+.2f})"
+
+
+def sides_text(found: EqualLength) -> str:
+    """In how many questions a model's answers are longer, and in how many shorter."""
+    return (
+        f"its answers are longer in {found.longer:,} and shorter in {found.shorter:,} of {found.questions:,} questions"
+    )

@@ -7,11 +7,11 @@ from tuneproof.records.rows import Question
 from tuneproof.results.analysis.exploring.kinds import (
     FEWEST_QUESTIONS,
     MOST_WORDS,
-    NO_SHARED_WORD,
-    SHARED_WORD,
+    NO_TOPIC,
+    TOPIC,
     kinds,
-    shared_words,
     tags_of,
+    topics,
 )
 
 TEXTS = [f"How does gradient number {'x' * place} work?" for place in range(6)] + [
@@ -19,18 +19,18 @@ TEXTS = [f"How does gradient number {'x' * place} work?" for place in range(6)] 
 ]
 
 
-def test_a_shared_word_is_one_that_several_questions_hold() -> None:
-    assert shared_words([*TEXTS, "Why so?", "Who is it?"]) == ["gradient"] * 6 + ["token"] * 5 + ["(none)"] * 2
+def test_a_topic_is_a_word_that_several_questions_hold() -> None:
+    assert topics([*TEXTS, "Why so?", "Who is it?"]) == ["gradient"] * 6 + ["token"] * 5 + ["(other)"] * 2
 
 
 def test_words_of_every_question_and_words_that_only_ask_tell_nothing_apart() -> None:
-    assert set(shared_words([f"Please explain the model of kind {place}" for place in range(20)])) == {"(none)"}
+    assert set(topics([f"Please explain the model of kind {place}" for place in range(20)])) == {"(other)"}
 
 
 def test_a_plural_and_its_singular_are_one_word() -> None:
     texts = [f"What is a vector {place}?" for place in range(5)] + [f"Are vectors round {place}?" for place in range(4)]
     rest = [f"Something else altogether: {chr(97 + place) * 7}" for place in range(12)]
-    assert shared_words(texts + rest)[:9] == ["vector"] * 9
+    assert topics(texts + rest)[:9] == ["vector"] * 9
 
 
 def test_thirds_by_length_hold_about_as_many_questions() -> None:
@@ -38,7 +38,7 @@ def test_thirds_by_length_hold_about_as_many_questions() -> None:
     assert sorted(sizes.values()) == [10, 10, 10]
 
 
-def test_questions_of_one_length_and_no_shared_word_have_no_kind() -> None:
+def test_questions_of_one_length_and_no_topic_have_no_kind() -> None:
     assert kinds(["abcdefgh", "ijklmnop", "qrstuvwx"]) == [{}, {}, {}]
 
 
@@ -54,6 +54,6 @@ def test_any_texts_have_the_same_kinds_each_time_and_few_of_them(texts: list[str
     found = kinds(texts)
     assert found == kinds(list(texts))
     assert len(found) == len(texts)
-    by_word = Counter(kind.get(SHARED_WORD, NO_SHARED_WORD) for kind in found)
+    by_word = Counter(kind.get(TOPIC, NO_TOPIC) for kind in found)
     assert len(by_word) <= MOST_WORDS + 1
-    assert all(count >= FEWEST_QUESTIONS for word, count in by_word.items() if word != NO_SHARED_WORD)
+    assert all(count >= FEWEST_QUESTIONS for word, count in by_word.items() if word != NO_TOPIC)

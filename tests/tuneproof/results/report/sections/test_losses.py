@@ -1,23 +1,24 @@
 import re
 from pathlib import Path
 
-from tests.made_up.aggregated_run import change_judgements, details, write_small_changes
+from tests.made_up.aggregated_run import change_judgements, details, write_edges, write_small_changes
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tests.running import run_here
+from tuneproof.records.documents.agreement import AnswerLabels
 from tuneproof.records.files import read_rows, write_rows
-from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
+from tuneproof.records.handovers import ANSWERS, JUDGEMENTS, LABELLED
 from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, beginning
 from tuneproof.results.report.sections.losses import (
-    LONGEST_REASON,
     Worst,
     change_text,
     score_formats,
     score_text,
     worst_questions,
 )
+from tuneproof.results.report.sections.reasons import LONGEST_REASON
 from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.questions import worst_heading
 
@@ -94,6 +95,36 @@ def test_beside_a_reason_stand_the_answers_that_it_is_about_without_their_thinki
         ]
         assert all(LONGEST_BEGINNING - 3 < len(text) <= LONGEST_BEGINNING + 1 for _, text in one.answers)
         assert not any("think" in text or "\n" in text for _, text in one.answers)
+
+
+def test_programs_people_and_the_pair_speak_beside_a_loss_and_a_shared_answer_is_named(workspace: Path) -> None:
+    write_edges(workspace)
+    rows = {model: read_rows(ANSWERS.path(model), Answer, made_by="") for model in ("sft", "dpo")}
+    write_rows(ANSWERS.path("dpo"), rows["sft"])
+    models = [details(workspace, model) for model in ("sft", "dpo", "orpo", "baseline")]
+    lost = models[0].losses[0]
+    labels = [
+        AnswerLabels(
+            key="k", model=model, id=lost.question, sample=sample, scores={"style": score}, preference=None, raters=1
+        )
+        for model, sample, score in (("sft", 0, 2.0), ("sft", 1, 3.0), ("baseline", 0, 2.0))
+    ]
+    write_rows(LABELLED.path, labels)
+    questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
+    first = worst_questions(models, questions)["sft"][0]
+    assert first.people == [("style", 2.0, 2.5)]
+    assert first.preference == lost.preference is not None
+    assert [name for name, *_ in first.scores] == ["accuracy", "style"]
+    differing = [name for name in ("no_loop", "shared_words") if lost.model[name] != lost.baseline[name]]
+    assert [name for name, *_ in first.others] == differing != []
+    assert all(" (word for word as dpo)" in who for who, _ in first.answers if who.startswith("sft"))
+    done = run_here(workspace, "report.py")
+    assert done.returncode == 0, done.stderr
+    page = (workspace / "report/index.html").read_text(encoding="utf-8")
+    assert "By programs:" in page
+    assert "By people: <span>style 2 → 2.5</span>" in page
+    assert "Shown both answers, the judge prefers" in page
+    assert "a mistake of the judge, in either answer, is likelier here" in page
 
 
 def test_an_answer_that_is_empty_or_failed_says_so() -> None:
@@ -180,8 +211,8 @@ def test_counts_of_the_page_lead_into_the_browser(tmp_path: Path) -> None:
 
 
 def test_scores_of_a_criterion_have_the_same_decimals_and_whole_ones_none() -> None:
-    whole = Worst("q", "?", [("style", 3, 1.0), ("accuracy", 2.0, 1.25)], ["style"], [], [])
-    other = Worst("r", "?", [("style", None, 2), ("accuracy", 3.0, 3.0)], ["style"], [], [])
+    whole = Worst("q", "?", [("style", 3, 1.0), ("accuracy", 2.0, 1.25)], ["style"], [], [], [], [], None)
+    other = Worst("r", "?", [("style", None, 2), ("accuracy", 3.0, 3.0)], ["style"], [], [], [], [], None)
     assert score_formats({"sft": [whole], "dpo": [other]}) == {"style": "%.0f", "accuracy": "%.2f"}
     assert score_formats({}) == {}
     said = [change_text(2.0, after, "%.2f", (1, 3)) for after in (1.25, 2.5, 2.001)]
@@ -191,5 +222,6 @@ def test_scores_of_a_criterion_have_the_same_decimals_and_whole_ones_none() -> N
 
 def test_yes_and_no_are_written_1_and_0_beside_a_mean_of_several() -> None:
     assert [score_text(score, "%.2f", (0.0, 1.0)) for score in (0.0, 0.5, 1.0)] == ["0", "0.50", "1"]
+    assert change_text(1.144, 1.1361, "%.2f", (1, 3)) == "0", "what is written the same has not changed"
     assert change_text(1.0, 0.0, "%.2f", (0.0, 1.0)) == "\N{MINUS SIGN}1"
     assert change_text(0.5, 1.0, "%.2f", (0.0, 1.0)) == "+0.50"

@@ -3,50 +3,76 @@ from pathlib import Path
 import pytest
 
 from tests.made_up.aggregated_run import details
+from tuneproof.results.details.criteria import EqualLength, JudgeAlone
 from tuneproof.results.details.model import AnswerLengths, Details
-from tuneproof.results.words.doubts.lengths import card_sentence, length_sentence
+from tuneproof.results.words.doubts.lengths import card_sentence, explained, length_sentence
 
 
-def with_length(model: Details, characters: float | None, **changed: float | None) -> Details:
-    one = model.criteria["style"].model_copy(update={"scored": 50} | changed)
+def with_length(model: Details, characters: float | None, **changed: object) -> Details:
+    one = model.criteria["style"].model_copy(update=changed)
     lengths = AnswerLengths(characters_mean=characters, characters_median=characters, tokens_mean=None)
-    return model.model_copy(update={"criteria": model.criteria | {"style": one}, "lengths": lengths})
+    run = model.run.model_copy(update={"rubric": {"style": model.run.rubric["style"]}})
+    return model.model_copy(update={"criteria": model.criteria | {"style": one}, "lengths": lengths, "run": run})
+
+
+def equal(gain: float, doubling: tuple[float, float, float] = (0.2, 0.1, 0.3), outside: bool = False) -> EqualLength:
+    value, low, high = doubling
+    return EqualLength(
+        gain=gain, low=gain - 0.1, high=gain + 0.1, doubling=value, doubling_low=low, doubling_high=high,
+        longer=30, shorter=20, questions=50, outside=outside,
+    )  # fmt: skip
+
+
+NOT_SHOWN = (0.2, -0.1, 0.5)
 
 
 @pytest.mark.parametrize(
-    ("gain", "characters", "related", "said"),
+    ("gain", "found", "concluded", "caution"),
     [
-        (0.3, 420, 0.5, "length may explain a part of its gain: its answers are longer (300 \u2192 420 characters), "
-         "and longer ones of it score higher (rank correlation +0.50)."),
-        (0.3, 200, -0.5, "length may explain a part of its gain: its answers are shorter (300 \u2192 200 characters), "
-         "and shorter ones of it score higher (rank correlation -0.50)."),
-        (-0.3, 420, -0.5, "length may explain a part of its loss: its answers are longer (300 \u2192 420 characters), "
-         "and longer ones of it score lower (rank correlation -0.50)."),
-        (0.3, 420, -0.5, "length is not shown to explain its gain: its answers are longer (300 \u2192 420 characters), "
-         "and longer ones of it score lower (rank correlation -0.50)."),
-        (0.3, 420, 0.27, "length is not shown to explain its gain; longer answers of it are not shown to score "
-         "otherwise (rank correlation +0.27, and chance alone reaches 0.28)."),
+        (0.3, equal(0.1), "so length may explain a part of the difference in style", True),
+        (-0.3, equal(-0.1), "so length may explain a part of the difference in style", True),
+        (0.3, equal(0.4), "so length is not shown to explain it", False),
+        (0.3, equal(0.1, NOT_SHOWN), "so length is not shown to explain it", False),
+        (0.3, equal(0.1, outside=True), "so length may explain a part of the difference in style", True),
+        (
+            0.3,
+            equal(0.1, NOT_SHOWN, outside=True),
+            "but its answers are longer in 30 and shorter in 20 of 50 questions, so equal length lies at the edge of "
+            "what was seen",
+            True,
+        ),
     ],
-)  # fmt: skip
-def test_length_explains_a_gain_only_where_it_goes_the_same_way(
-    aggregated: Path, gain: float, characters: float, related: float, said: str
+)
+def test_length_explains_a_part_only_where_it_is_shown_to_work_and_less_is_left_without_it(
+    aggregated: Path, gain: float, found: EqualLength, concluded: str, caution: bool
 ) -> None:
     baseline = with_length(details(aggregated, "baseline"), 300)
-    model = with_length(details(aggregated, "sft"), characters, gain=gain, length_correlation=related)
-    assert length_sentence(model, baseline, "style") == f"sft: {said}"
-    run = model.run.model_copy(update={"rubric": {"style": model.run.rubric["style"]}})
-    told, explains = card_sentence(model.model_copy(update={"run": run}), baseline)
-    assert explains == ("may explain" in said)
-    assert told == (
-        "Length may explain a part of the difference in style."
-        if explains
-        else "Length is not shown to explain the difference in style."
+    model = with_length(details(aggregated, "sft"), 420, gain=gain, equal_length=found)
+    said, warns = card_sentence(model, baseline)
+    assert warns is caution
+    shown = f"{found.gain:+.2f} [{found.low:+.2f}, {found.high:+.2f}] (over all {gain:+.2f})"
+    assert said == (
+        f"Its answers have 420 characters on average, baseline's 300. At equal length the gains are style {shown} "
+        f"(exploratory: each interval alone), {concluded}."
     )
+    told = length_sentence(model, baseline, "style")
+    assert told.startswith(
+        f"sft: at equal length the gain is {shown}; an answer twice as long as baseline's scores +0.20 "
+    )
+    assert told.endswith("its answers are longer in 30 and shorter in 20 of 50 questions.")
 
 
-def test_without_lengths_scores_or_questions_enough_nothing_is_said(aggregated: Path) -> None:
+def test_the_judges_own_gain_is_what_length_explains_where_people_decide(aggregated: Path) -> None:
+    alone = JudgeAlone(mean=2.0, low=1.9, high=2.1, gain=0.3, gain_low=0.2, gain_high=0.4, verdict="better")
+    model = with_length(details(aggregated, "sft"), 420, gain=0.05, equal_length=equal(0.1), judge_alone=alone)
+    assert explained(model.criteria["style"]) == "in part"
+    assert "(over all +0.30)" in length_sentence(model, model, "style")
+
+
+def test_without_lengths_or_questions_enough_no_gain_at_equal_length_is_told(aggregated: Path) -> None:
     baseline, sft = with_length(details(aggregated, "baseline"), 300), details(aggregated, "sft")
-    assert length_sentence(with_length(sft, None, gain=0.3, length_correlation=0.5), baseline, "style") == ""
-    assert length_sentence(with_length(sft, 420, gain=0.3, length_correlation=None), baseline, "style") == ""
-    assert length_sentence(with_length(sft, 420, gain=0.3, length_correlation=0.9, scored=9), baseline, "style") == ""
-    assert length_sentence(baseline, baseline, "style") == "", "the baseline has no gain"
+    assert card_sentence(with_length(sft, None, equal_length=equal(0.1)), baseline) == ("", False)
+    few = with_length(sft, 420, equal_length=None)
+    assert card_sentence(few, baseline) == ("Its answers have 420 characters on average, baseline's 300.", False)
+    assert length_sentence(few, baseline, "style") == ""
+    assert card_sentence(baseline, baseline) == ("", False)

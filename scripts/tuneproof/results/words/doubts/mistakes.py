@@ -1,0 +1,52 @@
+"""How far the worst questions may be the judge's own mistakes."""
+
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.figures import listed, plain_name
+from tuneproof.results.words.trust import is_embedded
+
+HALF = 0.5  # a preference for neither
+
+
+def mistakes_note(run: RunDetails) -> str:
+    """That mistakes of the judge gather among the worst questions, and how many are known; empty where it has no part.
+
+    What is largest of many is large by chance too: the judge's error in either answer is a part of why it stands there.
+    """
+    if not any(run.criteria[name].source == "judge" for name in run.by_question):
+        return ""
+    return (
+        "These are the largest falls of all, so a mistake of the judge, in either answer, is likelier here than "
+        f"anywhere else. {known_mistakes(run)} Read both answers before you take one for a loss."
+    )
+
+
+def known_mistakes(run: RunDetails) -> str:
+    """How often the judge scores otherwise than people, and of what answers that is known."""
+    beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
+    shares = {name: one.share_equal.value for name, one in beside.items() if one.share_equal}
+    if run.agreement and shares:
+        otherwise = listed([f"{1 - share:.0%} in {plain_name(name)}" for name, share in shares.items()])
+        if run.agreement.source == "labels":
+            return f"People scored otherwise than it did in {otherwise} of the answers that they rated."
+        return (
+            f"People scored otherwise than it did in {otherwise} of the answers that they graded; {none_of_run(run)}."
+        )
+    if run.admission.asked and run.admission.source == "golden answers":
+        return f"It was held against golden answers alone: {none_of_run(run)}."
+    return "" if run.admission.asked else "How often it is mistaken is not known: nothing was held against it."
+
+
+def none_of_run(run: RunDetails) -> str:
+    """That the judge's mistakes in this run's answers are not known."""
+    baseline = plain_name(run.baseline)
+    return f"none of them is of this run, so how often it is mistaken about answers like {baseline}'s is not known"
+
+
+def preference_text(run: RunDetails, model: str, preference: float | None) -> str:
+    """Which answer the judge prefers where it saw both; empty where it did not, or prefers by its scores alone."""
+    if preference is None or is_embedded(run):
+        return ""
+    if preference == HALF:
+        return "Shown both answers, the judge prefers neither"
+    preferred = model if preference > HALF else run.baseline
+    return f"Shown both answers, the judge prefers {plain_name(preferred)}'s"

@@ -1,0 +1,68 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.made_up.aggregated_run import details
+from tuneproof.records.documents.admission import AdmissionResult
+from tuneproof.records.documents.agreement import Agreement, Source
+from tuneproof.results.details.run import RunDetails
+from tuneproof.results.words.doubts.mistakes import mistakes_note, preference_text
+
+
+def agreement(source: Source, share: float) -> Agreement:
+    figure = {"value": share, "low": None, "high": None}
+    judge = {
+        "answers": 40, "questions": 40, "weighted_kappa": None, "nominal_kappa": None, "share_equal": figure,
+        "rank_correlation": None, "area_under_curve": {}, "bias": None, "bias_by_score": [], "length_effect": None,
+        "steps": [1, 2, 3], "confusion": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+    }  # fmt: skip
+    labels = {"needed": 50, "questions": {}, "missing": {}, "no_longer_here": 0}
+    made = {
+        "run": "real", "source": source, "raters": ["ada"], "rated": 40, "questions": 40,
+        "criteria": {"style": {"people": None, "judge": judge}}, "pairs": None, "orders": {}, "labels": labels,
+    }  # fmt: skip
+    return Agreement.model_validate_json(json.dumps(made))
+
+
+def asked(run: RunDetails) -> RunDetails:
+    admission = AdmissionResult(key="k", source="golden answers")
+    return run.model_copy(update={"admission": admission})
+
+
+def test_mistakes_are_counted_beside_people_and_said_to_gather_in_the_worst_questions(aggregated: Path) -> None:
+    run = details(aggregated, "sft").run.model_copy(update={"agreement": agreement("labels", 0.75)})
+    said = mistakes_note(run)
+    assert said.startswith(
+        "These are the largest falls of all, so a mistake of the judge, in either answer, is likelier"
+    )
+    assert "People scored otherwise than it did in 25% in style of the answers that they rated. Read both" in said
+
+
+@pytest.mark.parametrize("graded", [True, False])
+def test_answers_of_another_time_say_nothing_of_mistakes_in_this_runs(aggregated: Path, graded: bool) -> None:
+    run = details(aggregated, "sft").run
+    known = run.model_copy(update={"agreement": agreement("graded", 0.75)}) if graded else asked(run)
+    said = mistakes_note(known)
+    assert "none of them is of this run, so how often it is mistaken about answers like baseline's is not known" in said
+    assert ("25% in style" in said) is graded
+
+
+def test_a_judge_that_nobody_checked_is_called_so_and_one_that_takes_no_part_is_not_spoken_of(aggregated: Path) -> None:
+    run = details(aggregated, "sft").run
+    assert "nothing was held against it" in mistakes_note(run)
+    checks = {name: one.model_copy(update={"source": "check"}) for name, one in run.criteria.items()}
+    assert mistakes_note(run.model_copy(update={"criteria": checks})) == ""
+
+
+def test_a_preference_is_told_but_for_a_judge_that_prefers_by_its_scores(aggregated: Path) -> None:
+    run = details(aggregated, "sft").run
+    said = [preference_text(run, "sft", preference) for preference in (1.0, 0.5, 0.25, None)]
+    assert said == [
+        "Shown both answers, the judge prefers sft's",
+        "Shown both answers, the judge prefers neither",
+        "Shown both answers, the judge prefers baseline's",
+        "",
+    ]
+    embedded = run.model_copy(update={"judge": run.judge.model_copy(update={"backend": "embedded"})})
+    assert preference_text(embedded, "sft", 1.0) == ""
