@@ -187,12 +187,12 @@ def test_slices_follow_the_tags(aggregated: Path) -> None:
     assert all(score.gain is None for one in details(aggregated, "baseline").slices for score in one.criteria.values())
 
 
-def test_a_kind_of_fewer_than_ten_questions_has_a_gain_and_no_interval(tmp_path: Path) -> None:
-    write_run(tmp_path, Shape(questions=40, unusable=0))
+def test_a_kind_of_fewer_than_25_questions_has_a_gain_and_no_interval(tmp_path: Path) -> None:
+    write_run(tmp_path, Shape(questions=50, unusable=0))
     path = tmp_path / QUESTIONS.path
     rows = read_rows(path, Question, made_by="")
     tagged = [
-        row.model_copy(update={"tags": {"size": "few" if place < 9 else "many"}}) for place, row in enumerate(rows)
+        row.model_copy(update={"tags": {"size": "few" if place < 24 else "many"}}) for place, row in enumerate(rows)
     ]
     write_rows(path, tagged)
     aggregate(tmp_path)
@@ -204,7 +204,7 @@ def test_a_kind_of_fewer_than_ten_questions_has_a_gain_and_no_interval(tmp_path:
     assert many.gain_low is not None and many.gain_high is not None
     assert run_here(tmp_path, "report.py").returncode == 0
     page = (tmp_path / "report/index.html").read_text(encoding="utf-8")
-    assert "may reach losses that none of them showed; below 10 none is given" in page
+    assert "may reach losses that none of them showed; below 25 questions none is given" in page
     assert f'<span class="kind-gain">{minus(f"{few.gain:+.2f}")}</span>' in page
 
 
