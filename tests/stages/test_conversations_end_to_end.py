@@ -273,6 +273,12 @@ def test_answers_that_were_cut_off_are_counted_in_questions_and_their_turns_stan
         found = {text.split(" · ")[0] for text in watched.page.locator(".asked").all_inner_texts()}
         assert found == {"2 turns, found in turn 1 and 2", "2 turns, found in turn 2"}
         assert "A row has each model's mean score over its turns; " in watched.page.locator(".browser").inner_text()
+        marks = {row.inner_text(): row.get_attribute("title") for row in watched.page.locator(".sign").all()}
+        assert marks == {
+            f"{number} of 2 cut off": f"{number} of 2 answers of baseline to this question (2 turns): "
+            "cut off at the token limit"
+            for number in (1, 2)
+        }
 
 
 def test_published_rows_have_messages_and_turn(whole: Project, tmp_path: Path) -> None:

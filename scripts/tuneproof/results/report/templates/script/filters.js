@@ -66,30 +66,6 @@ function matching() {
     words.every((word) => searchText(question).includes(word)));
 }
 
-// By gain or loss: what the chosen model's change is, or the farthest of all models; without one, last.
-function changeOrder(sign, name) {
-  const at = name === undefined ? allJudged : [criteria.findIndex((one) => one.name === name)];
-  const other = reference();
-  const candidates = chosenModels().filter((model) => model !== other);
-  return (question) => {
-    const found = known(candidates.map((model) => change(question, model, other, at)));
-    return found.length ? Math.min(...found.map((value) => sign * value)) : Infinity;
-  };
-}
-
-function sorted(list) {
-  const [order, ...name] = chosen("order").split(":");
-  const value = {
-    "": (question) => -chosenCriteria().reduce((sum, at) => sum + spread(question, at), 0),
-    number: (question) => question.number,
-    longest: (question) => -Math.max(...question.characters),
-    gain: changeOrder(-1, name[0]),
-    loss: changeOrder(1, name[0]),
-  }[order];
-  const keys = new Map(list.map((question) => [question, value(question)]));
-  return list.sort((a, b) => (keys.get(a) === keys.get(b) ? a.number - b.number : keys.get(a) - keys.get(b)));
-}
-
 function field(control, name, label, kind = "") {
   Object.assign(control, { name, id: `filter-${name}` });
   filters[name] = control;
@@ -110,12 +86,6 @@ function nameReference() {
 
 function select(name, label, options, kind = "") {
   return field(element("select", {}, ...options.map(([value, text]) => element("option", { value }, text))), name, label, kind);
-}
-
-function orders() {
-  const by = (order, word) => others.length
-    ? [[order, `largest ${word}`], ...criteria.map(({ name }) => [`${order}:${name}`, `largest ${word} in ${name}`])] : [];
-  return [["", "most disputed"], ...by("loss", "loss"), ...by("gain", "gain"), ["number", "order of the questions"], ["longest", "longest answer"]];
 }
 
 function shows() {

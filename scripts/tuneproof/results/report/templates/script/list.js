@@ -18,6 +18,7 @@ function showPage() {
     ? `${found.length.toLocaleString("en")} of ${counted(questions.length, "question")}`
     : nothingFound();
   place("tools").hidden = !found.length;
+  place("order-note").textContent = found.length > 1 ? orderText() : "";
   const columned = models.length * chosenCriteria().length <= MOST_COLUMNS;
   place("questions").className = columned ? "columned" : "";
   place("questions").style.setProperty("--columns", models.length);
@@ -72,22 +73,31 @@ function questionItem(question) {
 
 // What a reader should know of a model's answers before opening them; of several answers, of how many.
 const MARKS = [
-  ["cut off", (answer) => answer.finish === "length"],
-  ["failed", (answer) => answer.finish === "error"],
-  ["judge refused", (answer) => answer.status === "refused"],
-  ["not scored", (answer) => answer.status === "truncated" || answer.status === "unreadable"],
+  ["# cut off", "cut off at the token limit", (answer) => answer.finish === "length"],
+  ["# failed", "no answer came", (answer) => answer.finish === "error"],
+  ["judge refused #", "the judge refused to score it", (answer) => answer.status === "refused"],
+  ["# not scored", "the judge gave no usable reply", (answer) => answer.status === "truncated" || answer.status === "unreadable"],
 ];
 
 function marks(question, model) {
   const answers = question.answers[model];
-  return MARKS.flatMap(([name, has]) => {
+  return MARKS.flatMap(([words, meaning, has]) => {
     const count = answers.filter(has).length;
-    const of = answers.length > 1 ? ` ${count}/${answers.length}` : "";
-    return count ? [element("span", { class: "sign" }, name + of), " "] : [];
+    if (!count) return [];
+    const of = answers.length > 1 ? `${count} of ${answers.length}` : "";
+    const title = of ? `${of} answers of ${models[model]} to this question (${severalText(question, answers.length)}): ${meaning}` : meaning;
+    return [element("span", { class: "sign", title }, words.replace("#", of).trim()), " "];
   });
 }
 
 // How many turns a question has, and in which of them an answer is what the filters ask for.
+// Of what a model has several answers to a question.
+function severalText(question, answers) {
+  const turns = question.turns?.length ?? 1;
+  if (turns === 1) return counted(answers, "sample");
+  return answers === turns ? counted(turns, "turn") : `${counted(answers / turns, "sample")} of ${counted(turns, "turn")}`;
+}
+
 function turnsText(question) {
   const [status, finish, all] = [chosen("status"), chosen("finish"), `${question.turns.length} turns`];
   if (!status && !finish) return all;
