@@ -41,10 +41,20 @@ function hasFinish(answer, finish) {
   return !finish || (finish === "cut" ? answer.cut : answer.finish === finish);
 }
 
+// What is asked of a model and of its answers.
+const askedOfModels = () => ({
+  status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
+  wanted: chosen("change"), other: reference(), at: chosenCriteria(),
+});
+
+// A model's answers to a question that were judged and ended as is asked.
+const answersAsked = (question, model, { status, finish }) =>
+  question.answers[model].filter((answer) => hasStatus(answer, status) && hasFinish(answer, finish));
+
 // Everything that is asked of a model must hold for one and the same model.
 function modelMatches(question, model, asked) {
   const { status, finish, length, score, wanted, other, at } = asked;
-  if ((status || finish) && !question.answers[model].some((answer) => hasStatus(answer, status) && hasFinish(answer, finish))) return false;
+  if ((status || finish) && !answersAsked(question, model, asked).length) return false;
   if (length === "short" && question.characters[model] > short) return false;
   if (length === "long" && question.characters[model] < long) return false;
   if (wanted && (model === other || !went(question, model, other, wanted, at))) return false;
@@ -52,17 +62,16 @@ function modelMatches(question, model, asked) {
   return at.some((one) => question.means[model][one] !== null && nearestStep(criteria[one], question.means[model][one]) === Number(score));
 }
 
+// The models for which a question is listed: of the chosen one or of all those that have what is asked.
+const modelsMeant = (question, asked) => chosenModels().filter((model) => modelMatches(question, model, asked));
+
 function matching() {
   const words = chosen("search").toLowerCase().split(/\s+/).filter(Boolean);
-  const [show, slice, candidates] = [chosen("show"), chosen("slice"), chosenModels()];
-  const asked = {
-    status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
-    wanted: chosen("change"), other: reference(), at: chosenCriteria(),
-  };
+  const [show, slice, asked] = [chosen("show"), chosen("slice"), askedOfModels()];
   return questions.filter((question) =>
     (!show || special[show](question)) &&
     (!slice || question.tags.some((pair) => tagName(pair) === slice)) &&
-    candidates.some((model) => modelMatches(question, model, asked)) &&
+    modelsMeant(question, asked).length &&
     words.every((word) => searchText(question).includes(word)));
 }
 

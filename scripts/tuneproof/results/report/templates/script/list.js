@@ -8,6 +8,7 @@ function showFound() {
   offerScores();
   nameReference();
   found = sorted(matching());
+  nameDownloads();
   page = 0;
   showPage();
 }
@@ -17,8 +18,8 @@ function showPage() {
   place("count").textContent = found.length
     ? `${found.length.toLocaleString("en")} of ${counted(questions.length, "question")}`
     : nothingFound();
-  place("tools").hidden = !found.length;
   place("order-note").textContent = found.length > 1 ? orderText() : "";
+  place("tools").hidden = !found.length;
   const columned = models.length * chosenCriteria().length <= MOST_COLUMNS;
   place("questions").className = columned ? "columned" : "";
   place("questions").style.setProperty("--columns", models.length);
@@ -90,7 +91,6 @@ function marks(question, model) {
   });
 }
 
-// How many turns a question has, and in which of them an answer is what the filters ask for.
 // Of what a model has several answers to a question.
 function severalText(question, answers) {
   const turns = question.turns?.length ?? 1;
@@ -98,11 +98,12 @@ function severalText(question, answers) {
   return answers === turns ? counted(turns, "turn") : `${counted(answers / turns, "sample")} of ${counted(turns, "turn")}`;
 }
 
+// How many turns a question has, and in which of them an answer is what the filters ask for.
 function turnsText(question) {
-  const [status, finish, all] = [chosen("status"), chosen("finish"), `${question.turns.length} turns`];
-  if (!status && !finish) return all;
-  const asked = chosenModels().flatMap((model) => question.answers[model]).filter((answer) => hasStatus(answer, status) && hasFinish(answer, finish));
-  const found = [...new Set(asked.map((answer) => answer.turn + 1))].sort((a, b) => a - b);
+  const [asked, all] = [askedOfModels(), `${question.turns.length} turns`];
+  if (!asked.status && !asked.finish) return all;
+  const answers = modelsMeant(question, asked).flatMap((model) => answersAsked(question, model, asked));
+  const found = [...new Set(answers.map((answer) => answer.turn + 1))].sort((a, b) => a - b);
   return found.length ? `${all}, found in turn ${found.join(" and ")}` : all;
 }
 
