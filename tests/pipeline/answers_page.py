@@ -1,6 +1,7 @@
 """The report's page of a made-up run, and what the tests of its answer browser read from it."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,13 @@ def shown(page: Page) -> int:
     """How many questions are left."""
     text = page.locator("#count").inner_text()
     return 0 if text.startswith("No question") else int(text.split(" of ")[0].replace(",", ""))
+
+
+def saved(page: Page, kind: str) -> str:
+    """What the file holds that a button of the page makes."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=re.compile(f"^Download .* as {kind}$")).click()
+    return Path(download.value.path()).read_text(encoding="utf-8-sig")
 
 
 def script(page: Page, *parts: str) -> str:

@@ -1,6 +1,5 @@
-"""The report's answer browser in Chromium: what its address asks for, what filters leave, and downloads."""
+"""The report's answer browser in Chromium: what its address asks for, and what filters leave."""
 
-import csv
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -15,18 +14,6 @@ from tests.made_up.run import Shape, finished
 from tests.pipeline.answers_page import Question, all_questions, plain_page, shown
 from tests.running import run_here
 from tuneproof.records.handovers import COMPARISONS
-from tuneproof.results.report.browser.texts import visible
-
-FORMULAS = (
-    '=HYPERLINK("http://127.0.0.1:9/")',
-    "+1+1",
-    "-2+3",
-    "@SUM(A1:A9)",
-    "\t=1+1",
-    " =1+1",
-    "\n@x",
-    'plain, "text"',
-)
 
 
 @pytest.fixture(scope="module")
@@ -202,46 +189,3 @@ def test_what_a_page_does_not_know_is_ignored_and_said(browser: Browser, plain: 
         watched.page.get_by_label("Criterion", exact=True).select_option("style")
         expect(note).to_be_empty()
         assert watched.is_quiet(), watched
-
-
-def saved(page: Page, button: str) -> str:
-    with page.expect_download() as download:
-        page.get_by_role("button", name=button).click()
-    return Path(download.value.path()).read_text(encoding="utf-8-sig")
-
-
-@pytest.mark.exhaustive
-def test_the_rows_that_the_filters_leave_can_be_taken_away(browser: Browser, plain: Path) -> None:
-    with opened(browser, plain, "#answers?model=sft&criterion=accuracy&change=worse") as watched:
-        questions = {one["id"]: one for one in all_questions(watched.page)}
-        records = [json.loads(line) for line in saved(watched.page, "Download JSON Lines").splitlines()]
-        table = list(csv.DictReader(saved(watched.page, "Download CSV").splitlines(keepends=True)))
-        assert len(records) == len(table) == shown(watched.page)
-        for record, row in zip(records, table, strict=True):
-            answer = questions[record["id"]]["answers"][0][0]
-            assert (record["model"], row["model"]) == ("sft", "sft")
-            assert record["answer"] == answer["text"]
-            assert row["answer"] == answer["text"]
-            assert record["scores"]["accuracy"] == float(row["scores: accuracy"]) == answer["scores"][0]
-            assert (
-                record["changes"]["accuracy"]
-                == float(row["changes: accuracy"])
-                == change(questions[record["id"]], 0, 0)
-            )
-            assert record["reasons"]["accuracy"] == answer["judges"][0]["analyses"][0]
-            assert record["tags"]["source"] == row["tags: source"]
-        assert not watched.said
-
-
-@pytest.mark.exhaustive
-def test_no_cell_of_a_table_is_a_formula(browser: Browser, tmp_path: Path) -> None:
-    path = finished(tmp_path, Shape(questions=30, hostile=FORMULAS))
-    with opened(browser, path) as watched:
-        records = [json.loads(line) for line in saved(watched.page, "Download JSON Lines").splitlines()]
-        heads, *rows = csv.reader(saved(watched.page, "Download CSV").splitlines(keepends=True))
-    assert {record["answer"] for record in records} == {visible(text) for text in FORMULAS}
-    numbers = {at for at, head in enumerate(heads) if head.startswith(("changes: ", "scores: "))}
-    texts = [cell for row in [heads, *rows] for at, cell in enumerate(row) if at not in numbers]
-    assert not [cell for cell in texts if cell.strip()[:1] in {*"=+-@"} - {""} or cell[:1] in {"\t", "\r", "\n"}]
-    assert "'-2+3" in texts
-    assert 'plain, "text"' in texts

@@ -177,6 +177,23 @@ def test_the_questions_with_most_disagreement_come_first(report: Opened) -> None
     assert ids == [question["id"] for question in browser_data(report.page)["questions"][:20]]
 
 
+def test_the_order_says_what_stands_first(report: Opened) -> None:
+    page, note = report.page, report.page.locator("#order-note")
+    first = "First come the questions on which "
+    apart = f"{first}the highest and the lowest model's scores lie farthest apart in "
+    assert page.locator("#filter-order option").first.inner_text() == "models differ most"
+    expect(note).to_have_text(f"{apart}accuracy and style.")
+    page.get_by_label("Criterion", exact=True).select_option("style")
+    expect(note).to_have_text(f"{apart}style.")
+    page.get_by_label("Sort by", exact=True).select_option("loss")
+    expect(note).to_have_text(f"{first}any model lost most against baseline in accuracy and style.")
+    page.get_by_label("Model", exact=True).select_option("dpo")
+    page.get_by_label("Sort by", exact=True).select_option("gain:accuracy")
+    expect(note).to_have_text(f"{first}dpo gained most against baseline in accuracy.")
+    page.get_by_label("Sort by", exact=True).select_option("number")
+    expect(note).to_have_text("The questions stand in the order of their file.")
+
+
 def test_search_finds_every_question_with_all_its_words(report: Opened) -> None:
     page, search = report.page, report.page.get_by_label("Search questions and answers")
 

@@ -12,6 +12,7 @@ import pytest
 from tests.browser import chromium, opened
 from tests.conftest import Project
 from tests.made_up.judging import rows_of, write_rows
+from tests.pipeline.answers_page import saved
 from tests.running import run_here
 from tests.servers.openai.replies import default_scorer
 from tests.servers.openai.server import OpenAIServer
@@ -272,7 +273,29 @@ def test_answers_that_were_cut_off_are_counted_in_questions_and_their_turns_stan
         assert watched.page.locator("#count").inner_text() == f"2 of {QUESTIONS} questions"
         found = {text.split(" · ")[0] for text in watched.page.locator(".asked").all_inner_texts()}
         assert found == {"2 turns, found in turn 1 and 2", "2 turns, found in turn 2"}
+        marks = {row.inner_text(): row.get_attribute("title") for row in watched.page.locator(".sign").all()}
+        assert marks == {
+            f"{number} of 2 cut off": f"{number} of 2 answers of baseline to this question (2 turns): "
+            "cut off at the token limit"
+            for number in (1, 2)
+        }
         assert "A row has each model's mean score over its turns; " in watched.page.locator(".browser").inner_text()
+
+
+def test_a_downloaded_turn_has_its_own_scores_and_the_change_of_its_whole_question(whole: Project) -> None:
+    with chromium() as browser, opened(browser, whole.root / "report" / "index.html", "#answers?model=sft") as watched:
+        records = [json.loads(line) for line in saved(watched.page, "JSON Lines").splitlines()]
+    judged = {
+        (model, row["id"], row["turn"]): row["scores"]["accuracy"]
+        for model in MODELS
+        for row in rows_of(whole, "judgements", model)
+    }
+    assert len(records) == EVERY
+    for record in records:
+        means = [sum(judged[model, record["id"], turn] for turn in range(TURNS)) / TURNS for model in MODELS]
+        assert record["scores"]["accuracy"] == judged["sft", record["id"], record["turn"]]
+        assert record["question_changes"]["accuracy"] == pytest.approx(means[0] - means[1])
+    assert any(judged["sft", f"q{number}", 0] != judged["sft", f"q{number}", 1] for number in range(QUESTIONS))
 
 
 def test_published_rows_have_messages_and_turn(whole: Project, tmp_path: Path) -> None:

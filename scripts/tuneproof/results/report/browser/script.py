@@ -4,7 +4,8 @@ from pathlib import Path
 
 SCRIPT_DIRECTORY = Path(__file__).parents[1] / "templates" / "script"
 SCRIPT_PARTS = (
-    "elements", "scores", "filters", "address", "markdown", "words", "question", "list", "downloads", "browser",
+    "elements", "scores", "order", "filters", "address", "markdown", "words", "question", "list", "downloads",
+    "browser",
 )  # fmt: skip
 
 

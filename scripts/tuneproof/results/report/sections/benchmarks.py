@@ -1,11 +1,12 @@
 """What the report shows of benchmarks: tasks by model, guards first, and the items that a model lost."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tuneproof.records.handovers import BENCHMARKS
 from tuneproof.records.rows import Benchmark
 from tuneproof.results.details.model import Details
+from tuneproof.results.report.sections.shared_ends import without_shared_ends
 from tuneproof.results.words.figures import gain_text, mean_text
 from tuneproof.results.words.verdicts import row_verdict
 
@@ -27,6 +28,17 @@ class TaskRow:
 
 
 @dataclass(frozen=True)
+class LostItem:
+    """One item as it was asked, what was wanted, and what the baseline and the model said."""
+
+    told: str  # of the prompt what the task's other items do not share
+    prompt: str  # all of it
+    wanted: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class Lost:
     """The items of one task that the baseline got right and a model did not: some of them, and how many there are."""
 
@@ -34,7 +46,7 @@ class Lost:
     task: str
     count: int
     of_items: int
-    items: list[tuple[str, str, str, str]]  # question, what was wanted, what the baseline said, what the model said
+    items: list[LostItem]
 
 
 def task_rows(models: Sequence[Details]) -> list[TaskRow]:
@@ -83,11 +95,26 @@ def lost_of(name: str, details: Details, own: Rows, baseline: Rows, most: int) -
         before, after = baseline[key].scores.get(metric), row.scores.get(metric)
         if key[0] == name and before is not None and after is not None and after < before:
             falls.append((after - before, len(falls), row, baseline[key]))
+    chosen = sorted(falls, key=lambda fall: fall[:2])[:most]
+    told = questions_told(name, own, {row.task for _, _, row, _ in chosen})
     shown = [
-        (end_of(row.question), cut(row.target), cut(before.response), cut(row.response))
-        for _, _, row, before in sorted(falls, key=lambda fall: fall[:2])[:most]
-    ]
+        LostItem(
+            told=end_of(told[row.task, row.id]), prompt=end_of(row.question), wanted=cut(row.target),
+            before=cut(before.response), after=cut(row.response),
+        )
+        for _, _, row, before in chosen
+    ]  # fmt: skip
     return Lost(details.model, name, len(falls), details.benchmarks[name].items, shown)
+
+
+def questions_told(name: str, own: Rows, tasks: Collection[str]) -> dict[tuple[str, str], str]:
+    """What tells the items of these tasks apart, by task and item."""
+    found = dict[tuple[str, str], str]()
+    for task in tasks:
+        rows = [row for key, row in own.items() if key[:2] == (name, task)]
+        told = without_shared_ends([row.question for row in rows])
+        found |= {(task, row.id): text for row, text in zip(rows, told, strict=True)}
+    return found
 
 
 def rows_by_item(model: str) -> Rows:

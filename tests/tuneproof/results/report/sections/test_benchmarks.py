@@ -1,3 +1,5 @@
+import json
+from dataclasses import astuple
 from pathlib import Path
 
 import pytest
@@ -6,6 +8,7 @@ from tests.made_up.benchmark_rows import write_benchmarks
 from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, write_run
 from tests.running import run_here
+from tuneproof.records.handovers import BENCHMARKS
 from tuneproof.results.details.model import Details, read_all_details
 from tuneproof.results.report.sections.benchmarks import LONGEST_CHARACTERS, MOST_ITEMS, lost_items, task_rows
 from tuneproof.results.words.notes import benchmark_note
@@ -35,7 +38,31 @@ def test_guards_stand_first_and_say_whether_they_hold(reported: list[Details]) -
 def test_the_items_that_a_model_lost_are_counted_and_some_are_shown(reported: list[Details]) -> None:
     lost = next(one for one in lost_items(reported) if (one.model, one.task) == ("dpo", "gsm8k"))
     assert len(lost.items) == MOST_ITEMS < lost.count < lost.of_items == 120
-    assert all(len(text) <= LONGEST_CHARACTERS + 1 for item in lost.items for text in item)
+    assert all(len(text) <= LONGEST_CHARACTERS + 1 for item in lost.items for text in astuple(item))
+
+
+def test_of_a_lost_item_stands_what_tells_it_apart_and_the_whole_prompt_is_folded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path, Shape(questions=40))
+    write_benchmarks(tmp_path, SHARES, text="\n\n### Response:\n")
+    for model in SHARES:  # the two tasks of the group have other instructions
+        path = tmp_path / BENCHMARKS.path(model)
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for row in rows:
+            row["question"] = f"Answer in {row['task']}.\n\n### Instruction:\n{row['question']}"
+        path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    monkeypatch.chdir(tmp_path)
+    for script in ("aggregate.py", "report.py"):
+        assert run_here(tmp_path, script).returncode == 0
+    items = [item for lost in lost_items(read_all_details(load_params())) for item in lost.items]
+    assert {item.prompt.split("### Instruction:\n")[1].split("\n")[0].strip() for item in items} == {
+        item.told for item in items
+    }
+    assert {item.told.split()[-1] for item in items} == {"gsm8k?", "mmlu_anatomy?", "mmlu_virology?"}
+    page = (tmp_path / "report/index.html").read_text()
+    assert page.count("<summary>Whole prompt</summary>") == len(items)
+    assert f"<bdi>{items[0].told}</bdi>" in page
 
 
 def test_the_page_escapes_what_models_and_datasets_wrote(reported: list[Details], tmp_path: Path) -> None:

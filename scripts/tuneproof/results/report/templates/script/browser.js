@@ -20,7 +20,7 @@ function hintAtScrolling() {
 }
 
 buildFilters();
-place("tools").append(switchControl("Raw text", reading.raw, setRaw), ...downloadButtons());
+place("tools").append(switchControl("Raw text", reading.raw, setRaw), ...downloadButtons.map(([, button]) => button));
 place("filters").addEventListener("input", update);
 place("filters").addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("hashchange", followAddress);

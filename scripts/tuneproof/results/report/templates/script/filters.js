@@ -41,10 +41,20 @@ function hasFinish(answer, finish) {
   return !finish || (finish === "cut" ? answer.cut : answer.finish === finish);
 }
 
+// What is asked of a model and of its answers.
+const askedOfModels = () => ({
+  status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
+  wanted: chosen("change"), other: reference(), at: chosenCriteria(),
+});
+
+// A model's answers to a question that were judged and ended as is asked.
+const answersAsked = (question, model, { status, finish }) =>
+  question.answers[model].filter((answer) => hasStatus(answer, status) && hasFinish(answer, finish));
+
 // Everything that is asked of a model must hold for one and the same model.
 function modelMatches(question, model, asked) {
   const { status, finish, length, score, wanted, other, at } = asked;
-  if ((status || finish) && !question.answers[model].some((answer) => hasStatus(answer, status) && hasFinish(answer, finish))) return false;
+  if ((status || finish) && !answersAsked(question, model, asked).length) return false;
   if (length === "short" && question.characters[model] > short) return false;
   if (length === "long" && question.characters[model] < long) return false;
   if (wanted && (model === other || !went(question, model, other, wanted, at))) return false;
@@ -52,42 +62,17 @@ function modelMatches(question, model, asked) {
   return at.some((one) => question.means[model][one] !== null && nearestStep(criteria[one], question.means[model][one]) === Number(score));
 }
 
+// The models for which a question is listed: of the chosen one or of all those that have what is asked.
+const modelsMeant = (question, asked) => chosenModels().filter((model) => modelMatches(question, model, asked));
+
 function matching() {
   const words = chosen("search").toLowerCase().split(/\s+/).filter(Boolean);
-  const [show, slice, candidates] = [chosen("show"), chosen("slice"), chosenModels()];
-  const asked = {
-    status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
-    wanted: chosen("change"), other: reference(), at: chosenCriteria(),
-  };
+  const [show, slice, asked] = [chosen("show"), chosen("slice"), askedOfModels()];
   return questions.filter((question) =>
     (!show || special[show](question)) &&
     (!slice || question.tags.some((pair) => tagName(pair) === slice)) &&
-    candidates.some((model) => modelMatches(question, model, asked)) &&
+    modelsMeant(question, asked).length &&
     words.every((word) => searchText(question).includes(word)));
-}
-
-// By gain or loss: what the chosen model's change is, or the farthest of all models; without one, last.
-function changeOrder(sign, name) {
-  const at = name === undefined ? allJudged : [criteria.findIndex((one) => one.name === name)];
-  const other = reference();
-  const candidates = chosenModels().filter((model) => model !== other);
-  return (question) => {
-    const found = known(candidates.map((model) => change(question, model, other, at)));
-    return found.length ? Math.min(...found.map((value) => sign * value)) : Infinity;
-  };
-}
-
-function sorted(list) {
-  const [order, ...name] = chosen("order").split(":");
-  const value = {
-    "": (question) => -chosenCriteria().reduce((sum, at) => sum + spread(question, at), 0),
-    number: (question) => question.number,
-    longest: (question) => -Math.max(...question.characters),
-    gain: changeOrder(-1, name[0]),
-    loss: changeOrder(1, name[0]),
-  }[order];
-  const keys = new Map(list.map((question) => [question, value(question)]));
-  return list.sort((a, b) => (keys.get(a) === keys.get(b) ? a.number - b.number : keys.get(a) - keys.get(b)));
 }
 
 function field(control, name, label, kind = "") {
@@ -110,12 +95,6 @@ function nameReference() {
 
 function select(name, label, options, kind = "") {
   return field(element("select", {}, ...options.map(([value, text]) => element("option", { value }, text))), name, label, kind);
-}
-
-function orders() {
-  const by = (order, word) => others.length
-    ? [[order, `largest ${word}`], ...criteria.map(({ name }) => [`${order}:${name}`, `largest ${word} in ${name}`])] : [];
-  return [["", "most disputed"], ...by("loss", "loss"), ...by("gain", "gain"), ["number", "order of the questions"], ["longest", "longest answer"]];
 }
 
 function shows() {

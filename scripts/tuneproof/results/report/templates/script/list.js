@@ -8,6 +8,7 @@ function showFound() {
   offerScores();
   nameReference();
   found = sorted(matching());
+  nameDownloads();
   page = 0;
   showPage();
 }
@@ -17,6 +18,7 @@ function showPage() {
   place("count").textContent = found.length
     ? `${found.length.toLocaleString("en")} of ${counted(questions.length, "question")}`
     : nothingFound();
+  place("order-note").textContent = found.length > 1 ? orderText() : "";
   place("tools").hidden = !found.length;
   const columned = models.length * chosenCriteria().length <= MOST_COLUMNS;
   place("questions").className = columned ? "columned" : "";
@@ -72,27 +74,36 @@ function questionItem(question) {
 
 // What a reader should know of a model's answers before opening them; of several answers, of how many.
 const MARKS = [
-  ["cut off", (answer) => answer.finish === "length"],
-  ["failed", (answer) => answer.finish === "error"],
-  ["judge refused", (answer) => answer.status === "refused"],
-  ["not scored", (answer) => answer.status === "truncated" || answer.status === "unreadable"],
+  ["# cut off", "cut off at the token limit", (answer) => answer.finish === "length"],
+  ["# failed", "no answer came", (answer) => answer.finish === "error"],
+  ["judge refused #", "the judge refused to score it", (answer) => answer.status === "refused"],
+  ["# not scored", "the judge gave no usable reply", (answer) => answer.status === "truncated" || answer.status === "unreadable"],
 ];
 
 function marks(question, model) {
   const answers = question.answers[model];
-  return MARKS.flatMap(([name, has]) => {
+  return MARKS.flatMap(([words, meaning, has]) => {
     const count = answers.filter(has).length;
-    const of = answers.length > 1 ? ` ${count}/${answers.length}` : "";
-    return count ? [element("span", { class: "sign" }, name + of), " "] : [];
+    if (!count) return [];
+    const of = answers.length > 1 ? `${count} of ${answers.length}` : "";
+    const title = of ? `${of} answers of ${models[model]} to this question (${severalText(question, answers.length)}): ${meaning}` : meaning;
+    return [element("span", { class: "sign", title }, words.replace("#", of).trim()), " "];
   });
+}
+
+// Of what a model has several answers to a question.
+function severalText(question, answers) {
+  const turns = question.turns?.length ?? 1;
+  if (turns === 1) return counted(answers, "sample");
+  return answers === turns ? counted(turns, "turn") : `${counted(answers / turns, "sample")} of ${counted(turns, "turn")}`;
 }
 
 // How many turns a question has, and in which of them an answer is what the filters ask for.
 function turnsText(question) {
-  const [status, finish, all] = [chosen("status"), chosen("finish"), `${question.turns.length} turns`];
-  if (!status && !finish) return all;
-  const asked = chosenModels().flatMap((model) => question.answers[model]).filter((answer) => hasStatus(answer, status) && hasFinish(answer, finish));
-  const found = [...new Set(asked.map((answer) => answer.turn + 1))].sort((a, b) => a - b);
+  const [asked, all] = [askedOfModels(), `${question.turns.length} turns`];
+  if (!asked.status && !asked.finish) return all;
+  const answers = modelsMeant(question, asked).flatMap((model) => answersAsked(question, model, asked));
+  const found = [...new Set(answers.map((answer) => answer.turn + 1))].sort((a, b) => a - b);
   return found.length ? `${all}, found in turn ${found.join(" and ")}` : all;
 }
 
