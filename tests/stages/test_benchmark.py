@@ -75,6 +75,8 @@ def test_every_item_has_a_row_as_the_harness_itself_finds_it(project: Project, m
         assert summary(project)[name].standard_error == pytest.approx(
             plain["results"][name][f"{metrics[0]}_stderr,none"]
         )
+    assert summary(project)["choice"].chance == 0.25, "of four words one is right"
+    assert summary(project)["says"].chance is None, "no choice of one"
     generated = [row for row in rows_of(project) if row.criterion == "says"]
     assert [row.response for row in generated] == [one["resps"][0][0] for one in plain["samples"]["says"]]
     row = json.loads((project.root / BENCHMARKS.path("sft")).read_text().splitlines()[0])
@@ -159,6 +161,7 @@ def test_a_group_is_averaged_as_its_harness_averages_it(project: Project, by_siz
     scores = [[row.scores["acc"] or 0 for row in rows if row.task == task] for task in ("first", "second")]
     means = [sum(one) / len(one) for one in scores]
     assert found.mean == pytest.approx(sum(map(sum, scores)) / 13 if by_size else sum(means) / 2)
+    assert found.chance == 0.25
 
 
 def test_the_embedded_world_says_what_is_left_out_without_the_harness(

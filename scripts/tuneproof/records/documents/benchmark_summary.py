@@ -13,6 +13,7 @@ class TaskSummary(Row):
     `weights` says what its mean weighs alike: the items, a group's tasks, or the items' bytes. `metric` names the
     filter too, and begins with a minus where it is the negative of what the harness says. `contents` are the hashes of
     all that a task makes of items and responses, as wording, filters, metrics and functions; none in older files.
+    `chance` is known where each item is a choice of one.
     """
 
     task: str
@@ -23,6 +24,7 @@ class TaskSummary(Row):
     weights: Literal["items", "tasks", "bytes"]
     versions: dict[str, str]  # by task of the harness
     num_fewshot: dict[str, int]
+    chance: float | None = Field(default=None, exclude_if=lambda chance: chance is None)  # the mean of guessing
     contents: dict[str, str] = Field(default={}, exclude_if=lambda contents: not contents)
 
 

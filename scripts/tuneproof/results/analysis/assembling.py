@@ -16,7 +16,7 @@ from tuneproof.results.analysis.decisions import claims, claims_by_people, decis
 from tuneproof.results.analysis.exploring.changes import changes, losses, outcomes, worsened
 from tuneproof.results.analysis.exploring.equal_length import equal_length
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
-from tuneproof.results.analysis.exploring.slices import over_finished, slices, turn_slices
+from tuneproof.results.analysis.exploring.slices import kinds_by_chance, over_finished, slices, turn_slices
 from tuneproof.results.analysis.people import (
     InPeopleUnits,
     both_verdicts,
@@ -151,6 +151,7 @@ class Analysis:
             decision=None if is_baseline else self.decision(model, fallen),
             win_rate=win_rate_with_people(run, model, rate, self.people) if rate else None,
             slices=slices(run, self.tags, scored, baseline) + turn_slices(run, scores, self.scores[run.baseline]),
+            kinds_by_chance=kinds_by_chance(run, self.tags, scored, baseline),
             finished=over_finished(run, scored, baseline, self.scores[run.baseline].finished),
             lengths=answer_lengths(scores.characters, scores.answer_tokens),
             usage=usage(scores.prompt_tokens, scores.answer_tokens, scores.usage, self.prices),

@@ -109,6 +109,8 @@ class Details(Record):
     decision: DecisionDetails | None  # None for the baseline, and without a plan
     win_rate: WinRateDetails | None
     slices: list[Slice]
+    # By tag and criterion: how likely gains are to differ as much from kind to kind by chance.
+    kinds_by_chance: dict[str, dict[str, float]] = Field(default={}, exclude_if=lambda found: not found)
     # None for the baseline, and where all its answers ended by themselves
     finished: Finished | None = Field(default=None, exclude_if=lambda finished: finished is None)
     lengths: AnswerLengths

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words import figures, pairs, trust, verdicts
+from tuneproof.results.words import figures, notes, pairs, trust, verdicts
 
 OPENINGS = {  # in the order in which a reader wants them
     "better": "{names} {be} better than {baseline}",
@@ -22,10 +22,16 @@ MOST_NAMES = 4  # more models with the same verdict are counted in the headline;
 
 
 def headline(models: Sequence[Details]) -> str:
-    """All decisions in one sentence, or all verdicts where there is no plan; first where none rests on the judge."""
+    """All decisions in one sentence, or all verdicts where there is no plan.
+
+    Before it stands that none rests on the judge, else what kind of run it is where it is no real one.
+    """
     said, run = outcomes(models), models[0].run
     doubt = trust.no_verdict(run) if run.in_units_of == "judge" else ""
-    return f"{doubt}; {said[0].lower() + said[1:] if run.plan else said}" if doubt else said
+    if not doubt and run.run == "real":
+        return said
+    before = f"{doubt};" if doubt else f"In this {notes.RUN_KINDS[run.run]},"
+    return f"{before} {said[0].lower() + said[1:] if run.plan else said}"
 
 
 def outcomes(models: Sequence[Details]) -> str:
@@ -86,7 +92,10 @@ def confidence(models: Sequence[Details]) -> str:
 
 def beyond(run: RunDetails) -> str:
     """What no interval over questions covers."""
-    return "another training run" if run.in_units_of == "people" else "another training run, and the judge's own errors"
+    taught = run.run == "embedded"
+    questions = "questions that the models were not taught" if taught else "questions unlike these"
+    judge = [] if run.in_units_of == "people" else ["the judge's own errors"]
+    return figures.listed([questions, "another training run", *judge])
 
 
 def detectable_note(details: Details) -> str:

@@ -1,8 +1,10 @@
 """What the checks of a run look at and what its benchmarks measure, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tuneproof.records.documents.benchmark_summary import TaskSummary
+from tuneproof.results.details.criteria import CriterionDetails
+from tuneproof.results.details.model import Details
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import listed, plain_name
 from tuneproof.results.words.trust import is_embedded
@@ -80,6 +82,31 @@ def benchmarks_note(run: RunDetails, said: Mapping[str, TaskSummary]) -> str:
     used = dict.fromkeys(name for one in said.values() if (name := plain_metric(one.metric)) in METRICS)
     metrics = "; ".join(f"{name} is {METRICS[name]}" for name in used)
     return f"What benchmarks measure, item by item: {tasks}." + (f" {metrics}." if metrics else "")
+
+
+def chance_sentences(models: Sequence[Details]) -> list[str]:
+    """Of each benchmark of choices, what guessing gives and which models are shown to be above it, or below."""
+    found = []
+    for name, said in models[0].benchmarks.items():
+        if said.chance is None:
+            continue
+        places: dict[str, list[str]] = {}
+        for details in models:
+            places.setdefault(beside_chance(details.criteria[name], said.chance), []).append(plain_name(details.model))
+        clauses = "; ".join(
+            f"{listed(names)} {'is' if len(names) == 1 else 'are'} {place}" for place, names in places.items()
+        )
+        found.append(f"Guessing gets {said.chance:.2f} in {plain_name(name)}: {clauses}.")
+    return found
+
+
+def beside_chance(one: CriterionDetails, chance: float) -> str:
+    """Where a mean lies beside what guessing gives, by its interval."""
+    if one.low is not None and one.low > chance:
+        return "above it"
+    if one.high is not None and one.high < chance:
+        return "below it, so what it prefers is wrong more often than by chance"
+    return "not shown to differ from it"
 
 
 def task_clause(run: RunDetails, name: str, said: TaskSummary) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from tuneproof.results.details.model import Details
 from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Slice
 from tuneproof.results.words.figures import listed, plain_name
+from tuneproof.statistics.kinds import FEWEST_IN_A_KIND
 
 TURN = re.compile(r"(\d+) of \d+")  # what aggregate calls a slice by turn
 LONGEST_KIND = 80  # characters of a kind's name in a sentence
@@ -60,6 +61,34 @@ def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
     return (
         f"{plain_name(details.model)} is not shown to lose in {kinds}: no interval lies wholly below 0. That "
         "does not show that it loses in none, for few questions make wide intervals."
+    )
+
+
+def spread_sentence(details: Details, criteria: Sequence[str]) -> str:
+    """In which kinds of question a model gains most and least, and whether that is more than chance; empty without."""
+    kinds = [one for one in details.slices if one.tag in details.kinds_by_chance and one.questions >= FEWEST_IN_A_KIND]
+    ends = [clause for name in criteria if (clause := ends_clause(kinds, name))]
+    if not ends:
+        return ""
+    chances = [(tag, name, of[name]) for tag, of in details.kinds_by_chance.items() for name in criteria if name in of]
+    shown = [(tag, name, chance) for tag, name, chance in chances if chance < details.run.alpha / len(chances)]
+    tags = listed([plain_name(tag) for tag in details.kinds_by_chance])
+    where = listed([f"{plain_name(tag)} in {plain_name(name)}" for tag, name, _ in shown]) if shown else tags
+    told = f"that gains differ by {where} is {'shown' if shown else 'not shown'}"
+    least = min(chance for *_, chance in chances)
+    test = f"Kruskal and Wallis, the smallest p {least:.2g}"
+    return f"Its gains are largest and smallest {'; '.join(ends)}; {told} ({test})."
+
+
+def ends_clause(kinds: Sequence[Slice], criterion: str) -> str:
+    """The kinds with the largest and the smallest gain on one criterion; empty where these are not two."""
+    gains = [(score.gain, one) for one in kinds if (score := one.criteria.get(criterion)) and score.gain is not None]
+    if len(gains) < 2:
+        return ""
+    (lowest, weakest), (highest, strongest) = (end(gains, key=lambda pair: pair[0]) for end in (min, max))
+    return (
+        f"in {plain_name(criterion)} in “{plain_name(slice_name(strongest), LONGEST_KIND)}” ({highest:+.2f}) and in "
+        f"“{plain_name(slice_name(weakest), LONGEST_KIND)}” ({lowest:+.2f})"
     )
 
 

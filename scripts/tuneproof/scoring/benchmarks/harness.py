@@ -24,6 +24,7 @@ from tuneproof.scoring.benchmarks.items import rows_of, said, templates_compiled
 from tuneproof.scoring.benchmarks.tasks import Asked
 from tuneproof.settings.evidence.benchmarks import Benchmarks
 
+CHOICES_OF_ONE = ("acc", "acc_norm")  # metrics that are right where the one right choice is the likeliest
 AS_GOOD_AS_EQUAL = 1e-9  # the harness adds the same numbers in another order
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
@@ -160,6 +161,7 @@ def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark
         weights=asked.weights,
         versions={name: str(part.VERSION) for name, part in asked.parts.items()},
         num_fewshot={name: int(result["n-shot"].get(name) or 0) for name in asked.parts},
+        chance=chance_of(asked, result["samples"]),
     )
     counted = mean_of(rows, asked, result["samples"])
     if counted is None or abs(counted - summary.mean) > AS_GOOD_AS_EQUAL:
@@ -167,6 +169,21 @@ def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark
         found += "not known" if counted is None else f"{counted:g}"
         raise UserError(f"benchmark.tasks.{asked.name}", found, "name a metric that is a mean over items")
     return summary
+
+
+def chance_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> float | None:
+    """The mean that guessing would have, weighed as the task's; None where not every item is a choice of one."""
+    if asked.metric not in CHOICES_OF_ONE or any(
+        part.OUTPUT_TYPE != "multiple_choice" for part in asked.parts.values()
+    ):
+        return None
+    by_task = [
+        [1 / len(part.doc_to_choice(one["doc"])) for one in samples[name] if one["filter"] == asked.filter]
+        for name, part in asked.parts.items()
+    ]
+    if asked.weights == "tasks":
+        return math.fsum(math.fsum(shares) / len(shares) for shares in by_task) / len(by_task)
+    return math.fsum(map(math.fsum, by_task)) / sum(map(len, by_task))
 
 
 def content_of(part: Any, described: Mapping[str, Any]) -> str:

@@ -34,7 +34,7 @@ def against_reference(answer: str, reference: str | None, settings: Reference | 
     >>> against_reference("It takes 3 days.", "#### 4", Reference(kind="number_match"))
     Finding(value=0.0, reason='3, and the reference has 4')
     >>> against_reference("the cat sat", "a cat slept", Reference(kind="token_f1"))
-    Finding(value=0.5, reason='1 of 2 words shared with the reference')
+    Finding(value=0.5, reason="1 of its 2 words and of the reference's 2 are shared (F1)")
     >>> against_reference("a dog", "a cat slept", Reference(kind="token_f1")).value
     0.0
     """
@@ -64,7 +64,7 @@ def normalised(text: str) -> str:
 def token_f1(answer: list[str], reference: list[str]) -> Finding:
     """The harmonic mean of precision and recall over tokens, as `f1_score` of SQuAD's evaluate-v1.1.py."""
     shared = (Counter(answer) & Counter(reference)).total()
-    reason = f"{shared} of {len(answer)} words shared with the reference"
+    reason = f"{shared} of its {len(answer)} words and of the reference's {len(reference)} are shared (F1)"
     if not shared:
         return Finding(0.0, reason)
     precision, recall = shared / len(answer), shared / len(reference)

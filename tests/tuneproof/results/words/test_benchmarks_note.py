@@ -12,11 +12,11 @@ from tuneproof.records.files import record_text, write_rows
 from tuneproof.records.handovers import BENCHMARKS, benchmark_summary
 from tuneproof.records.rows import Benchmark
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.programs import benchmarks_note
+from tuneproof.results.words.programs import benchmarks_note, beside_chance
 
 ONE = TaskSummary(
     task="best_answer", metric="acc_norm", mean=0.5, standard_error=0.1, items=40, weights="items",
-    versions={"best_answer": "1.0"}, num_fewshot={"best_answer": 0}, contents={"best_answer": "0" * 64},
+    versions={"best_answer": "1.0"}, num_fewshot={"best_answer": 0}, chance=0.25, contents={"best_answer": "0" * 64},
 )  # fmt: skip
 
 
@@ -44,12 +44,16 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> RunDetails:
     return details(directory, "sft").run
 
 
-def test_the_demonstrations_task_and_its_metric_are_said_before_they_stand_anywhere(tmp_path: Path) -> None:
+def test_the_demonstrations_task_is_said_where_benchmarks_stand_and_led_to_before(
+    tmp_path: Path,
+) -> None:
     page = finished(tmp_path, Shape(questions=10, run="embedded"), with_the_demonstrations_task)
-    main = page.read_text(encoding="utf-8").split("<main>")[1]
-    first = main.index("best_answer")
-    assert main[:first].endswith("What benchmarks measure, item by item: ")
-    said = main[first:].split("</p>")[0]
+    before, _, section = page.read_text(encoding="utf-8").split("<main>")[1].partition('<h2 id="benchmarks">')
+    led = before.index('What a benchmark asks: <a href="#benchmarks">')
+    assert led < before.index("best_answer"), "before it stands anywhere"
+    said, chance = section.split("</p>")[:2]
+    assert said.split('class="note">')[1].startswith("What benchmarks measure, item by item: best_answer: ")
+    assert chance.endswith("Guessing gets 0.25 in best_answer: sft, dpo and baseline are above it.")
     assert "graded best the likeliest, as chance alone does with one in four (40 items, by acc_norm)" in said
     assert "acc_norm is the share of items answered right: of the choices the right one is the likeliest for" in said
 
@@ -77,3 +81,16 @@ def test_a_task_of_the_same_name_in_a_run_of_ones_own_is_not_taken_for_it(run: R
     own = run.model_copy(update={"judge": run.judge.model_copy(update={"backend": "openai"})})
     assert "graded" in benchmarks_note(run, {"best_answer": ONE})
     assert "graded" not in benchmarks_note(own, {"best_answer": ONE})
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "said"),
+    [
+        (0.3, 0.6, "above it"),
+        (0.02, 0.2, "below it, so what it prefers is wrong more often than by chance"),
+        (0.2, 0.5, "not shown to differ from it"),
+    ],
+)
+def test_a_mean_is_held_against_guessing_by_its_interval(aggregated: Path, low: float, high: float, said: str) -> None:
+    one = details(aggregated, "sft").criteria["style"].model_copy(update={"low": low, "high": high})
+    assert beside_chance(one, 0.25) == said

@@ -4,6 +4,7 @@ import pytest
 
 from tests.made_up.aggregated_run import aggregate, change_params, details
 from tests.made_up.run import Shape, write_run
+from tuneproof.records.rows import World
 from tuneproof.results.details.changes import PairGain
 from tuneproof.results.details.criteria import CriterionVerdict
 from tuneproof.results.details.decisions import DecisionDetails, Ship
@@ -147,3 +148,12 @@ def test_a_plan_by_win_rate_alone_compares_models_by_the_rubric(tmp_path: Path) 
     change_params(tmp_path, lambda params: params.update(decision={"improves": ["win_rate"]}))
     aggregate(tmp_path)
     assert "accuracy" in pair_sentence(details(tmp_path, "dpo"), "sft")
+
+
+@pytest.mark.parametrize(("kind", "named"), [("dummy", "rehearsal"), ("embedded", "demonstration")])
+def test_a_headline_says_first_that_a_run_is_no_real_one(models: list[Details], kind: World, named: str) -> None:
+    run = models[0].run.model_copy(update={"run": kind})
+    alone = [one.model_copy(update={"run": run}) for one in (may(models[0], "yes"), models[-1])]
+    said = headline(alone)
+    assert said.startswith(f"In this {named}, ")
+    assert "ship sft" in said.lower()

@@ -4,7 +4,7 @@ import pytest
 
 from tests.made_up.aggregated_run import details
 from tuneproof.results.details.slices import Slice, SliceScore
-from tuneproof.results.words.questions import kinds_sentence, row_means, slice_name
+from tuneproof.results.words.questions import kinds_sentence, row_means, slice_name, spread_sentence
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,18 @@ def test_a_hostile_kind_is_one_short_line(aggregated: Path) -> None:
     said = kinds_sentence(model, ["style"])
     assert said.isprintable()
     assert len(said) < 200
+
+
+def test_where_a_model_gains_most_and_least_is_said_with_whether_that_is_more_than_chance(aggregated: Path) -> None:
+    kinds = [kind("model", style=1.4), kind("loss", style=2.2), kind("data", style=1.9)]
+    model = details(aggregated, "sft").model_copy(
+        update={"slices": kinds, "kinds_by_chance": {"topic": {"style": 0.2}}}
+    )
+    assert spread_sentence(model, ["style"]) == (
+        "Its gains are largest and smallest in style in “topic: loss” (+1.20) and in “topic: model” (+0.40); that "
+        "gains differ by topic is not shown (Kruskal and Wallis, the smallest p 0.2)."
+    )
+    shown = model.model_copy(update={"kinds_by_chance": {"topic": {"style": 0.001}, "size": {"style": 0.03}}})
+    said = spread_sentence(shown, ["style"])
+    assert "; that gains differ by topic in style is shown (" in said, "0.03 is not, of two"
+    assert spread_sentence(model.model_copy(update={"kinds_by_chance": {}}), ["style"]) == ""

@@ -49,6 +49,7 @@ def test_details_become_rows_in_the_tasks_order(project: Project) -> None:
     one = summary(project)["choice"]
     assert (one.metric, one.versions, one.num_fewshot) == ("acc", {"choice|0": "3"}, {"choice|0": 0})
     assert one.mean == pytest.approx(sum(row.scores["acc"] or 0 for row in rows) / 6)
+    assert one.chance == pytest.approx(sum(1 / len(item["choices"]) for item in items) / 6)
 
 
 def test_the_child_gets_links_to_the_models_files_and_no_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from tuneproof.results.details.run import RunDetails
 from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL, Finished, Slice, SliceScore
 from tuneproof.statistics.distributions import Array
 from tuneproof.statistics.intervals import Scale, difference_interval, mean_interval
+from tuneproof.statistics.kinds import chance_of_such_kinds
 
 TURN = "turn"  # what slices by turn are called
 MOST_SLICES = 20  # values of one tag, the most frequent ones
@@ -28,6 +29,22 @@ def slices(run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, b
             places = np.array([place for place, other in enumerate(values) if other == value])
             known = slice_scores(run, places, scored, baseline)
             found.append(Slice(tag=tag, value=value, questions=count, criteria=known))
+    return found
+
+
+def kinds_by_chance(
+    run: RunDetails, tags: Sequence[Mapping[str, str]], scored: Scored, baseline: Scored
+) -> dict[str, dict[str, float]]:
+    """By tag and criterion, how likely one model's gains are to differ as much between the tag's values by chance."""
+    found: dict[str, dict[str, float]] = {}
+    for tag in sorted({name for one in tags for name in one}):
+        values = np.array([one.get(tag, "") for one in tags])
+        for name in (name for name, one in run.criteria.items() if one.by_answer and scored is not baseline):
+            gains = scored.scores[name] - baseline.scores[name]
+            known = ~np.isnan(gains)
+            kinds = [gains[known & (values == value)] for value in sorted({one[tag] for one in tags if tag in one})]
+            if (chance := chance_of_such_kinds(kinds)) is not None:
+                found.setdefault(tag, {})[name] = chance
     return found
 
 

@@ -100,7 +100,7 @@ def worst_of(details: Details, seen: Seen, checked: bool) -> list[Worst]:
                 *shown_answers(details.model, loss, said, seen.answers),
                 *shown_answers(baseline, loss, seen.beside, seen.answers),
             ],
-            others=[three for three in of_both(loss) if three[0] not in run.by_question and three[1] != three[2]],
+            others=[three for three in of_both(loss) if three[0] not in run.by_question and differs(*three[1:])],
             people=people_of(details, loss, seen.rated),
             preference=loss.preference,
         )
@@ -112,6 +112,11 @@ def of_both(loss: Loss) -> Iterator[Scores]:
     """Every criterion with both scores."""
     for name in {**loss.baseline, **loss.model}:
         yield name, loss.baseline.get(name), loss.model.get(name)
+
+
+def differs(before: float | None, after: float | None) -> bool:
+    """Whether two scores are not the same as they are written."""
+    return (before is None) != (after is None) or (before is not None and f"{before:.2f}" != f"{after:.2f}")
 
 
 def people_of(details: Details, loss: Loss, given: Rated) -> list[Scores]:

@@ -29,12 +29,20 @@ def card_sentence(details: Details, baseline: Details) -> tuple[str, bool]:
 def conclusion(known: dict[str, CriterionDetails]) -> str:
     """What follows for the gains, as a clause."""
     part = [plain_name(name) for name, one in known.items() if explained(one) == "in part"]
+    kept = [plain_name(name) for name, one in known.items() if is_kept(one)]
+    rest = f"; a difference in {listed(kept)} is shown at equal length too" if kept else ""
     if part:
-        return f", so length may explain a part of the difference in {listed(part)}"
+        return f", so length may explain a part of the difference in {listed(part)}{rest}"
     unclear = [one.equal_length for one in known.values() if explained(one) == "cannot tell"]
     if unclear and unclear[0]:
         return f", but {sides_text(unclear[0])}, so equal length lies at the edge of what was seen"
-    return ", so length is not shown to explain them" if len(known) > 1 else ", so length is not shown to explain it"
+    return f", so length is not shown to explain {'them' if len(known) > 1 else 'it'}{rest}"
+
+
+def is_kept(one: CriterionDetails) -> bool:
+    """Whether a difference is shown at equal length too, in the direction that it has."""
+    found, gain = one.equal_length, own_gain(one)
+    return bool(found and gain and (found.low > 0 if gain > 0 else found.high < 0))
 
 
 def explained(one: CriterionDetails) -> Explained | None:

@@ -1,5 +1,6 @@
 """How good a model is in itself: a gain says nothing of where it begins."""
 
+from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.model import Details
 from tuneproof.results.words.figures import decimals, plain_name
 
@@ -14,7 +15,7 @@ def level_text(details: Details, baseline: Details, criterion: str) -> str:
     low, high = details.run.criteria[criterion].ends
     text = f"mean {decimals(before)} → {decimals(now)} on a scale of {low:g} to {high:g}"
     ends = [end_text(details, baseline, criterion, step) for step in (LOWEST, HIGHEST)]
-    return f"{text}; answers at the lowest score {ends[0]}, at the highest {ends[1]}" if all(ends) else text
+    return f"{text}; answers nearest to the lowest score {ends[0]}, to the highest {ends[1]}" if all(ends) else text
 
 
 def end_text(details: Details, baseline: Details, criterion: str, step: int) -> str:
@@ -38,12 +39,42 @@ def floor_sentence(baseline: Details) -> str:
     if not said:
         return ""
     return (
-        f"Of {plain_name(baseline.model)}'s answers {' and '.join(said)} have the lowest score already: these can "
-        "hardly get worse, so that few losses say little there."
+        f"Of {plain_name(baseline.model)}'s answers {' and '.join(said)} are nearest to the lowest score already: "
+        "these can hardly get worse, so that few losses say little there."
     )
+
+
+def lost_level_sentence(details: Details, baseline: Details) -> str:
+    """Where both models stand on the worst questions beside where they stand over all; empty where none got worse.
+
+    Falls are chosen for being large, so the baseline's answers to them are among those that were scored highest.
+    """
+    fallen = [name for name in details.run.by_question if any(name in loss.fell for loss in details.losses)]
+    clauses = []
+    for name in fallen:
+        means = [own_mean(one.criteria[name]) for one in (baseline, details)]
+        both = [(loss.baseline.get(name), loss.model.get(name)) for loss in details.losses]
+        known = [(before, after) for before, after in both if before is not None and after is not None]
+        if None not in means and known:
+            here = [sum(scores) / len(known) for scores in zip(*known, strict=True)]
+            clauses += [
+                f"{plain_name(one.model)} has {decimals(mean_here)} in {plain_name(name)} ({decimals(mean)} over all)"
+                for one, mean_here, mean in zip((baseline, details), here, means, strict=True)
+            ]
+    these = "this question" if len(details.losses) == 1 else f"these {len(details.losses)} questions"
+    return f"On {these} {', '.join(clauses)}." if clauses else ""
+
+
+def own_mean(one: CriterionDetails) -> float | None:
+    """The mean of the judge's own scores, where people's units decide too."""
+    return one.judge_alone.mean if one.judge_alone else one.mean
 
 
 def low_level_sentence(details: Details) -> str:
     """Where most answers of a model are at the lowest score, whatever it gained; empty otherwise."""
     low = [name for name in details.run.rubric if (share_at(details, name, LOWEST) or 0) > MOST]
-    return f"Most of its answers still have the lowest score in {' and '.join(map(plain_name, low))}." if low else ""
+    return (
+        f"Most of its answers are still nearest to the lowest score in {' and '.join(map(plain_name, low))}."
+        if low
+        else ""
+    )

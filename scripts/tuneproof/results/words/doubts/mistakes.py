@@ -1,5 +1,6 @@
 """How far the worst questions may be the judge's own mistakes."""
 
+from tuneproof.records.documents.agreement import JudgeBesidePeople
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import listed, plain_name
 from tuneproof.results.words.trust import is_embedded
@@ -25,7 +26,7 @@ def known_mistakes(run: RunDetails) -> str:
     beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
     shares = {name: one.share_equal.value for name, one in beside.items() if one.share_equal}
     if run.agreement and shares:
-        otherwise = listed([f"{1 - share:.0%} in {plain_name(name)}" for name, share in shares.items()])
+        otherwise = listed([f"{1 - share:.1%} in {plain_name(name)}" for name, share in shares.items()])
         if run.agreement.source == "labels":
             return f"People scored otherwise than it did in {otherwise} of the answers that they rated."
         return (
@@ -34,6 +35,27 @@ def known_mistakes(run: RunDetails) -> str:
     if run.admission.asked and run.admission.source == "golden answers":
         return f"It was held against golden answers alone: {none_of_run(run)}."
     return "" if run.admission.asked else "How often it is mistaken is not known: nothing was held against it."
+
+
+def mistaken_sentences(run: RunDetails) -> list[str]:
+    """What the judge gave the answers that people gave the highest score, and the lowest; empty where nobody rated."""
+    beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
+    clauses = {name: [clause for end in (-1, 0) if (clause := given_clause(one, end))] for name, one in beside.items()}
+    said = [f"{plain_name(name)}: {'; '.join(found)}" for name, found in clauses.items() if found]
+    return [f"Where it errs, beside people: {'. '.join(said)}."] if said else []
+
+
+def given_clause(judge: JudgeBesidePeople, end: int) -> str:
+    """What the judge gave the answers at one end of people's scale: `of 55 that people gave 3, it gave 3 to 30, …`."""
+    row = judge.confusion[end]
+    if not sum(row):
+        return ""
+    step = f"{judge.steps[end]:g}"
+    given = sorted(zip(judge.steps, row, strict=True), key=lambda pair: abs(pair[0] - judge.steps[end]))
+    shares = ", ".join(f"{found:g} to {count}" for found, count in given if count)
+    beside = next((one.bias for one in judge.bias_by_score if one.score == judge.steps[end]), None)
+    more = "" if beside is None else f" ({abs(beside):.2f} {'more' if beside > 0 else 'less'} than people, on average)"
+    return f"of {sum(row)} answers that people gave {step} it gave {shares}{more}"
 
 
 def none_of_run(run: RunDetails) -> str:

@@ -22,7 +22,7 @@ from tuneproof.records.documents.benchmark_summary import BenchmarkSummary, Task
 from tuneproof.records.keys import content_key
 from tuneproof.records.ledger import Ledger
 from tuneproof.records.rows import Benchmark
-from tuneproof.scoring.benchmarks.harness import Evaluated
+from tuneproof.scoring.benchmarks.harness import CHOICES_OF_ONE, Evaluated
 from tuneproof.scoring.benchmarks.items import ID_DIGITS
 from tuneproof.scoring.benchmarks.lighteval.details import Details, read_details
 from tuneproof.settings.evidence.benchmarks import TASKS_FOLDER, Benchmarks, BenchmarkTask
@@ -193,8 +193,18 @@ def evaluated(criterion: str, task: BenchmarkTask, details: Details) -> Evaluate
         weights="tasks" if len(means) > 1 else "items",
         versions={name: details.versions[name] for name in details.items},
         num_fewshot={name: int(name.rpartition("|")[2]) for name in details.items},
+        chance=chance_of(metric, details),
     )
     return Evaluated(rows, BenchmarkSummary(harness="lighteval", tasks={criterion: summary}))
+
+
+def chance_of(metric: str, details: Details) -> float | None:
+    """The mean that guessing would have, over tasks; None where not every item is a choice of one."""
+    items = [item for of_task in details.items.values() for item in of_task]
+    if metric not in CHOICES_OF_ONE or any(len(item.choices) < 2 or len(item.gold) != 1 for item in items):
+        return None
+    shares = [[1 / len(item.choices) for item in of_task] for of_task in details.items.values()]
+    return math.fsum(math.fsum(one) / len(one) for one in shares) / len(shares)
 
 
 def own_mean(where: str, name: str, metric: str, rows: Sequence[Benchmark], details: Details) -> float:

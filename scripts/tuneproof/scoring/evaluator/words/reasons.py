@@ -5,7 +5,7 @@ say nearly the same are weighed together, for their weights share what they have
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from tuneproof.scoring.evaluator.contract import Texts
 from tuneproof.scoring.evaluator.words import lexicon
@@ -167,11 +167,29 @@ def familiar(row: Texts) -> str:
     return with_words("contractions or words to the reader", dict.fromkeys(spoken))
 
 
-def claims(row: Texts) -> str:
-    """Its absolutes, hedges, hype and negations."""
-    listed = lexicon.ABSOLUTES | lexicon.HEDGES | lexicon.HYPE | lexicon.NEGATIONS
-    found = (word for word in words(row.output) if word in listed)
-    return with_words("hype, absolutes, hedges or negations", dict.fromkeys(found))
+def hype(row: Texts) -> str:
+    """Its hype."""
+    return with_words("hype", listed_words(row, lexicon.HYPE))
+
+
+def absolutes(row: Texts) -> str:
+    """Its absolutes."""
+    return with_words("absolutes", listed_words(row, lexicon.ABSOLUTES))
+
+
+def hedges(row: Texts) -> str:
+    """Its hedges."""
+    return with_words("hedges", listed_words(row, lexicon.HEDGES))
+
+
+def negations(row: Texts) -> str:
+    """Its negations."""
+    return with_words("negations", listed_words(row, lexicon.NEGATIONS))
+
+
+def listed_words(row: Texts, listed: Collection[str]) -> list[str]:
+    """Which of an answer's words a list has, each once, in order."""
+    return list(dict.fromkeys(word for word in words(row.output) if word in listed))
 
 
 def repetition(row: Texts) -> str:
@@ -223,7 +241,10 @@ FEATURES: dict[Fact, str] = {
     word_form: "word_length long_words very_long_words short_words",
     formal: "formal nominalisations passives flat_opening",
     familiar: "contractions any_contraction second_person plain_opening",
-    claims: "hype absolutes hedges negations more_negation",
+    hype: "hype",
+    absolutes: "absolutes",
+    hedges: "hedges",
+    negations: "negations more_negation",
     repetition: "repeated_words repeated_stems repeated_pairs top_stem stutter",
     ending: "unfinished question",
     contradiction: "swapped agreed numbers_shared numbers_unknown numbers_missing",

@@ -146,7 +146,10 @@ def test_the_heading_of_the_worst_questions_and_the_counts_agree(tmp_path: Path)
     assert "from half a step of the judge&#39;s scale on (0.5 in accuracy, 0.5 in style)" in page
     assert '2.00 → <b class="worse">1.50</b> (\N{MINUS SIGN}0.50)' in page
     assert '2.00 → <b class="">3.00</b> (+1.00)' in page
-    assert "mean 2.00 → 2.00 on a scale of 1 to 3; answers at the lowest score 0% → 2%, at the highest 0% → 2%" in page
+    assert (
+        "mean 2.00 → 2.00 on a scale of 1 to 3; answers nearest to the lowest score 0% → 2%, to the highest 0% → 2%"
+        in page
+    )
 
 
 def test_more_questions_than_are_shown_are_counted(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def equal(gain: float, doubling: tuple[float, float, float] = (0.2, 0.1, 0.3), o
 
 
 NOT_SHOWN = (0.2, -0.1, 0.5)
+KEPT = "a difference in style is shown at equal length too"
 
 
 @pytest.mark.parametrize(
@@ -31,7 +32,12 @@ NOT_SHOWN = (0.2, -0.1, 0.5)
     [
         (0.3, equal(0.1), "so length may explain a part of the difference in style", True),
         (-0.3, equal(-0.1), "so length may explain a part of the difference in style", True),
-        (0.3, equal(0.4), "so length is not shown to explain it", False),
+        (
+            0.3,
+            equal(0.4),
+            "so length is not shown to explain it; a difference in style is shown at equal length too",
+            False,
+        ),
         (0.3, equal(0.1, NOT_SHOWN), "so length is not shown to explain it", False),
         (0.3, equal(0.1, outside=True), "so length may explain a part of the difference in style", True),
         (

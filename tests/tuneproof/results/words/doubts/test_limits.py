@@ -31,6 +31,7 @@ def test_a_baseline_that_was_often_cut_off_is_said_beside_the_gain(models: list[
         "21 of 48 answers of baseline were cut off at the limit of tokens (2 of 48 here), so that limit may explain a "
         "part of the gain."
     )
+    assert "the limit of 1,024 tokens" in cut_off_sentence(cut_off(models[0], 2), cut_off(models[1], 21), 1024)
     assert cut_off_sentence(cut_off(models[0], 2), cut_off(models[1], 4)) == "", "too few to matter"
     assert cut_off_sentence(cut_off(models[0], 30), cut_off(models[1], 21)) == "", "the model was cut off more often"
 
@@ -42,6 +43,10 @@ def test_the_gain_over_what_the_baseline_finished_stands_beside_that_caution(mod
         f"Over the 31 questions that baseline finished: accuracy +0.42 [+0.10, +0.74] {accuracy}, style -0.20 "
         f"[+0.10, +0.74] {style} (exploratory: each interval alone, and these may be the easier questions)."
     )
+    better = models[0].criteria["accuracy"].model_copy(update={"verdict": "better"})
+    gained = models[0].model_copy(update={"criteria": models[0].criteria | {"accuracy": better}})
+    held = finished_sentence(cut_off(gained, 2, over(31, 31)), baseline)
+    assert held.endswith("easier questions); a gain is shown there too, so the limit is not all of it.")
     assert finished_sentence(cut_off(models[0], 30, over(31, 31)), baseline) == "", "no caution, no sentence"
     assert finished_sentence(cut_off(models[0], 2), baseline) == ""
 

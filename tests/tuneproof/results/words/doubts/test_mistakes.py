@@ -7,15 +7,16 @@ from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import AdmissionResult
 from tuneproof.records.documents.agreement import Agreement, Source
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.doubts.mistakes import mistakes_note, preference_text
+from tuneproof.results.words.doubts.mistakes import mistaken_sentences, mistakes_note, preference_text
 
 
 def agreement(source: Source, share: float) -> Agreement:
     figure = {"value": share, "low": None, "high": None}
+    biased = [{"score": 3, "answers": 55, "bias": -0.58}]
     judge = {
         "answers": 40, "questions": 40, "weighted_kappa": None, "nominal_kappa": None, "share_equal": figure,
-        "rank_correlation": None, "area_under_curve": {}, "bias": None, "bias_by_score": [], "length_effect": None,
-        "steps": [1, 2, 3], "confusion": [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
+        "rank_correlation": None, "area_under_curve": {}, "bias": None, "bias_by_score": biased, "length_effect": None,
+        "steps": [1, 2, 3], "confusion": [[0, 0, 0], [0, 1, 0], [1, 24, 30]],
     }  # fmt: skip
     labels = {"needed": 50, "questions": {}, "missing": {}, "no_longer_here": 0}
     made = {
@@ -36,7 +37,7 @@ def test_mistakes_are_counted_beside_people_and_said_to_gather_in_the_worst_ques
     assert said.startswith(
         "These are the largest falls of all, so a mistake of the judge, in either answer, is likelier"
     )
-    assert "People scored otherwise than it did in 25% in style of the answers that they rated. Read both" in said
+    assert "People scored otherwise than it did in 25.0% in style of the answers that they rated. Read both" in said
 
 
 @pytest.mark.parametrize("graded", [True, False])
@@ -45,7 +46,7 @@ def test_answers_of_another_time_say_nothing_of_mistakes_in_this_runs(aggregated
     known = run.model_copy(update={"agreement": agreement("graded", 0.75)}) if graded else asked(run)
     said = mistakes_note(known)
     assert "none of them is of this run, so how often it is mistaken about answers like baseline's is not known" in said
-    assert ("25% in style" in said) is graded
+    assert ("25.0% in style" in said) is graded
 
 
 def test_a_judge_that_nobody_checked_is_called_so_and_one_that_takes_no_part_is_not_spoken_of(aggregated: Path) -> None:
@@ -66,3 +67,12 @@ def test_a_preference_is_told_but_for_a_judge_that_prefers_by_its_scores(aggrega
     ]
     embedded = run.model_copy(update={"judge": run.judge.model_copy(update={"backend": "embedded"})})
     assert preference_text(embedded, "sft", 1.0) == ""
+
+
+def test_what_the_judge_gave_the_best_and_the_worst_answers_by_people_is_told(aggregated: Path) -> None:
+    run = details(aggregated, "sft").run
+    assert mistaken_sentences(run) == [], "nobody rated"
+    assert mistaken_sentences(run.model_copy(update={"agreement": agreement("graded", 0.75)})) == [
+        "Where it errs, beside people: style: of 55 answers that people gave 3 it gave 3 to 30, 2 to 24, 1 to 1 "
+        "(0.58 less than people, on average)."
+    ]
