@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 import sys
 from pathlib import Path
@@ -35,8 +36,28 @@ def fresh_clone(root: Path) -> Clone:
     return clone
 
 
+def follow_to_the_commit(page: str, clone: Clone, stranger: Path) -> None:
+    """Does what the page says to somebody who has only the page, up to the installation, and finds its commit."""
+    [block] = re.findall(r'<pre class="commands".*?</pre>', page, flags=re.DOTALL)
+    lines = [html.unescape(line) for line in re.findall(r"<code>(.*?)</code>", block)]
+    assert lines[4:] == [
+        "python3 -m venv .venv && source .venv/bin/activate",
+        "pip install -r requirements/base.txt -c requirements/constraints.txt",
+        "dvc repro",
+    ]
+    stranger.mkdir()
+    (stranger / "index.html").write_text(page, encoding="utf-8")
+    git = {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"url.{clone.root.as_uri()}.insteadOf"}
+    git |= {"GIT_CONFIG_VALUE_0": "https://example.org/team/evaluation.git", "PATH": os.environ["PATH"]}
+    done = run("bash", "-e", "-c", "\n".join(lines[:4]), cwd=stranger, **git)
+    assert done.returncode == 0, done.stderr
+    found = run("git", "rev-parse", "HEAD", cwd=stranger / "evaluation").stdout
+    assert found == clone.git("rev-parse", "HEAD~1"), "the page's commands get its commit"
+
+
 def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path) -> None:
     clone = fresh_clone(tmp_path / "clone")
+    clone.git("remote", "add", "origin", "https://its-owner:a-secret@example.org/team/evaluation.git")
     said = clone.dvc("repro", **NO_HUB)
     assert "set `embedded: false` in params.yaml" in said
     empty = re.findall(r"'(\S+)' is empty", said)  # as DVC warns of each file without rows: once, and of no other
@@ -54,9 +75,9 @@ def test_the_demonstration_changes_no_tracked_file_and_runs_once(tmp_path: Path)
     clone.git("add", "--all")
     clone.git("commit", "--quiet", "--message", "Results")
     clone.git("commit", "--quiet", "--allow-empty", "--message", "Later")
-    [command] = re.findall(r"<code>(git log --reverse.*?)</code>", (clone.root / "report/index.html").read_text())
-    named = run("bash", "-c", html.unescape(command), cwd=clone.root).stdout.split()
-    assert named == [clone.git("rev-parse", "--short", "HEAD~1").strip()], "the page's command names its commit"
+    page = (clone.root / "report/index.html").read_text()
+    assert "a-secret" not in page and "its-owner" not in page
+    follow_to_the_commit(page, clone, tmp_path / "stranger")
     with chromium() as browser, opened(browser, clone.root / "report/index.html", width=1440) as watched:
         watched.page.wait_for_timeout(100)
         assert watched.page.locator(".scroll-hint:visible").count() == 0, "every table fits a large screen"

@@ -279,6 +279,11 @@ def test_answers_that_were_cut_off_are_counted_in_questions_and_their_turns_stan
             "cut off at the token limit"
             for number in (1, 2)
         }
+        records = [json.loads(line) for line in saved(watched.page, "JSON Lines").splitlines()]
+        assert {(record["model"], record["id"], record["turn"]) for record in records} == {
+            ("baseline", *one) for one in cut
+        }
+        assert "1 of 2 cut off is said of a model's answers" in watched.page.locator(".browser").inner_text()
         assert "A row has each model's mean score over its turns; " in watched.page.locator(".browser").inner_text()
 
 

@@ -1,6 +1,5 @@
 """The card of a published dataset: enough to trust its numbers, or to doubt them for good reasons."""
 
-import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tuneproof.results.publishing.rows import (
     COLUMNS_OF_CONVERSATIONS,
     SPLIT,
 )
+from tuneproof.results.repository import git_output
 from tuneproof.results.words.decisions import collapse_sentence, plan_sentence, ship_sentence
 from tuneproof.results.words.figures import NOTHING, gain_text, mean_text, share_text, win_rate_text
 from tuneproof.results.words.notes import family_note
@@ -23,8 +23,6 @@ from tuneproof.results.words.tables import markdown_row, markdown_text
 from tuneproof.results.words.trust import judge_sentence
 from tuneproof.results.words.verdicts import VERDICT_WORDS, model_sentence, row_verdict
 from tuneproof.settings.params import Params
-
-GIT_TIMEOUT_SECONDS = 30
 
 
 def card_text(dataset: str, details: Details, params: Params) -> str:
@@ -77,14 +75,7 @@ def revision_text() -> str:
 
 def git_revision() -> str:
     """The commit of the project, marked where the work tree differs from it."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(
-            command, cwd=project_root(), capture_output=True, text=True, timeout=GIT_TIMEOUT_SECONDS, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-    return done.stdout.strip()
+    return git_output("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*") or "unknown"
 
 
 def shown_id(identity: str) -> str:

@@ -19,6 +19,7 @@ from tuneproof.results.report.browser.script import page_script
 from tuneproof.results.report.headline import confidence, detectable_note, headline, opening
 from tuneproof.results.report.links import browser_link
 from tuneproof.results.report.sections import losses
+from tuneproof.results.report.sections.again import how_again
 from tuneproof.results.report.sections.answers import Telling, alike_sentence, first_prompt, questions_with
 from tuneproof.results.report.sections.benchmarks import lost_items, task_rows
 from tuneproof.results.report.sections.losses import Worst
@@ -106,6 +107,7 @@ def of_sections(models: Sequence[Details]) -> dict[str, Any]:
         "alike_shipping": list(filter(None, alike_answers(pairs.shipping_pairs(models)).values())),
         "kind_criteria": kind_criteria(models),
         "questions_with": questions_with(models),
+        "again": how_again(),
     }
 
 

@@ -1,4 +1,4 @@
-// What happens when: the filters, the address, and the tables that are wider than the screen.
+// What happens when: the filters, the address, and what is wider than the screen.
 function update() {
   place("address-note").textContent = "";
   showFound();
@@ -19,10 +19,16 @@ function hintAtScrolling() {
   }
 }
 
+// A browser leaves a link where it is that is half in sight: on a phone the menu goes on sideways.
+function showFocused(event) {
+  event.target.scrollIntoView({ block: "nearest", inline: "nearest" });
+}
+
 buildFilters();
 place("tools").append(switchControl("Raw text", reading.raw, setRaw), ...downloadButtons.map(([, button]) => button));
 place("filters").addEventListener("input", update);
 place("filters").addEventListener("submit", (event) => event.preventDefault());
 window.addEventListener("hashchange", followAddress);
+document.querySelector("nav").addEventListener("focusin", showFocused);
 if (!followAddress()) showFound();
 hintAtScrolling();
