@@ -37,12 +37,11 @@ def known_mistakes(run: RunDetails) -> str:
     return "" if run.admission.asked else "How often it is mistaken is not known: nothing was held against it."
 
 
-def mistaken_sentences(run: RunDetails) -> list[str]:
+def errors_by_criterion(run: RunDetails) -> list[str]:
     """What the judge gave the answers that people gave the highest score, and the lowest; empty where nobody rated."""
     beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
     clauses = {name: [clause for end in (-1, 0) if (clause := given_clause(one, end))] for name, one in beside.items()}
-    said = [f"{plain_name(name)}: {'; '.join(found)}" for name, found in clauses.items() if found]
-    return [f"Where it errs, beside people: {'. '.join(said)}."] if said else []
+    return [f"{plain_name(name)}: {'; '.join(found)}" for name, found in clauses.items() if found]
 
 
 def given_clause(judge: JudgeBesidePeople, end: int) -> str:

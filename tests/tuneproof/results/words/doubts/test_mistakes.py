@@ -7,7 +7,7 @@ from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import AdmissionResult
 from tuneproof.records.documents.agreement import Agreement, Source
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.doubts.mistakes import mistaken_sentences, mistakes_note, preference_text
+from tuneproof.results.words.doubts.mistakes import errors_by_criterion, mistakes_note, preference_text
 
 
 def agreement(source: Source, share: float) -> Agreement:
@@ -71,8 +71,7 @@ def test_a_preference_is_told_but_for_a_judge_that_prefers_by_its_scores(aggrega
 
 def test_what_the_judge_gave_the_best_and_the_worst_answers_by_people_is_told(aggregated: Path) -> None:
     run = details(aggregated, "sft").run
-    assert mistaken_sentences(run) == [], "nobody rated"
-    assert mistaken_sentences(run.model_copy(update={"agreement": agreement("graded", 0.75)})) == [
-        "Where it errs, beside people: style: of 55 answers that people gave 3 it gave 3 to 30, 2 to 24, 1 to 1 "
-        "(0.58 less than people, on average)."
+    assert errors_by_criterion(run) == [], "nobody rated"
+    assert errors_by_criterion(run.model_copy(update={"agreement": agreement("graded", 0.75)})) == [
+        "style: of 55 answers that people gave 3 it gave 3 to 30, 2 to 24, 1 to 1 (0.58 less than people, on average)"
     ]
