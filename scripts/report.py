@@ -20,7 +20,7 @@ from tuneproof.results.report.browser.data import answer_browser
 from tuneproof.results.report.labels import read_page_labels
 from tuneproof.results.report.page import is_of_run, left_out, render, run_key
 from tuneproof.results.report.sections.answers import telling_answers
-from tuneproof.results.report.sections.losses import worst_questions
+from tuneproof.results.report.sections.losses import lost_to, worst_questions
 from tuneproof.results.revisions import Revision
 from tuneproof.results.summary import summary_markdown
 from tuneproof.settings.params import Params
@@ -43,9 +43,9 @@ def main() -> None:
     world = world_params(params, models[0].run.run)
     questions = QUESTIONS.read()
     say(f"report: {len(questions)} questions, {len(models)} models")
-    telling = telling_answers(models)
+    telling = telling_answers(models, questions)
     browser = answer_browser(models, questions, read_page_labels(world), [one.question for one in telling])
-    page = render(models, world, browser, worst_questions(models, questions), telling)
+    page = render(models, world, browser, worst_questions(models, questions), lost_to(models, questions), telling)
     write_text(PAGE_FILE, page)
     write_text(SUMMARY_FILE, summary_markdown(models))
     remove_stale_changes(run_key(models))

@@ -86,6 +86,20 @@ def test_a_gain_at_equal_length_is_told_of_the_judges_criteria_and_of_no_baselin
     assert details(run, "baseline").criteria["style"].equal_length is None
 
 
+def test_what_a_model_lost_to_the_one_before_it_is_counted_and_the_worst_of_it_listed(run: Path) -> None:
+    accuracy, style = (differences(run, "dpo", "sft", name) for name in ("accuracy", "style"))
+    worse = {one for one in accuracy if accuracy[one] < 0 or style[one] < 0}
+    lost = details(run, "dpo").lost_to["sft"]
+    assert lost.worsened == len(worse) > len(lost.worst) == 5
+    assert {one.question for one in lost.worst} <= worse
+    shares = sorted((accuracy[one] + style[one]) / 4 for one in worse)
+    assert [one.share for one in lost.worst] == pytest.approx(shares[:5])
+    for one in lost.worst:
+        assert one.model == scores(run, "dpo")[one.question]
+        assert one.baseline == scores(run, "sft")[one.question]
+    assert [list(details(run, name).lost_to) for name in ("sft", "orpo", "baseline")] == [[], ["dpo"], []]
+
+
 def test_few_questions_have_no_gain_at_equal_length(tmp_path: Path) -> None:
     write_run(tmp_path, Shape(questions=24))
     aggregate(tmp_path)

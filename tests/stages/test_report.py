@@ -203,8 +203,8 @@ def test_cards_say_what_could_have_been_seen_and_what_undecided_criteria_take(tm
         return headline.detectable_note(model.model_copy(update={"criteria": named}))
 
     unseen = (
-        "With 39 questions, 4 of 5 such runs find a true difference of 0.42 in accuracy and 0.42 in style; less often "
-        "goes unseen."
+        "With 39 questions, 4 of 5 such runs find a true difference of 0.42 in accuracy and 0.42 in style; a smaller "
+        "one often goes unseen."
     )
     assert note(style, accuracy) == f"{unseen} To show the observed one takes about 812 questions in style."
     better = style.model_copy(update={"verdict": "better"})

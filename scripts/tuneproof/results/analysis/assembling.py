@@ -13,7 +13,7 @@ from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
-from tuneproof.results.analysis.exploring.changes import changes, losses, outcomes, worsened
+from tuneproof.results.analysis.exploring.changes import changes, losses, outcomes
 from tuneproof.results.analysis.exploring.equal_length import equal_length
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
 from tuneproof.results.analysis.exploring.slices import kinds_by_chance, over_finished, slices, turn_slices
@@ -30,7 +30,7 @@ from tuneproof.results.analysis.preferences import add_preferences, all_preferen
 from tuneproof.results.analysis.reading.scores import ModelScores
 from tuneproof.results.analysis.reading.usage import answer_lengths, usage
 from tuneproof.results.analysis.withholding import withheld
-from tuneproof.results.details.changes import Loss
+from tuneproof.results.details.changes import Losses
 from tuneproof.results.details.criteria import CriterionDetails
 from tuneproof.results.details.decisions import DecisionDetails
 from tuneproof.results.details.model import Details, WinRateDetails
@@ -123,6 +123,7 @@ class Analysis:
         run, scored, baseline = self.run, self.scored[model], self.scored[self.run.baseline]
         criteria = {name: self.criterion(model, name, scores, scored, baseline) for name in run.criteria}
         fallen, is_baseline = self.falls(model, run.claimed), model == run.baseline
+        lost = None if is_baseline else losses(run, scored, baseline, self.ids, self.preferences.get(model))
         by_judge, rate = self.verdict_by_judge(model), self.win_rates.get(model)
         by_people = verdict_by_people(run, model, self.by_people, self.people)
         overall = by_people if run.in_units_of == "people" else by_judge
@@ -157,8 +158,9 @@ class Analysis:
             usage=usage(scores.prompt_tokens, scores.answer_tokens, scores.usage, self.prices),
             people=both_verdicts(run, model, by_judge, by_people, self.people),
             panel=scores.panel,
-            worsened=0 if is_baseline else int(worsened(run, model, self.differences).sum()),
-            losses=[] if is_baseline else self.losses(model),
+            worsened=lost.worsened if lost else 0,
+            losses=lost.worst if lost else [],
+            lost_to=self.lost_to_the_one_before(model),
             against=self.pairs.get(model, {}),
             outcomes=outcomes(run, model, self.scored),
             benchmarks=self.benchmarks.get(model, {}),
@@ -198,9 +200,11 @@ class Analysis:
             details = details.model_copy(update=explored)
         return with_people(run, key, details, self.by_people.get(key), self.people)
 
-    def losses(self, model: str) -> list[Loss]:
-        """The questions on which one model lost most."""
-        return losses(self.run, model, self.differences, self.scored, self.ids, self.preferences.get(model))
+    def lost_to_the_one_before(self, model: str) -> dict[str, Losses]:
+        """What one model lost to the model named before it, which is no baseline; nothing where there is none."""
+        compared = [name for name in self.run.models if name != self.run.baseline]
+        before = compared[: compared.index(model)] if model in compared else []
+        return {other: losses(self.run, self.scored[model], self.scored[other], self.ids) for other in before[-1:]}
 
     def falls(self, model: str, names: Sequence[str]) -> Falls | None:
         """On which questions a model falls on any of these criteria; None for the baseline."""

@@ -14,7 +14,7 @@ TURNED = str.maketrans("bw", "wb")  # the same letters seen from the other model
 
 
 class Loss(Record):
-    """One of the questions on which a model got worse than the baseline in any criterion of the claim.
+    """One of the questions on which a model got worse than the baseline, or another, in any criterion of the claim.
 
     `share` is the mean difference over these criteria as a share of their scales. `fell` are the criteria in which it
     got worse, what fell farthest first. `preference` is the judge's where it saw both answers: 1 for the model's.
@@ -22,10 +22,17 @@ class Loss(Record):
 
     question: str
     share: float
-    baseline: dict[str, float]  # scores by criterion: the claim's, then those of others that score answers
+    baseline: dict[str, float]  # the other's scores by criterion: the claim's, then those of others that score answers
     model: dict[str, float]
     fell: list[str] = Field(default=[])  # of files of before
     preference: float | None = Field(default=None, exclude_if=lambda preference: preference is None)
+
+
+class Losses(Record):
+    """On how many questions a model got worse than another one in any criterion of the claim, and the worst of them."""
+
+    worsened: int
+    worst: list[Loss]
 
 
 class PairGain(Record):

@@ -15,7 +15,7 @@ from tuneproof.records.documents.resolved import ResolvedModel
 from tuneproof.records.files import read_record
 from tuneproof.records.handovers import DETAILS_DIRECTORY
 from tuneproof.records.rows import Record
-from tuneproof.results.details.changes import Loss, PairGain
+from tuneproof.results.details.changes import Loss, Losses, PairGain
 from tuneproof.results.details.criteria import Collapses, CriterionDetails, CriterionVerdict, PeopleScores
 from tuneproof.results.details.decisions import DecisionDetails, OverallVerdict, PeopleVerdict
 from tuneproof.results.details.run import RunDetails
@@ -120,6 +120,7 @@ class Details(Record):
     worsened: int = Field(default=0, exclude_if=lambda count: not count)  # questions, in any criterion of the claim
     losses: list[Loss] = Field(default=[], exclude_if=lambda losses: not losses)
     against: dict[str, dict[str, PairGain]] = Field(default={}, exclude_if=lambda pairs: not pairs)  # other models
+    lost_to: dict[str, Losses] = Field(default={}, exclude_if=lambda lost: not lost)  # the model before this one
     # A letter for each question, in their order: by the baseline and the models before this one, and by criterion.
     outcomes: dict[str, dict[str, str]] = Field(default={}, exclude_if=lambda outcomes: not outcomes)
     benchmarks: dict[str, TaskSummary] = Field(default={}, exclude_if=lambda said: not said)  # what the harness says

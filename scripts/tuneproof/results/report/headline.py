@@ -83,9 +83,15 @@ def confidence(models: Sequence[Details]) -> str:
             f"at {1 - run.alpha:.0%} confidence, over all that is claimed against {run.baseline}"
             f"{verdicts.sharing_clause(run)}."
         )
+    sure = f"at {1 - run.alpha:.0%} confidence, over all that is claimed{verdicts.sharing_clause(run)}"
+    together = f"How sure, against {run.baseline}: {sure}."
+    if pairs.shipping_pairs(models):
+        together = (
+            f"How sure, all of it together: {1 - 2 * run.alpha:.0%} or more. Against {run.baseline}: {sure}; of the "
+            f"models beside each other at {1 - run.alpha:.0%} as well."
+        )
     return (
-        f"How sure, against {run.baseline}: at {1 - run.alpha:.0%} confidence, over all that is claimed"
-        f"{verdicts.sharing_clause(run)}. If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
+        f"{together} If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "
         f"such runs would call any of them better or worse. Not in it: {beyond(run)}."
     )
 
@@ -109,7 +115,8 @@ def detectable_note(details: Details) -> str:
         return ""
     paired = max(one.paired or 0 for one in known.values())
     sizes = figures.listed([f"{one.smallest_detectable:.2f} in {name}" for name, one in known.items()])
-    note = f"With {paired:,} questions, {FOUND} such runs find a true difference of {sizes}; less often goes unseen."
+    found = f"With {paired:,} questions, {FOUND} such runs find a true difference of {sizes}"
+    note = f"{found}; a smaller one often goes unseen."
     needed = [
         f"{one.questions_needed:,} questions in {name}"
         for name, one in known.items()

@@ -52,6 +52,7 @@ def render(
     params: Params,
     browser: Browser,
     worst: Mapping[str, Sequence[Worst]],
+    lost_to: Mapping[tuple[str, str], Sequence[Worst]],
     telling: Sequence[Telling],
 ) -> str:
     """The whole page."""
@@ -69,6 +70,7 @@ def render(
             script=Markup(page_script()),  # noqa: S704 (files of the project)
             telling=telling,
             worst=worst,
+            lost_to=lost_to,
             has_reasons=any(one.reasons for of_model in worst.values() for one in of_model),
             version=VERSION,
         )

@@ -88,6 +88,16 @@ def outcome_counts(changes: Changes) -> list[tuple[Outcome, str, int]]:
     ]
 
 
+def lost_heading(details: Details, other: str) -> str:
+    """On how many questions a model is worse than another in any criterion of the claim, before these are listed."""
+    found = details.lost_to[other]
+    many = "1 question" if found.worsened == 1 else f"{found.worsened:,} questions"
+    rest = f", the {len(found.worst)} worst of them" if len(found.worst) < found.worsened else ""
+    worse = f"worse than {plain_name(other)} in {' or '.join(map(plain_name, details.run.by_question))}"
+    scores = f"scores: {plain_name(other)} → {plain_name(details.model)}"
+    return f"{plain_name(details.model)} is {worse} on {many}{rest} ({scores}):"
+
+
 def pair_clause(details: Details, other: str) -> str:
     """In what one model is better or worse than another: `dpo is better than sft in accuracy, +0.26 [+0.01, +0.53]`."""
     gains = {name: details.against[other][name] for name in claimed(details.run) if name in details.against[other]}

@@ -35,8 +35,8 @@ LOOKS_AT = {  # of an answer, by the kind of a check
 }  # fmt: skip
 EMBEDDED_TASKS = {
     "best_answer": (
-        "four graded answers to a question are put before a model, and the item is right where the model finds the one "
-        "that was graded best the likeliest, as chance alone does with one in four"
+        "each item is a question with four graded answers, and is right where the model gives the best of them the "
+        "highest probability for its length"
     )
 }
 RIGHT, FOLLOWED = "the share of items answered right", "every instruction in them is followed"

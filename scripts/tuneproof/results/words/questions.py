@@ -59,36 +59,37 @@ def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
     if lost:
         return f"{plain_name(details.model)} is shown to lose in {len(lost)} of {kinds}: {'; '.join(lost)}."
     return (
-        f"{plain_name(details.model)} is not shown to lose in {kinds}: no interval lies wholly below 0. That "
-        "does not show that it loses in none, for few questions make wide intervals."
+        f"{plain_name(details.model)} is not shown to lose in {kinds}: no interval lies wholly below 0. "
+        "Losses may hide where few questions make wide intervals, or none."
     )
 
 
 def spread_sentence(details: Details, criteria: Sequence[str]) -> str:
     """In which kinds of question a model gains most and least, and whether that is more than chance; empty without."""
-    kinds = [one for one in details.slices if one.tag in details.kinds_by_chance and one.questions >= FEWEST_IN_A_KIND]
+    kinds = [one for one in details.slices if one.questions >= FEWEST_IN_A_KIND]
     ends = [clause for name in criteria if (clause := ends_clause(kinds, name))]
-    if not ends:
-        return ""
+    said = f"{plain_name(details.model)}'s gains are {'; '.join(ends)}" if ends else ""
     chances = [(tag, name, of[name]) for tag, of in details.kinds_by_chance.items() for name in criteria if name in of]
+    if not said or not chances:
+        return f"{said}." if said else ""
     shown = [(tag, name, chance) for tag, name, chance in chances if chance < details.run.alpha / len(chances)]
     tags = listed([plain_name(tag) for tag in details.kinds_by_chance])
     where = listed([f"{plain_name(tag)} in {plain_name(name)}" for tag, name, _ in shown]) if shown else tags
     told = f"that gains differ by {where} is {'shown' if shown else 'not shown'}"
     least = min(chance for *_, chance in chances)
-    test = f"Kruskal and Wallis, the smallest p {least:.2g}"
-    return f"Its gains are largest and smallest {'; '.join(ends)}; {told} ({test})."
+    return f"{said}; {told} (Kruskal and Wallis, the smallest p {least:.2g})."
 
 
 def ends_clause(kinds: Sequence[Slice], criterion: str) -> str:
     """The kinds with the largest and the smallest gain on one criterion; empty where these are not two."""
-    gains = [(score.gain, one) for one in kinds if (score := one.criteria.get(criterion)) and score.gain is not None]
+    known = [(one.criteria[criterion], one) for one in kinds if criterion in one.criteria]
+    gains = [(score.gain, score.paired or 0, slice_name(one)) for score, one in known if score.gain is not None]
     if len(gains) < 2:
         return ""
-    (lowest, weakest), (highest, strongest) = (end(gains, key=lambda pair: pair[0]) for end in (min, max))
+    (least, few, weakest), (most, many, strongest) = (end(gains, key=lambda one: one[0]) for end in (min, max))
     return (
-        f"in {plain_name(criterion)} in “{plain_name(slice_name(strongest), LONGEST_KIND)}” ({highest:+.2f}) and in "
-        f"“{plain_name(slice_name(weakest), LONGEST_KIND)}” ({lowest:+.2f})"
+        f"in {plain_name(criterion)} largest in “{plain_name(strongest, LONGEST_KIND)}” ({most:+.2f}, {many:,} "
+        f"questions) and smallest in “{plain_name(weakest, LONGEST_KIND)}” ({least:+.2f}, {few:,})"
     )
 
 

@@ -10,11 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tuneproof.results.analysis.criteria import Scored
-from tuneproof.results.details.changes import NOT_KNOWN, Loss
+from tuneproof.results.details.changes import NOT_KNOWN, Loss, Losses
 from tuneproof.results.details.criteria import Changes
 from tuneproof.results.details.run import RunDetails
 from tuneproof.statistics.distributions import Array
-from tuneproof.statistics.shipping import Key
 
 MOST_LOSSES = 5
 ROUNDING = 1e-9  # what the means of samples differ by through floating point
@@ -69,49 +68,45 @@ def fell(differences: Array, counts_from: float) -> NDArray[np.bool_]:
     return np.asarray(differences <= -max(counts_from - ROUNDING, ROUNDING))
 
 
-def worsened(run: RunDetails, model: str, differences: Mapping[Key, Array]) -> NDArray[np.bool_]:
+def worsened(run: RunDetails, differences: Mapping[str, Array]) -> NDArray[np.bool_]:
     """Which questions got worse in at least one of the criteria by which a question is lost."""
-    falls = [fell(differences[model, name], run.criteria[name].counts_from) for name in run.by_question]
+    falls = [fell(differences[name], run.criteria[name].counts_from) for name in run.by_question]
     return np.asarray(np.any(falls, axis=0))
 
 
 def losses(
-    run: RunDetails,
-    model: str,
-    differences: Mapping[Key, Array],
-    scored: Mapping[str, Scored],
-    ids: Sequence[str],
-    preferences: Array | None,
-) -> list[Loss]:
+    run: RunDetails, model: Scored, other: Scored, ids: Sequence[str], preferences: Array | None = None
+) -> Losses:
     """The worst of the questions that got worse in any of the claim's criteria: those that lost most over all of them.
 
     The worst stands first, and of equal ones the first.
 
     Args:
         run: What the models share.
-        model: The model, which is not the baseline.
-        differences: By model and criterion, the model less the baseline, NaN where either has no score.
-        scored: Every model's scores.
+        model: One model's scores.
+        other: Those of the model that it is compared with.
         ids: The questions, in the scores' order.
-        preferences: The judge's for the model beside the baseline, in the same order; None where nobody compared.
+        preferences: The judge's for the model beside the other, in the same order; None where nobody compared.
     """
-    names, worse = run.by_question, worsened(run, model, differences)
+    names = run.by_question
     shown = [*names, *(name for name, one in run.criteria.items() if one.by_answer and name not in names)]
-    shares = np.stack([differences[model, name] / np.ptp(run.criteria[name].ends) for name in names])
-    known = (~np.isnan(shares)).sum(axis=0)
+    differences = {name: model.counted(name) - other.counted(name) for name in names}
+    shares = np.stack([differences[name] / np.ptp(run.criteria[name].ends) for name in names])
+    known, worse = (~np.isnan(shares)).sum(axis=0), worsened(run, differences)
     mean = np.where(known > 0, np.nansum(shares, axis=0) / np.maximum(known, 1), 0.0)
     worst = [int(place) for place in np.argsort(mean, kind="stable") if worse[place]][:MOST_LOSSES]
-    return [
+    found = [
         Loss(
             question=ids[place],
             share=float(mean[place]),
-            baseline=scores_at(scored[run.baseline], shown, place),
-            model=scores_at(scored[model], shown, place),
-            fell=fallen_at(run, {name: differences[model, name][place] for name in names}),
+            baseline=scores_at(other, shown, place),
+            model=scores_at(model, shown, place),
+            fell=fallen_at(run, {name: differences[name][place] for name in names}),
             preference=None if preferences is None or np.isnan(preferences[place]) else float(preferences[place]),
         )
         for place in worst
     ]
+    return Losses(worsened=int(worse.sum()), worst=found)
 
 
 def fallen_at(run: RunDetails, differences: Mapping[str, float]) -> list[str]:

@@ -1,15 +1,16 @@
 """What the page says of a model's answers as they lie there: how they were asked for, and in how many questions."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
-from tuneproof.records.rows import Answer, Judgement
+from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.showing import one_line
 from tuneproof.results.words.figures import plain_name
 
 LONGEST_BEGINNING = 150  # characters of an answer outside of the browser
+LONGEST_ASKED = 90  # characters of a question beside an answer
 LONGEST_PROMPT = 1_500  # characters; all of it stands in data/answers
 
 Counts = dict[tuple[str, str, str], int]  # questions by model, "finish" or "status", and what it is
@@ -39,20 +40,21 @@ class Telling:
     model: str
     score: float
     question: str  # its id
+    asked: str
     begins: str
 
 
-def telling_answers(models: Sequence[Details]) -> list[Telling]:
+def telling_answers(models: Sequence[Details], questions: Sequence[Question]) -> list[Telling]:
     """Where a mistake of the judge's would show first, by criterion.
 
     The answer of the model with the lowest mean that it scored highest, and the answer of the model with the highest
     mean that it scored lowest; of equal ones the first.
     """
-    found = []
+    found, asked = [], {question.id: question.asked for question in questions}
     for name in models[0].run.rubric:
         scored = sorted((details for details in models if details.criteria[name].mean is not None), key=mean_of(name))
         ends = [(scored[0].model, -1), (scored[-1].model, 1)] if scored else []
-        found += [telling for model, sign in ends if (telling := telling_answer(model, name, sign))]
+        found += [telling for model, sign in ends if (telling := telling_answer(model, name, sign, asked))]
     return found
 
 
@@ -61,7 +63,7 @@ def mean_of(criterion: str) -> Callable[[Details], float]:
     return lambda details: details.criteria[criterion].mean or 0
 
 
-def telling_answer(model: str, criterion: str, sign: int) -> Telling | None:
+def telling_answer(model: str, criterion: str, sign: int, asked: Mapping[str, str]) -> Telling | None:
     """A model's answer with the lowest score where `sign` is 1, the highest where it is -1; None without scores."""
     best: tuple[float, Judgement] | None = None
     for row in JUDGEMENTS.iterate(model):
@@ -73,7 +75,8 @@ def telling_answer(model: str, criterion: str, sign: int) -> Telling | None:
     score, judged = best
     place = (judged.id, judged.sample, judged.turn)
     answer = next((row for row in ANSWERS.iterate(model) if (row.id, row.sample, row.turn) == place), None)
-    return Telling(criterion, model, score, judged.id, beginning(answer)) if answer else None
+    question = one_line(asked.get(judged.id, ""), LONGEST_ASKED) or judged.id
+    return Telling(criterion, model, score, judged.id, question, beginning(answer)) if answer else None
 
 
 def beginning(answer: Answer) -> str:

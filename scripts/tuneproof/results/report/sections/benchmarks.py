@@ -40,7 +40,10 @@ class LostItem:
 
 @dataclass(frozen=True)
 class Lost:
-    """The items of one task that the baseline got right and a model did not: some of them, and how many there are."""
+    """The items of one task that the baseline got right and a model did not: some of them, and how many there are.
+
+    `of_items` are those that could be lost, in which the baseline has more than the lowest score of all its items.
+    """
 
     model: str
     task: str
@@ -91,6 +94,10 @@ def lost_of(name: str, details: Details, own: Rows, baseline: Rows, most: int) -
     """What one model lost on one task, what fell farthest first."""
     metric = details.benchmarks[name].metric
     falls = list[tuple[float, int, Benchmark, Benchmark]]()
+    scores = [
+        score for key, row in baseline.items() if key[0] == name and (score := row.scores.get(metric)) is not None
+    ]
+    could = sum(score > min(scores) for score in scores)
     for key, row in own.items():
         before, after = baseline[key].scores.get(metric), row.scores.get(metric)
         if key[0] == name and before is not None and after is not None and after < before:
@@ -104,7 +111,7 @@ def lost_of(name: str, details: Details, own: Rows, baseline: Rows, most: int) -
         )
         for _, _, row, before in chosen
     ]  # fmt: skip
-    return Lost(details.model, name, len(falls), details.benchmarks[name].items, shown)
+    return Lost(details.model, name, len(falls), could, shown)
 
 
 def questions_told(name: str, own: Rows, tasks: Collection[str]) -> dict[tuple[str, str], str]:

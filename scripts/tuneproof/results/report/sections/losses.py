@@ -1,7 +1,7 @@
 """Where each model loses: its worst questions, what was said of both answers, and what speaks for or against it."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tuneproof.records.handovers import ANSWERS, LABELLED
 from tuneproof.records.rows import Question
@@ -26,11 +26,13 @@ class Worst:
     asked: str
     scores: list[Scores]  # of the claim
     fell: list[str]  # the criteria in which it got worse, what fell farthest first
-    reasons: list[tuple[str, str, str]]  # criterion, what was said of the model's answer, and of the baseline's
-    answers: list[tuple[str, str]]  # whose, with the criteria where it is not one for all; and how it begins
-    others: list[Scores]  # of programs, where they differ: each is another witness
-    people: list[Scores]  # what people gave, where they rated either answer
-    preference: float | None  # the judge's where it saw both answers
+    # By criterion, what was said of the model's answer, and of the baseline's.
+    reasons: list[tuple[str, str, str]] = field(default_factory=list)
+    # Whose, with the criteria where it is not one for all, and how it begins.
+    answers: list[tuple[str, str]] = field(default_factory=list)
+    others: list[Scores] = field(default_factory=list)  # of programs, where they differ: each is another witness
+    people: list[Scores] = field(default_factory=list)  # what people gave, where they rated either answer
+    preference: float | None = None  # the judge's where it saw both answers
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,24 @@ def worst_questions(models: Sequence[Details], questions: Sequence[Question]) ->
         beside=reasons(baseline, wanted, -1, checked),
     )
     return {details.model: worst_of(details, seen, checked) for details in compared}
+
+
+def lost_to(models: Sequence[Details], questions: Sequence[Question]) -> dict[tuple[str, str], list[Worst]]:
+    """The questions on which a model lost most to the one named before it, by both: what was asked and both scores."""
+    asked = {question.id: question.asked for question in questions}
+    return {
+        (details.model, other): [
+            Worst(
+                id=loss.question,
+                asked=one_line(asked.get(loss.question, ""), LONGEST_QUESTION),
+                scores=[three for three in of_both(loss) if three[0] in details.run.by_question],
+                fell=loss.fell,
+            )
+            for loss in found.worst
+        ]
+        for details in models
+        for other, found in details.lost_to.items()
+    }
 
 
 def by_programs(compared: Sequence[Details]) -> bool:

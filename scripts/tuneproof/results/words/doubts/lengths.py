@@ -6,7 +6,12 @@ from tuneproof.results.details.criteria import CriterionDetails, EqualLength
 from tuneproof.results.details.model import Details
 from tuneproof.results.words.figures import interval_text, listed, plain_name
 
-Explained = Literal["in part", "not shown", "cannot tell"]
+Explained = Literal["in part", "hides", "not shown", "cannot tell"]
+CONCLUSIONS: dict[Explained, str] = {
+    "in part": "length may explain a part of the difference in {names}",
+    "hides": "length hides a part of the difference in {names} and explains none of it",
+    "not shown": "length is not shown to explain the difference in {names}",
+}
 
 
 def card_sentence(details: Details, baseline: Details) -> tuple[str, bool]:
@@ -23,20 +28,24 @@ def card_sentence(details: Details, baseline: Details) -> tuple[str, bool]:
         return f"{mean}.", False
     gains = ", ".join(f"{plain_name(name)} {equal_text(one)}{beside_all(one)}" for name, one in known.items())
     said = f"{mean}. At equal length the gains are {gains} (exploratory: each interval alone)"
-    return f"{said}{conclusion(known)}.", any(explained(one) != "not shown" for one in known.values())
+    return f"{said}{conclusion(known)}.", any(explained(one) in ("in part", "cannot tell") for one in known.values())
 
 
 def conclusion(known: dict[str, CriterionDetails]) -> str:
     """What follows for the gains, as a clause."""
-    part = [plain_name(name) for name, one in known.items() if explained(one) == "in part"]
-    kept = [plain_name(name) for name, one in known.items() if is_kept(one)]
-    rest = f"; a difference in {listed(kept)} is shown at equal length too" if kept else ""
-    if part:
-        return f", so length may explain a part of the difference in {listed(part)}{rest}"
+    names: dict[Explained | None, list[str]] = {}
+    for name, one in known.items():
+        names.setdefault(explained(one), []).append(plain_name(name))
+    said = [words.format(names=listed(names[found])) for found, words in CONCLUSIONS.items() if found in names]
     unclear = [one.equal_length for one in known.values() if explained(one) == "cannot tell"]
     if unclear and unclear[0]:
-        return f", but {sides_text(unclear[0])}, so equal length lies at the edge of what was seen"
-    return f", so length is not shown to explain {'them' if len(known) > 1 else 'it'}{rest}"
+        said.append(f"{sides_text(unclear[0])}, so equal length lies at the edge of what was seen")
+    kept = [plain_name(name) for name, one in known.items() if is_kept(one)]
+    alone = "it is" if len(known) == 1 else "they are"
+    if kept:
+        which = alone if len(kept) == len(known) else f"that in {listed(kept)} is"
+        said.append(f"{which} shown at equal length too")
+    return f": {'; '.join(said)}"
 
 
 def is_kept(one: CriterionDetails) -> bool:
@@ -48,14 +57,15 @@ def is_kept(one: CriterionDetails) -> bool:
 def explained(one: CriterionDetails) -> Explained | None:
     """Whether the length of answers may explain a gain; None where there is nothing to compare.
 
-    In part: twice the length is shown to change a score, and at equal length less of the gain is left.
+    In part: twice the length is shown to change a score, and at equal length less of the gain is left; where more is,
+    length hides a part.
     """
     found, gain = one.equal_length, own_gain(one)
     if found is None or gain is None:
         return None
     works = found.doubling_low > 0 or found.doubling_high < 0
-    if works and (gain - found.gain) * gain > 0:
-        return "in part"
+    if works and gain != found.gain:
+        return "in part" if (gain - found.gain) * gain > 0 else "hides"
     return "cannot tell" if found.outside else "not shown"
 
 

@@ -50,19 +50,21 @@ def lost_level_sentence(details: Details, baseline: Details) -> str:
     Falls are chosen for being large, so the baseline's answers to them are among those that were scored highest.
     """
     fallen = [name for name in details.run.by_question if any(name in loss.fell for loss in details.losses)]
-    clauses = []
+    clauses, high = [], False
     for name in fallen:
         means = [own_mean(one.criteria[name]) for one in (baseline, details)]
         both = [(loss.baseline.get(name), loss.model.get(name)) for loss in details.losses]
         known = [(before, after) for before, after in both if before is not None and after is not None]
         if None not in means and known:
             here = [sum(scores) / len(known) for scores in zip(*known, strict=True)]
+            high |= here[0] - means[0] >= details.run.criteria[name].counts_from
             clauses += [
                 f"{plain_name(one.model)} has {decimals(mean_here)} in {plain_name(name)} ({decimals(mean)} over all)"
                 for one, mean_here, mean in zip((baseline, details), here, means, strict=True)
             ]
     these = "this question" if len(details.losses) == 1 else f"these {len(details.losses)} questions"
-    return f"On {these} {', '.join(clauses)}." if clauses else ""
+    luck = f"; {plain_name(baseline.model)} stands high here, by luck or by a mistake of the judge" if high else ""
+    return f"On {these} {', '.join(clauses)}{luck}." if clauses else ""
 
 
 def own_mean(one: CriterionDetails) -> float | None:

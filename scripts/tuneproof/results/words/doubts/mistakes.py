@@ -1,5 +1,7 @@
 """How far the worst questions may be the judge's own mistakes."""
 
+from collections.abc import Sequence
+
 from tuneproof.records.documents.agreement import JudgeBesidePeople
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import listed, plain_name
@@ -53,14 +55,24 @@ def given_clause(judge: JudgeBesidePeople, end: int) -> str:
     given = sorted(zip(judge.steps, row, strict=True), key=lambda pair: abs(pair[0] - judge.steps[end]))
     shares = ", ".join(f"{found:g} to {count}" for found, count in given if count)
     beside = next((one.bias for one in judge.bias_by_score if one.score == judge.steps[end]), None)
-    more = "" if beside is None else f" ({abs(beside):.2f} {'more' if beside > 0 else 'less'} than people, on average)"
-    return f"of {sum(row)} answers that people gave {step} it gave {shares}{more}"
+    if beside is None:
+        return f"of {sum(row)} answers that people gave {step} it gave {shares}"
+    off = f"{abs(beside):.2f} {'above' if beside > 0 else 'below'} people on average"
+    return f"of {sum(row)} answers that people gave {step} it gave {shares} ({off})"
 
 
 def none_of_run(run: RunDetails) -> str:
     """That the judge's mistakes in this run's answers are not known."""
     baseline = plain_name(run.baseline)
     return f"none of them is of this run, so how often it is mistaken about answers like {baseline}'s is not known"
+
+
+def witness_text(scores: Sequence[tuple[str, float | None, float | None]]) -> str:
+    """Whether what programs scored speaks for a loss or against it, from each one's scores of both answers."""
+    falls = [after < before for _, before, after in scores if before is not None and after is not None]
+    if falls and (all(falls) or not any(falls)):
+        return "speaks for a loss" if falls[0] else "speaks against a loss"
+    return "speaks both ways" if falls else "says nothing of a loss"
 
 
 def preference_text(run: RunDetails, model: str, preference: float | None) -> str:

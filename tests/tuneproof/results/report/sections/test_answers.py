@@ -7,7 +7,7 @@ from tests.made_up.hostile_texts import HOSTILE_TEXTS
 from tests.made_up.run import Shape, finished, write_run
 from tuneproof.records.files import read_rows, write_rows
 from tuneproof.records.handovers import ANSWERS, JUDGEMENTS
-from tuneproof.records.rows import Answer, Judgement
+from tuneproof.records.rows import Answer, Judgement, Question
 from tuneproof.results.details.model import Details
 from tuneproof.results.report.sections.answers import LONGEST_BEGINNING, alike_sentence, telling_answers
 
@@ -22,7 +22,8 @@ def models_of(directory: Path) -> list[Details]:
 def test_the_weakest_models_best_answer_and_the_strongest_ones_worst_are_shown(workspace: Path) -> None:
     write_run(workspace, SHAPE)
     models = models_of(workspace)
-    found = telling_answers(models)
+    questions = read_rows(Path("data/questions.jsonl"), Question, made_by="")
+    found = telling_answers(models, questions)
     assert [one.criterion for one in found] == ["accuracy", "accuracy", "style", "style"]
     for name in ("accuracy", "style"):
         best, worst = (one for one in found if one.criterion == name)
@@ -44,7 +45,7 @@ def test_what_no_judge_scored_is_no_example(workspace: Path) -> None:
 
     for model in SHAPE.models:
         change_judgements(workspace, model, refused)
-    assert telling_answers(models_of(workspace)) == []
+    assert telling_answers(models_of(workspace), []) == []
 
 
 def test_answers_that_two_models_share_word_for_word_are_counted(workspace: Path) -> None:

@@ -214,8 +214,8 @@ def test_counts_of_the_page_lead_into_the_browser(tmp_path: Path) -> None:
 
 
 def test_scores_of_a_criterion_have_the_same_decimals_and_whole_ones_none() -> None:
-    whole = Worst("q", "?", [("style", 3, 1.0), ("accuracy", 2.0, 1.25)], ["style"], [], [], [], [], None)
-    other = Worst("r", "?", [("style", None, 2), ("accuracy", 3.0, 3.0)], ["style"], [], [], [], [], None)
+    whole = Worst("q", "?", [("style", 3, 1.0), ("accuracy", 2.0, 1.25)], ["style"])
+    other = Worst("r", "?", [("style", None, 2), ("accuracy", 3.0, 3.0)], ["style"])
     assert score_formats({"sft": [whole], "dpo": [other]}) == {"style": "%.0f", "accuracy": "%.2f"}
     assert score_formats({}) == {}
     said = [change_text(2.0, after, "%.2f", (1, 3)) for after in (1.25, 2.5, 2.001)]

@@ -24,29 +24,24 @@ def equal(gain: float, doubling: tuple[float, float, float] = (0.2, 0.1, 0.3), o
 
 
 NOT_SHOWN = (0.2, -0.1, 0.5)
-KEPT = "a difference in style is shown at equal length too"
+PART, KEPT = "length may explain a part of the difference in style", "; it is shown at equal length too"
+EXPLAINS_NOTHING = "length is not shown to explain the difference in style"
+EDGE = (
+    "its answers are longer in 30 and shorter in 20 of 50 questions, so equal length lies at the edge of what was seen"
+)
 
 
 @pytest.mark.parametrize(
     ("gain", "found", "concluded", "caution"),
     [
-        (0.3, equal(0.1), "so length may explain a part of the difference in style", True),
-        (-0.3, equal(-0.1), "so length may explain a part of the difference in style", True),
-        (
-            0.3,
-            equal(0.4),
-            "so length is not shown to explain it; a difference in style is shown at equal length too",
-            False,
-        ),
-        (0.3, equal(0.1, NOT_SHOWN), "so length is not shown to explain it", False),
-        (0.3, equal(0.1, outside=True), "so length may explain a part of the difference in style", True),
-        (
-            0.3,
-            equal(0.1, NOT_SHOWN, outside=True),
-            "but its answers are longer in 30 and shorter in 20 of 50 questions, so equal length lies at the edge of "
-            "what was seen",
-            True,
-        ),
+        (0.3, equal(0.05), PART, True),
+        (-0.3, equal(-0.05), PART, True),
+        (0.3, equal(0.2), f"{PART}{KEPT}", True),
+        (0.3, equal(0.4), f"length hides a part of the difference in style and explains none of it{KEPT}", False),
+        (0.3, equal(0.2, NOT_SHOWN), f"{EXPLAINS_NOTHING}{KEPT}", False),
+        (0.3, equal(0.05, NOT_SHOWN), EXPLAINS_NOTHING, False),
+        (0.3, equal(0.05, outside=True), PART, True),
+        (0.3, equal(0.05, NOT_SHOWN, outside=True), EDGE, True),
     ],
 )
 def test_length_explains_a_part_only_where_it_is_shown_to_work_and_less_is_left_without_it(
@@ -59,7 +54,7 @@ def test_length_explains_a_part_only_where_it_is_shown_to_work_and_less_is_left_
     shown = f"{found.gain:+.2f} [{found.low:+.2f}, {found.high:+.2f}] (over all {gain:+.2f})"
     assert said == (
         f"Its answers have 420 characters on average, baseline's 300. At equal length the gains are style {shown} "
-        f"(exploratory: each interval alone), {concluded}."
+        f"(exploratory: each interval alone): {concluded}."
     )
     told = length_sentence(model, baseline, "style")
     assert told.startswith(

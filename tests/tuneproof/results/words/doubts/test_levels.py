@@ -63,8 +63,11 @@ def test_where_both_models_stand_on_the_worst_questions_is_said_beside_where_the
         for one, before in (("a", 2.0), ("b", 3.0))
     ]
     assert lost_level_sentence(sft.model_copy(update={"losses": lost}), baseline) == (
-        "On these 2 questions baseline has 2.50 in accuracy (1.50 over all), sft has 1.00 in accuracy (2.00 over all)."
+        "On these 2 questions baseline has 2.50 in accuracy (1.50 over all), sft has 1.00 in accuracy (2.00 over all); "
+        "baseline stands high here, by luck or by a mistake of the judge."
     )
+    usual = with_level(models[1], 2.25, 6)
+    assert "stands high" not in lost_level_sentence(sft.model_copy(update={"losses": lost}), usual)
     alone = lost_level_sentence(sft.model_copy(update={"losses": lost[:1]}), baseline)
     assert alone.startswith("On this question baseline has 2.00 in accuracy")
     assert lost_level_sentence(sft.model_copy(update={"losses": []}), baseline) == ""

@@ -7,7 +7,7 @@ from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import AdmissionResult
 from tuneproof.records.documents.agreement import Agreement, Source
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.doubts.mistakes import errors_by_criterion, mistakes_note, preference_text
+from tuneproof.results.words.doubts.mistakes import errors_by_criterion, mistakes_note, preference_text, witness_text
 
 
 def agreement(source: Source, share: float) -> Agreement:
@@ -73,5 +73,20 @@ def test_what_the_judge_gave_the_best_and_the_worst_answers_by_people_is_told(ag
     run = details(aggregated, "sft").run
     assert errors_by_criterion(run) == [], "nobody rated"
     assert errors_by_criterion(run.model_copy(update={"agreement": agreement("graded", 0.75)})) == [
-        "style: of 55 answers that people gave 3 it gave 3 to 30, 2 to 24, 1 to 1 (0.58 less than people, on average)"
+        "style: of 55 answers that people gave 3 it gave 3 to 30, 2 to 24, 1 to 1 (0.58 below people on average)"
     ]
+
+
+@pytest.mark.parametrize(
+    ("scores", "said"),
+    [
+        ([(0.3, 0.1)], "speaks for a loss"),
+        ([(0.1, 0.3), (0.0, 1.0)], "speaks against a loss"),
+        ([(0.3, 0.1), (0.0, 1.0)], "speaks both ways"),
+        ([(None, 1.0)], "says nothing of a loss"),
+    ],
+)
+def test_what_programs_scored_speaks_for_a_loss_or_against_it(
+    scores: list[tuple[float | None, float | None]], said: str
+) -> None:
+    assert witness_text([("check", before, after) for before, after in scores]) == said
