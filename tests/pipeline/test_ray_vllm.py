@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, vllm_python
+from tests.pipeline.vllm_environment import EXECUTION, SETTINGS, WORKER_IN_THE_ENGINE, vllm_python
 from tests.stages.test_generate import recorded_rows
 from tests.tuneproof.generation.engines.workspaces import Workspace, make_workspace
 from tests.waiting import wait_until
@@ -42,7 +42,10 @@ def local_bytes(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def answered_by(workspace: Workspace) -> bytes:
-    process = workspace.process(python=vllm_python())
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in WORKER_IN_THE_ENGINE.items():
+            patch.setenv(name, value)
+        process = workspace.process(python=vllm_python())
     said = process.communicate()[0]
     assert process.returncode == 0, said
     return (workspace.root / ANSWERS).read_bytes()
