@@ -186,6 +186,7 @@ def test_a_job_on_sagemaker_scores_every_item_as_transformers_does_also_after_it
     slow = {"vllm": EXECUTION["vllm"] | {"max_num_seqs": 1}}
     project.set(execution__generate=slow | {"run_on": "sagemaker"}, execution__sagemaker=SAGEMAKER)
     with LocalAWS(vllm_python()) as aws:
+        aws.service.image_environment.update(WORKER_IN_THE_ENGINE)
         aws.create_bucket(BUCKET)
         aws.jobs.faults.rows_to_stand_still = 50
         command = [sys.executable, str(ROOT / "scripts" / "benchmark.py"), "vllm"]
@@ -200,6 +201,7 @@ def test_a_job_on_sagemaker_scores_every_item_as_transformers_does_also_after_it
         assert "InternalServerError" in said
         there = recorded(project) - before
         aws.jobs.faults.rows_to_stand_still = None
+        project.set(execution__generate=EXECUTION | {"run_on": "sagemaker"})
         said = project.run_ok("benchmark.py", "vllm", **aws.environment())
     assert 0 < there < 2440
     assert f"{2440 - there} requests were answered, {there} were in the ledger" in said

@@ -296,6 +296,7 @@ def test_a_job_on_sagemaker_gives_the_same_answers(asked: tuple[Workspace, dict[
     workspace.ask(instructions(40))
     workspace.change(engine="vllm", vllm=SETTINGS, execution=EXECUTION)
     with LocalAWS(vllm_python()) as aws:
+        aws.service.image_environment.update(WORKER_IN_THE_ENGINE)
         aws.create_bucket(BUCKET)
         said = workspace.run_ok("generate.py", "sft", **aws.environment())
     assert "sft on SageMaker: the job runs Python 3." in said
