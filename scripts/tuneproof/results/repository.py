@@ -1,13 +1,18 @@
 """The project's Git repository: what Git says of it, and the address by which others get it."""
 
+import re
 import subprocess
 from urllib.parse import urlsplit
 
 from tuneproof.common.places import project_root
 
 GIT_TIMEOUT_SECONDS = 30
+DVC_FILE = "dvc.yaml"
 USUAL_REMOTE = "origin"
 PUBLIC_SCHEMES = ("https", "http", "git", "ssh")  # a folder of this machine leads nobody else anywhere
+HERE_ALONE = (".local", ".localhost", ".internal", ".lan", ".home")
+HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)  # a name without a dot is an alias of this machine's
+PATH = re.compile(r"/[\w.~-][\w.~/-]*", re.ASCII)
 SSH_USER = "git"  # the one that all share; another is a person's
 ONE_BY_ALL_WAYS = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")  # by SSH the path is that of HTTPS
 
@@ -33,8 +38,12 @@ def repository_address() -> str | None:
 
     The configuration is read as it stands: Git's own answer may have a token put in by `url.<base>.insteadOf`.
     """
-    lines = (git_output("config", "--get-regexp", r"^remote\..*\.url$") or "").splitlines()
-    addresses = dict(line.split(" ", 1) for line in reversed(lines) if " " in line)  # the first of several counts
+    if git_output("ls-files", "--error-unmatch", DVC_FILE) is None:  # the repository is another project's
+        return None
+    entries = (git_output("config", "--null", "--get-regexp", r"^remote\..*\.url$") or "").split("\0")
+    addresses = dict(
+        entry.split("\n", 1) for entry in reversed(entries) if "\n" in entry
+    )  # the first of several counts
     if len(addresses) > 1:
         addresses = {name: address for name, address in addresses.items() if name == f"remote.{USUAL_REMOTE}.url"}
     return next((public_address(address) for address in addresses.values()), None)
@@ -58,7 +67,8 @@ def public_address(address: str) -> str | None:
         port = parts.port
     except ValueError:  # a password with a slash in it leaves a port that is none
         return None
-    if parts.scheme not in PUBLIC_SCHEMES or not parts.hostname or "@" in parts.path:
+    rest = f"{parts.path}{parts.query}{parts.fragment}"
+    if parts.scheme not in PUBLIC_SCHEMES or not is_public(parts.hostname or "", parts.path) or "@" in rest:
         return None
     if parts.hostname in ONE_BY_ALL_WAYS and port is None:
         return usual_address(parts.hostname, parts.path)
@@ -66,11 +76,16 @@ def public_address(address: str) -> str | None:
     return f"{parts.scheme}://{user}{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def is_public(host: str, path: str) -> bool:
+    """Whether others may reach a host of this name, and a path is one and holds nothing else, such as a token."""
+    return bool(HOST.fullmatch(host)) and not host.endswith(HERE_ALONE) and bool(PATH.fullmatch(path))
+
+
 def short_address(address: str) -> str | None:
     """The same of one that is written as scp does, `git@host:path`; None for a local folder."""
     user, _, place = address.rpartition("@")
-    host, colon, path = place.partition(":")
-    if not colon or not host or "/" in host or ":" in user or path.startswith(":"):
+    host, _, path = place.partition(":")
+    if ":" in user or path.startswith("/") or not is_public(host, f"/{path}"):
         return None
     if host in ONE_BY_ALL_WAYS:
         return usual_address(host, path)

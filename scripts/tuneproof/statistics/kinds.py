@@ -7,6 +7,7 @@ import numpy as np
 from tuneproof.statistics.agreement.scores import ranks
 from tuneproof.statistics.distributions import Array
 
+_DECIMALS = 9  # beyond which equal gains differ through floating point
 FEWEST_IN_A_KIND = 5  # of which the chi-squared approximation is good enough (Kruskal and Wallis 1952)
 
 
@@ -24,7 +25,7 @@ def chance_of_such_kinds(groups: Sequence[Array]) -> float | None:
     known = [group for group in groups if len(group) >= FEWEST_IN_A_KIND]
     if len(known) < 2:
         return None
-    values = np.concatenate(known)
+    values = np.asarray(np.round(np.concatenate(known), _DECIMALS), dtype=np.float64)
     n, ranked = len(values), ranks(values)
     ties = np.unique(values, return_counts=True)[1].astype(np.float64)
     corrected = 1 - float(np.sum(ties**3 - ties)) / (n**3 - n)

@@ -10,11 +10,13 @@ from tuneproof.results.repository import folder_in_repository, public_address, r
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty repository, in which the test works; nothing of the machine's configuration holds."""
+    """A repository of a project's own, in which the test works; nothing of the machine's configuration holds."""
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
     monkeypatch.delenv("DVC_ROOT", raising=False)
     monkeypatch.chdir(tmp_path)
     git("init", "--quiet")
+    (tmp_path / "dvc.yaml").write_text("stages: {}\n")
+    git("add", "dvc.yaml")
     return tmp_path
 
 
@@ -43,6 +45,18 @@ def git(*arguments: str) -> None:
         ("codecommit::eu-west-1://someone@a-secret", None),
         ("ext::sh -c a-secret", None),
         ("https://[::1", None),
+        ("https://a-secret?x@github.com/team/project", None),
+        ("https://someone.x:12#a-secret@example.org/project", None),
+        ("https://example.org/project;token=a-secret", None),
+        ("git@example.org:team/project?token=a-secret", None),
+        ("git@example.org:team/project#a-secret", None),
+        ("C:/Users/someone/project", None),
+        ("someone-nas.local:project", None),
+        ("example.org:/home/someone/project", None),
+        ("http://localhost:3000/project", None),
+        ("someone-alias:team/project", None),
+        ("[git@example.org:2222]:team/project", None),
+        ("--upload-pack=a-secret:x", None),
         ("", None),
     ],
 )
@@ -77,21 +91,29 @@ def test_the_usual_remote_is_named_or_the_only_one(repository: Path) -> None:
     assert repository_address() == "https://example.org/origin"
 
 
+def test_a_remote_may_have_any_name_and_that_of_another_projects_repository_is_not_told(repository: Path) -> None:
+    git("config", "remote.my fork.url", "https://example.org/fork")
+    assert repository_address() == "https://example.org/fork"
+    git("rm", "--quiet", "--cached", "dvc.yaml")
+    assert repository_address() is None
+
+
 def test_without_git_nothing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
     assert how_again() == Again(None, commands(None, ""))
-    assert "git clone <address> repository" in how_again().commands
+    assert "git clone <address> repository &&" in how_again().commands
 
 
 def test_a_project_within_a_repository_is_gone_into(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    git("remote", "add", "origin", "git@example.org:team/all of it.git")
+    git("remote", "add", "origin", "git@example.org:team/all-of-it.git")
     folder = repository / "models" / "evaluation"
     folder.mkdir(parents=True)
     (folder / "dvc.yaml").touch()
+    git("add", "models/evaluation/dvc.yaml")
     monkeypatch.chdir(folder)
     assert folder_in_repository() == "models/evaluation"
     assert how_again().commands[1:3] == [
-        "git clone 'git@example.org:team/all of it.git' 'all of it'",
-        "cd 'all of it/models/evaluation'",
+        "git clone git@example.org:team/all-of-it.git all-of-it &&",
+        "cd all-of-it/models/evaluation &&",
     ]

@@ -34,3 +34,9 @@ def test_kinds_of_one_world_differ_as_often_as_chance_says() -> None:
         chance_of_such_kinds(np.split(generator.choice([-1.0, 0.0, 0.0, 1.0, 2.0], 40), [13, 26])) for _ in range(1_000)
     ]
     assert 0.03 < np.mean([chance is not None and chance < 0.05 for chance in drawn]) < 0.07
+
+
+def test_gains_that_differ_through_floating_point_alone_are_equal() -> None:
+    thirds = [np.full(20, 5 / 3 - 4 / 3), np.full(20, 8 / 3 - 7 / 3)]
+    assert thirds[0][0] != thirds[1][0]
+    assert chance_of_such_kinds(thirds) is None

@@ -64,7 +64,8 @@ def family_note(run: RunDetails) -> str:
         f"Intervals of means hold at {confidence} each; {family_clause(run, confidence)}. "
         f"A gain is the mean paired difference to {plain_name(run.baseline)} "
         "over the questions scored in both, so it is not always the difference of the means; each figure is rounded by "
-        "itself."
+        "itself. Its interval reaches as far as a few questions that fall to the end of the scale, and of which none "
+        "was drawn, could move it, so it may be lopsided."
     )
 
 

@@ -36,7 +36,7 @@ LOOKS_AT = {  # of an answer, by the kind of a check
 EMBEDDED_TASKS = {
     "best_answer": (
         "each item is a question with four graded answers, and is right where the model gives the best of them the "
-        "highest probability for its length"
+        "highest probability for its length (best by the grades in accuracy and style together)"
     )
 }
 RIGHT, FOLLOWED = "the share of items answered right", "every instruction in them is followed"

@@ -47,7 +47,7 @@ def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
     if not known:
         return (
             f"{plain_name(details.model)}: no kind has the {FEWEST_FOR_INTERVAL} questions that an interval takes, so "
-            "nothing is shown of any; the counts are all that is known."
+            "none alone is shown to gain or to lose."
         )
     lost = [
         f"{plain_name(kind, LONGEST_KIND)} ({' and '.join(map(plain_name, names))})"
@@ -75,7 +75,7 @@ def spread_sentence(details: Details, criteria: Sequence[str]) -> str:
     shown = [(tag, name, chance) for tag, name, chance in chances if chance < details.run.alpha / len(chances)]
     tags = listed([plain_name(tag) for tag in details.kinds_by_chance])
     where = listed([f"{plain_name(tag)} in {plain_name(name)}" for tag, name, _ in shown]) if shown else tags
-    told = f"that gains differ by {where} is {'shown' if shown else 'not shown'}"
+    told = f"that gains are distributed otherwise by {where} is {'shown' if shown else 'not shown'}"
     least = min(chance for *_, chance in chances)
     return f"{said}; {told} (Kruskal and Wallis, the smallest p {least:.2g})."
 
@@ -84,7 +84,7 @@ def ends_clause(kinds: Sequence[Slice], criterion: str) -> str:
     """The kinds with the largest and the smallest gain on one criterion; empty where these are not two."""
     known = [(one.criteria[criterion], one) for one in kinds if criterion in one.criteria]
     gains = [(score.gain, score.paired or 0, slice_name(one)) for score, one in known if score.gain is not None]
-    if len(gains) < 2:
+    if len({f"{gain:.2f}" for gain, *_ in gains}) < 2:
         return ""
     (least, few, weakest), (most, many, strongest) = (end(gains, key=lambda one: one[0]) for end in (min, max))
     return (

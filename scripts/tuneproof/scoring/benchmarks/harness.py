@@ -173,9 +173,8 @@ def summary_of(asked: Asked, result: Mapping[str, Any], rows: Sequence[Benchmark
 
 def chance_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) -> float | None:
     """The mean that guessing would have, weighed as the task's; None where not every item is a choice of one."""
-    if asked.metric not in CHOICES_OF_ONE or any(
-        part.OUTPUT_TYPE != "multiple_choice" for part in asked.parts.values()
-    ):
+    choices = all(is_choice_of_one(part, samples[name]) for name, part in asked.parts.items())
+    if asked.metric not in CHOICES_OF_ONE or not choices:
         return None
     by_task = [
         [1 / len(part.doc_to_choice(one["doc"])) for one in samples[name] if one["filter"] == asked.filter]
@@ -184,6 +183,13 @@ def chance_of(asked: Asked, samples: Mapping[str, Sequence[Mapping[str, Any]]]) 
     if asked.weights == "tasks":
         return math.fsum(math.fsum(shares) / len(shares) for shares in by_task) / len(by_task)
     return math.fsum(map(math.fsum, by_task)) / sum(map(len, by_task))
+
+
+def is_choice_of_one(part: Any, samples: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether each item has one right choice, and the harness itself says which was chosen."""
+    if part.OUTPUT_TYPE != "multiple_choice" or part.config.process_results is not None:
+        return False
+    return all(isinstance(part.doc_to_target(one["doc"]), int | str) for one in samples)
 
 
 def content_of(part: Any, described: Mapping[str, Any]) -> str:

@@ -54,7 +54,8 @@ def test_the_demonstrations_task_is_said_where_benchmarks_stand_and_led_to_befor
     said, chance = section.split("</p>")[:2]
     assert said.split('class="note">')[1].startswith("What benchmarks measure, item by item: best_answer: ")
     assert chance.endswith("Guessing gets 0.25 in best_answer: sft, dpo and baseline are above it.")
-    assert "gives the best of them the highest probability for its length (40 items, by acc_norm)" in said
+    assert "the best of them the highest probability for its length (best by the grades in accuracy and style" in said
+    assert "together) (40 items, by acc_norm)" in said
     assert "acc_norm is the share of items answered right: of the choices the right one is the likeliest for" in said
 
 

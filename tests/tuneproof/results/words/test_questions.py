@@ -47,7 +47,7 @@ def test_a_model_is_said_to_lose_only_where_the_whole_interval_lies_below_0(aggr
     assert said.startswith("sft is not shown to lose in the one kind: no interval lies wholly below 0. Losses may hide")
     without = Slice(tag="topic", value="new", questions=3, criteria={})
     assert kinds_sentence(model.model_copy(update={"slices": [without]}), names).startswith(
-        "sft: no kind has the 25 questions that an interval takes, so nothing is shown of any"
+        "sft: no kind has the 25 questions that an interval takes, so none alone is shown to gain or to lose"
     )
     some = kinds_sentence(model.model_copy(update={"slices": [without, kinds[1]]}), names)
     assert some.startswith("sft is not shown to lose in the one kind with 25 questions or more: ")
@@ -67,11 +67,13 @@ def test_where_a_model_gains_most_and_least_is_said_with_whether_that_is_more_th
     )
     assert spread_sentence(model, ["style"]) == (
         "sft's gains are in style largest in “topic: loss” (+1.20, 9 questions) and smallest in “topic: model” (+0.40, "
-        "9); that gains differ by topic is not shown (Kruskal and Wallis, the smallest p 0.2)."
+        "9); that gains are distributed otherwise by topic is not shown (Kruskal and Wallis, the smallest p 0.2)."
     )
     shown = model.model_copy(update={"kinds_by_chance": {"topic": {"style": 0.001}, "size": {"style": 0.03}}})
     said = spread_sentence(shown, ["style"])
-    assert "; that gains differ by topic in style is shown (" in said, "0.03 is not, of two"
+    assert "; that gains are distributed otherwise by topic in style is shown (" in said, "0.03 is not, of two"
     untested = spread_sentence(model.model_copy(update={"kinds_by_chance": {}}), ["style"])
     assert untested.endswith("smallest in “topic: model” (+0.40, 9).")
     assert spread_sentence(model.model_copy(update={"slices": kinds[:1]}), ["style"]) == ""
+    alike = [kind(value, style=1.4) for value in ("model", "loss")]
+    assert spread_sentence(model.model_copy(update={"slices": alike}), ["style"]) == "", "none is the largest"

@@ -16,6 +16,7 @@ from tuneproof.statistics.intervals import Scale, difference_interval, mean_inte
 from tuneproof.statistics.kinds import chance_of_such_kinds
 
 TURN = "turn"  # what slices by turn are called
+NO_VALUE = -1  # of a tag, for questions without it
 MOST_SLICES = 20  # values of one tag, the most frequent ones
 
 
@@ -37,15 +38,23 @@ def kinds_by_chance(
 ) -> dict[str, dict[str, float]]:
     """By tag and criterion, how likely one model's gains are to differ as much between the tag's values by chance."""
     found: dict[str, dict[str, float]] = {}
+    names = [name for name, one in run.criteria.items() if one.by_answer and scored is not baseline]
     for tag in sorted({name for one in tags for name in one}):
-        values = np.array([one.get(tag, "") for one in tags])
-        for name in (name for name, one in run.criteria.items() if one.by_answer and scored is not baseline):
+        numbers = {value: number for number, value in enumerate(dict.fromkeys(one[tag] for one in tags if tag in one))}
+        kinds = np.array([numbers[one[tag]] if tag in one else NO_VALUE for one in tags])
+        for name in names:
             gains = scored.scores[name] - baseline.scores[name]
-            known = ~np.isnan(gains)
-            kinds = [gains[known & (values == value)] for value in sorted({one[tag] for one in tags if tag in one})]
-            if (chance := chance_of_such_kinds(kinds)) is not None:
+            chance = chance_of_such_kinds(by_kind(gains, np.where(np.isnan(gains), NO_VALUE, kinds)))
+            if chance is not None:
                 found.setdefault(tag, {})[name] = chance
     return found
+
+
+def by_kind(values: Array, kinds: Places) -> list[Array]:
+    """The values of each kind, without those that are of none."""
+    order = np.argsort(kinds, kind="stable")
+    order = order[kinds[order] != NO_VALUE]
+    return np.split(values[order], np.flatnonzero(np.diff(kinds[order])) + 1)
 
 
 def frequent_first(counted: tuple[str, int]) -> tuple[bool, int, str]:

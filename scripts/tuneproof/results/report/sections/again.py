@@ -28,11 +28,11 @@ def commands(address: str | None, folder: str) -> list[str]:
     """The commands for a repository by its address, and where in it the project lies."""
     cloned = PurePosixPath((address or "").replace(":", "/")).name.removesuffix(".git") or "repository"
     return [
-        'page="$PWD/index.html"  # where you have this page',
-        f"git clone {shlex.quote(address) if address else NO_ADDRESS} {shlex.quote(cloned)}",
-        f"cd {shlex.quote(str(PurePosixPath(cloned, folder)))}",
-        f'git checkout --detach "$({COMMIT} | head -n 1)"',
-        "python3 -m venv .venv && source .venv/bin/activate",
-        "pip install -r requirements/base.txt -c requirements/constraints.txt",
+        'page="$PWD/index.html" &&',
+        f"git clone {shlex.quote(address) if address else NO_ADDRESS} {shlex.quote(cloned)} &&",
+        f"cd {shlex.quote(str(PurePosixPath(cloned, folder)))} &&",
+        f'git checkout --detach "$({COMMIT} | head -n 1)" &&',
+        "python3 -m venv .venv && source .venv/bin/activate &&",
+        "pip install -r requirements/base.txt -c requirements/constraints.txt &&",
         "dvc repro",
     ]

@@ -31,6 +31,7 @@ class Worst:
     # Whose, with the criteria where it is not one for all, and how it begins.
     answers: list[tuple[str, str]] = field(default_factory=list)
     others: list[Scores] = field(default_factory=list)  # of programs, where they differ: each is another witness
+    judged: list[Scores] = field(default_factory=list)  # the judge's, on what the claim leaves out
     people: list[Scores] = field(default_factory=list)  # what people gave, where they rated either answer
     preference: float | None = None  # the judge's where it saw both answers
 
@@ -47,7 +48,9 @@ class Seen:
 
 def score_formats(worst: Mapping[str, Sequence[Worst]]) -> dict[str, str]:
     """How the scores of each criterion are written, so that all of the first screen have as many decimals."""
-    scores = [three for of_model in worst.values() for one in of_model for three in (*one.scores, *one.others)]
+    scores = [
+        three for of_model in worst.values() for one in of_model for three in (*one.scores, *one.others, *one.judged)
+    ]
     return score_forms((name, score) for name, *both in scores for score in both if score is not None)
 
 
@@ -120,7 +123,8 @@ def worst_of(details: Details, seen: Seen, checked: bool) -> list[Worst]:
                 *shown_answers(details.model, loss, said, seen.answers),
                 *shown_answers(baseline, loss, seen.beside, seen.answers),
             ],
-            others=[three for three in of_both(loss) if three[0] not in run.by_question and differs(*three[1:])],
+            others=beside_the_claim(details, loss, "check"),
+            judged=beside_the_claim(details, loss, "judge"),
             people=people_of(details, loss, seen.rated),
             preference=loss.preference,
         )
@@ -132,6 +136,13 @@ def of_both(loss: Loss) -> Iterator[Scores]:
     """Every criterion with both scores."""
     for name in {**loss.baseline, **loss.model}:
         yield name, loss.baseline.get(name), loss.model.get(name)
+
+
+def beside_the_claim(details: Details, loss: Loss, source: str) -> list[Scores]:
+    """What one source scored on criteria that the claim leaves out, where both scores differ."""
+    criteria, claimed = details.run.criteria, details.run.by_question
+    names = [name for name, one in criteria.items() if one.source == source and name not in claimed]
+    return [three for three in of_both(loss) if three[0] in names and differs(*three[1:])]
 
 
 def differs(before: float | None, after: float | None) -> bool:

@@ -23,11 +23,13 @@ def card_sentence(details: Details, baseline: Details) -> tuple[str, bool]:
     if details.is_baseline or now is None or before is None:
         return "", False
     mean = f"Its answers have {now:,.0f} characters on average, {plain_name(baseline.model)}'s {before:,.0f}"
-    known = {name: one for name in details.run.rubric if (one := details.criteria[name]).equal_length}
+    told = [name for name in details.run.rubric if name not in details.run.withheld]
+    known = {name: one for name in told if (one := details.criteria[name]).equal_length}
     if not known:
         return f"{mean}.", False
     gains = ", ".join(f"{plain_name(name)} {equal_text(one)}{beside_all(one)}" for name, one in known.items())
-    said = f"{mean}. At equal length the gains are {gains} (exploratory: each interval alone)"
+    judged = " by the judge's scores" if details.run.in_units_of == "people" else ""
+    said = f"{mean}. At equal length the gains{judged} are {gains} (exploratory: each interval alone)"
     return f"{said}{conclusion(known)}.", any(explained(one) in ("in part", "cannot tell") for one in known.values())
 
 
@@ -49,9 +51,11 @@ def conclusion(known: dict[str, CriterionDetails]) -> str:
 
 
 def is_kept(one: CriterionDetails) -> bool:
-    """Whether a difference is shown at equal length too, in the direction that it has."""
-    found, gain = one.equal_length, own_gain(one)
-    return bool(found and gain and (found.low > 0 if gain > 0 else found.high < 0))
+    """Whether a difference that is shown is shown at equal length too, in the direction that it has."""
+    found, verdict = one.equal_length, (one.judge_alone or one).verdict
+    if found is None or found.outside:
+        return False
+    return found.low > 0 if verdict == "better" else verdict == "worse" and found.high < 0
 
 
 def explained(one: CriterionDetails) -> Explained | None:
@@ -64,9 +68,11 @@ def explained(one: CriterionDetails) -> Explained | None:
     if found is None or gain is None:
         return None
     works = found.doubling_low > 0 or found.doubling_high < 0
+    if found.outside:
+        return "cannot tell"
     if works and gain != found.gain:
         return "in part" if (gain - found.gain) * gain > 0 else "hides"
-    return "cannot tell" if found.outside else "not shown"
+    return "not shown"
 
 
 def own_gain(one: CriterionDetails) -> float | None:
@@ -80,10 +86,17 @@ def length_sentence(details: Details, baseline: Details, criterion: str) -> str:
     found, gain = one.equal_length, own_gain(one)
     if found is None or gain is None:
         return ""
+    low, high = details.run.criteria[criterion].ends
     doubling = interval_text(found.doubling, found.doubling_low, found.doubling_high, signed=True)
+    known = found.doubling_high - found.doubling_low <= high - low
+    twice = (
+        f"an answer twice as long as {plain_name(baseline.model)}'s scores {doubling} beside one as long"
+        if known
+        else "lengths differ too little to tell what length does"
+    )
     return (
-        f"{plain_name(details.model)}: at equal length the gain is {equal_text(one)}{beside_all(one)}; an answer twice "
-        f"as long as {plain_name(baseline.model)}'s scores {doubling} beside one as long; {sides_text(found)}."
+        f"{plain_name(details.model)}: at equal length the gain is {equal_text(one)}{beside_all(one)}; {twice}; "
+        f"{sides_text(found)}."
     )
 
 

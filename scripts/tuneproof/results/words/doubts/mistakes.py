@@ -6,8 +6,11 @@ from tuneproof.records.documents.agreement import JudgeBesidePeople
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.figures import listed, plain_name
 from tuneproof.results.words.trust import is_embedded
+from tuneproof.settings.worlds import EMBEDDED_CHECKS
 
-HALF = 0.5  # a preference for neither
+# Checks of the embedded world by what its judge counts too.
+SHARES_WORDS = [name for name, check in EMBEDDED_CHECKS.root.items() if check.kind == "token_f1"]
+CLEAR = 0.75  # a preference from which on, or as far below one half, it is told without doubt
 
 
 def mistakes_note(run: RunDetails) -> str:
@@ -15,7 +18,7 @@ def mistakes_note(run: RunDetails) -> str:
 
     What is largest of many is large by chance too: the judge's error in either answer is a part of why it stands there.
     """
-    if not any(run.criteria[name].source == "judge" for name in run.by_question):
+    if not any(run.criteria[name].source in ("judge", "compare") for name in run.by_question):
         return ""
     return (
         "These are the largest falls of all, so a mistake of the judge, in either answer, is likelier here than "
@@ -43,7 +46,27 @@ def errors_by_criterion(run: RunDetails) -> list[str]:
     """What the judge gave the answers that people gave the highest score, and the lowest; empty where nobody rated."""
     beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
     clauses = {name: [clause for end in (-1, 0) if (clause := given_clause(one, end))] for name, one in beside.items()}
-    return [f"{plain_name(name)}: {'; '.join(found)}" for name, found in clauses.items() if found]
+    return [
+        f"{plain_name(name)}: {'; '.join(found)}{bend_clause(beside[name])}" for name, found in clauses.items() if found
+    ]
+
+
+def bend_clause(judge: JudgeBesidePeople) -> str:
+    """What errors of opposite sign at both ends of the scale do to a difference; empty where they are not opposite."""
+    biases = {one.score: one.bias for one in judge.bias_by_score}
+    low, high = (biases.get(judge.steps[end], 0.0) for end in (0, -1))
+    if low > 0 > high:
+        return ", so it makes the distance between good and bad answers smaller than people do"
+    return ", so it makes the distance between good and bad answers larger than people do" if low < 0 < high else ""
+
+
+def rated_answers(run: RunDetails) -> str:
+    """Which answers people rated beside the judge."""
+    found = run.agreement
+    if found is None or found.source is None:
+        return ""
+    rated = f"{found.rated:,} answers to {found.questions:,} questions"
+    return f"{rated} of this run" if found.source == "labels" else f"{rated} that were graded before, none of this run"
 
 
 def given_clause(judge: JudgeBesidePeople, end: int) -> str:
@@ -67,19 +90,29 @@ def none_of_run(run: RunDetails) -> str:
     return f"none of them is of this run, so how often it is mistaken about answers like {baseline}'s is not known"
 
 
-def witness_text(scores: Sequence[tuple[str, float | None, float | None]]) -> str:
+def witness_text(run: RunDetails, scores: Sequence[tuple[str, float | None, float | None]]) -> str:
     """Whether what programs scored speaks for a loss or against it, from each one's scores of both answers."""
     falls = [after < before for _, before, after in scores if before is not None and after is not None]
+    said = "speaks both ways" if falls else "says nothing of a loss"
     if falls and (all(falls) or not any(falls)):
-        return "speaks for a loss" if falls[0] else "speaks against a loss"
-    return "speaks both ways" if falls else "says nothing of a loss"
+        said = "speaks for a loss" if falls[0] else "speaks against a loss"
+    shared = is_embedded(run) and any(name in SHARES_WORDS for name, *_ in scores)
+    return f"{said}, but this judge counts shared words too" if shared else said
+
+
+def one_source_note(run: RunDetails) -> str:
+    """That two sources count the same; empty where they do not."""
+    if not is_embedded(run):
+        return ""
+    return f"This judge counts shared words too, so {' and '.join(SHARES_WORDS)} is no second witness beside it."
 
 
 def preference_text(run: RunDetails, model: str, preference: float | None) -> str:
     """Which answer the judge prefers where it saw both; empty where it did not, or prefers by its scores alone."""
     if preference is None or is_embedded(run):
         return ""
-    if preference == HALF:
-        return "Shown both answers, the judge prefers neither"
-    preferred = model if preference > HALF else run.baseline
-    return f"Shown both answers, the judge prefers {plain_name(preferred)}'s"
+    if preference == 1 - preference:
+        return "Shown both answers in both orders, the judge does not tell which is better"
+    leans = "prefers" if max(preference, 1 - preference) >= CLEAR else "leans to"
+    preferred = model if preference > 1 - preference else run.baseline
+    return f"Shown both answers in both orders, the judge {leans} {plain_name(preferred)}'s"

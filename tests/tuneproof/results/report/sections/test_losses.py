@@ -123,7 +123,7 @@ def test_programs_people_and_the_pair_speak_beside_a_loss_and_a_shared_answer_is
     page = (workspace / "report/index.html").read_text(encoding="utf-8")
     assert "By programs:" in page
     assert "By people: <span>style 2 → 2.5</span>" in page
-    assert "Shown both answers, the judge prefers" in page
+    assert "Shown both answers in both orders, the judge " in page
     assert "a mistake of the judge, in either answer, is likelier here" in page
 
 

@@ -5,9 +5,16 @@ import pytest
 
 from tests.made_up.aggregated_run import details
 from tuneproof.records.documents.admission import AdmissionResult
-from tuneproof.records.documents.agreement import Agreement, Source
+from tuneproof.records.documents.agreement import Agreement, ScoreBias, Source
 from tuneproof.results.details.run import RunDetails
-from tuneproof.results.words.doubts.mistakes import errors_by_criterion, mistakes_note, preference_text, witness_text
+from tuneproof.results.words.doubts.mistakes import (
+    bend_clause,
+    errors_by_criterion,
+    mistakes_note,
+    one_source_note,
+    preference_text,
+    witness_text,
+)
 
 
 def agreement(source: Source, share: float) -> Agreement:
@@ -58,11 +65,12 @@ def test_a_judge_that_nobody_checked_is_called_so_and_one_that_takes_no_part_is_
 
 def test_a_preference_is_told_but_for_a_judge_that_prefers_by_its_scores(aggregated: Path) -> None:
     run = details(aggregated, "sft").run
-    said = [preference_text(run, "sft", preference) for preference in (1.0, 0.5, 0.25, None)]
+    said = [preference_text(run, "sft", preference) for preference in (1.0, 0.5, 0.42, 0.25, None)]
     assert said == [
-        "Shown both answers, the judge prefers sft's",
-        "Shown both answers, the judge prefers neither",
-        "Shown both answers, the judge prefers baseline's",
+        "Shown both answers in both orders, the judge prefers sft's",
+        "Shown both answers in both orders, the judge does not tell which is better",
+        "Shown both answers in both orders, the judge leans to baseline's",
+        "Shown both answers in both orders, the judge prefers baseline's",
         "",
     ]
     embedded = run.model_copy(update={"judge": run.judge.model_copy(update={"backend": "embedded"})})
@@ -87,6 +95,26 @@ def test_what_the_judge_gave_the_best_and_the_worst_answers_by_people_is_told(ag
     ],
 )
 def test_what_programs_scored_speaks_for_a_loss_or_against_it(
-    scores: list[tuple[float | None, float | None]], said: str
+    aggregated: Path, scores: list[tuple[float | None, float | None]], said: str
 ) -> None:
-    assert witness_text([("check", before, after) for before, after in scores]) == said
+    run = details(aggregated, "sft").run
+    assert witness_text(run, [("check", before, after) for before, after in scores]) == said
+
+
+def test_what_the_embedded_judge_counts_itself_is_no_second_witness(aggregated: Path) -> None:
+    run = details(aggregated, "sft").run
+    embedded = run.model_copy(update={"judge": run.judge.model_copy(update={"backend": "embedded"})})
+    scores = [("shared_words", 0.3, 0.1)]
+    assert witness_text(embedded, scores) == "speaks for a loss, but this judge counts shared words too"
+    assert witness_text(run, scores) == "speaks for a loss"
+    assert "shared_words is no second witness" in one_source_note(embedded)
+    assert one_source_note(run) == ""
+
+
+@pytest.mark.parametrize(("low", "high", "said"), [(0.4, -0.6, "smaller"), (-0.4, 0.6, "larger"), (0.4, 0.6, "")])
+def test_what_the_judges_errors_do_to_a_distance_is_said(low: float, high: float, said: str) -> None:
+    judge = agreement("graded", 0.75).criteria["style"].judge
+    assert judge
+    biases = [ScoreBias(score=step, answers=9, bias=bias) for step, bias in ((1, low), (3, high))]
+    found = bend_clause(judge.model_copy(update={"bias_by_score": biases}))
+    assert (f"answers {said} than people do" in found) if said else found == ""
