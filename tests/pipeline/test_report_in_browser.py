@@ -390,5 +390,5 @@ def test_a_kind_of_question_opens_its_questions(browser: Browser, plain: Path) -
 def test_a_table_that_is_wider_than_the_screen_says_that_it_goes_on(browser: Browser, plain: Path) -> None:
     for width, visible_hints in ((360, True), (1440, False)):
         with opened(browser, plain, width=width) as watched:
-            hint = watched.page.locator(".scroll-hint").first
+            hint = watched.page.locator("section:has(> #coverage) .scroll-hint").first
             expect(hint).to_be_visible() if visible_hints else expect(hint).to_be_hidden()

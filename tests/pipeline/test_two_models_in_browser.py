@@ -96,7 +96,7 @@ def test_for_every_two_models_and_criterion_the_list_has_as_many_rows_as_are_cou
 def test_every_count_of_two_models_leads_to_its_questions_and_the_rows_bear_the_sign(report: Opened) -> None:
     page = report.page
     page.get_by_text("All 3 pairs on every criterion").click()
-    links = page.locator("section:has(> #pairs) a[href^='#answers?']")
+    links = page.locator("section:has(> #pairs) a[href*='change=']")
     found = [(link.get_attribute("href") or "", int(link.inner_text())) for link in links.all()]
     assert len(found) > 40
     for address, number in sorted(set(found)):
@@ -105,6 +105,14 @@ def test_every_count_of_two_models_leads_to_its_questions_and_the_rows_bear_the_
             model = ["sft", "dpo", "orpo"].index(address.split("model=")[1].split("&")[0])
             rows = page.locator(f"#questions > details > summary .chip:nth-child({model + 1})")
             assert rows.locator(".worse").count() == rows.count() == min(number, 20)
+
+
+def test_a_question_that_was_lost_to_the_model_before_opens(report: Opened) -> None:
+    page = report.page
+    lost = page.locator("section:has(> #pairs) .worst a").first
+    asked = lost.inner_text()
+    lost.click()
+    assert page.locator("#questions details[open] > summary").inner_text().startswith(asked.rstrip("…")[:60])
 
 
 def test_the_largest_loss_against_the_chosen_model_comes_first(report: Opened) -> None:

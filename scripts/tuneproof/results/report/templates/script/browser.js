@@ -13,7 +13,7 @@ function setRaw(event) {
 // Says of each table that is wider than its place that it goes on.
 function hintAtScrolling() {
   for (const region of document.querySelectorAll(".scroll")) {
-    const hint = element("p", { class: "scroll-hint", "aria-hidden": "true" }, "This table goes on to the right →");
+    const hint = element("p", { class: "scroll-hint", "aria-hidden": "true" }, "This goes on to the right →");
     region.before(hint);
     new ResizeObserver(() => { hint.hidden = region.scrollWidth <= region.clientWidth + 1; }).observe(region);
   }
