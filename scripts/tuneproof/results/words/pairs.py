@@ -95,7 +95,8 @@ def lost_heading(details: Details, other: str) -> str:
     rest = f", the {len(found.worst)} worst of them" if len(found.worst) < found.worsened else ""
     worse = f"worse than {plain_name(other)} in {' or '.join(map(plain_name, details.run.by_question))}"
     scores = f"scores: {plain_name(other)} → {plain_name(details.model)}"
-    return f"{plain_name(details.model)} is {worse} on {many}{rest} ({scores}):"
+    beware = "Read both answers there, for a mistake of the judge is likeliest in the largest falls"
+    return f"{plain_name(details.model)} is {worse} on {many}{rest} ({scores}). {beware}:"
 
 
 def pair_clause(details: Details, other: str) -> str:

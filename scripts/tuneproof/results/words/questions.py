@@ -58,6 +58,8 @@ def kinds_sentence(details: Details, criteria: Sequence[str]) -> str:
     kinds += "" if known == len(details.slices) else f" with {FEWEST_FOR_INTERVAL} questions or more"
     if lost:
         return f"{plain_name(details.model)} is shown to lose in {len(lost)} of {kinds}: {'; '.join(lost)}."
+    if all(gains(one, telling) for one in details.slices if has_interval(one, telling)):
+        return f"{plain_name(details.model)} is shown to gain in {kinds}, in {' and '.join(map(plain_name, telling))}."
     return (
         f"{plain_name(details.model)} is not shown to lose in {kinds}: no interval lies wholly below 0. "
         "Losses may hide where few questions make wide intervals, or none."
@@ -73,11 +75,12 @@ def spread_sentence(details: Details, criteria: Sequence[str]) -> str:
     if not said or not chances:
         return f"{said}." if said else ""
     shown = [(tag, name, chance) for tag, name, chance in chances if chance < details.run.alpha / len(chances)]
-    tags = listed([plain_name(tag) for tag in details.kinds_by_chance])
-    where = listed([f"{plain_name(tag)} in {plain_name(name)}" for tag, name, _ in shown]) if shown else tags
-    told = f"that gains are distributed otherwise by {where} is {'shown' if shown else 'not shown'}"
+    tags = " or ".join(plain_name(tag) for tag in details.kinds_by_chance)
+    where = " and ".join(f"{plain_name(tag)} in {plain_name(name)}" for tag, name, _ in shown)
+    told = f"they are shown to lie differently by {where}" if shown else f"that they differ by {tags} is not shown"
+    turns = ", turns are not tested" if any(one.tag == "turn" for one in kinds) else ""
     least = min(chance for *_, chance in chances)
-    return f"{said}; {told} (Kruskal and Wallis, the smallest p {least:.2g})."
+    return f"{said}; {told} (Kruskal and Wallis, the smallest p {least:.2g}{turns})."
 
 
 def ends_clause(kinds: Sequence[Slice], criterion: str) -> str:
@@ -91,6 +94,11 @@ def ends_clause(kinds: Sequence[Slice], criterion: str) -> str:
         f"in {plain_name(criterion)} largest in “{plain_name(strongest, LONGEST_KIND)}” ({most:+.2f}, {many:,} "
         f"questions) and smallest in “{plain_name(weakest, LONGEST_KIND)}” ({least:+.2f}, {few:,})"
     )
+
+
+def gains(one: Slice, criteria: Sequence[str]) -> bool:
+    """Whether the interval of a kind of question lies wholly above 0 on each of these criteria."""
+    return all((score := one.criteria.get(name)) is not None and (score.gain_low or 0) > 0 for name in criteria)
 
 
 def has_interval(one: Slice, criteria: Sequence[str]) -> bool:

@@ -51,6 +51,10 @@ def test_a_model_is_said_to_lose_only_where_the_whole_interval_lies_below_0(aggr
     )
     some = kinds_sentence(model.model_copy(update={"slices": [without, kinds[1]]}), names)
     assert some.startswith("sft is not shown to lose in the one kind with 25 questions or more: ")
+    gained = model.model_copy(update={"slices": [kind("loss", accuracy=2.2, style=2.1), without]})
+    assert kinds_sentence(gained, names) == (
+        "sft is shown to gain in the one kind with 25 questions or more, in accuracy and style."
+    )
 
 
 def test_a_hostile_kind_is_one_short_line(aggregated: Path) -> None:
@@ -67,11 +71,11 @@ def test_where_a_model_gains_most_and_least_is_said_with_whether_that_is_more_th
     )
     assert spread_sentence(model, ["style"]) == (
         "sft's gains are in style largest in “topic: loss” (+1.20, 9 questions) and smallest in “topic: model” (+0.40, "
-        "9); that gains are distributed otherwise by topic is not shown (Kruskal and Wallis, the smallest p 0.2)."
+        "9); that they differ by topic is not shown (Kruskal and Wallis, the smallest p 0.2)."
     )
     shown = model.model_copy(update={"kinds_by_chance": {"topic": {"style": 0.001}, "size": {"style": 0.03}}})
     said = spread_sentence(shown, ["style"])
-    assert "; that gains are distributed otherwise by topic in style is shown (" in said, "0.03 is not, of two"
+    assert "; they are shown to lie differently by topic in style (" in said, "0.03 is not, of two"
     untested = spread_sentence(model.model_copy(update={"kinds_by_chance": {}}), ["style"])
     assert untested.endswith("smallest in “topic: model” (+0.40, 9).")
     assert spread_sentence(model.model_copy(update={"slices": kinds[:1]}), ["style"]) == ""

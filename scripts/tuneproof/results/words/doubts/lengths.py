@@ -9,7 +9,7 @@ from tuneproof.results.words.figures import interval_text, listed, plain_name
 Explained = Literal["in part", "hides", "not shown", "cannot tell"]
 CONCLUSIONS: dict[Explained, str] = {
     "in part": "length may explain a part of the difference in {names}",
-    "hides": "length hides a part of the difference in {names} and explains none of it",
+    "hides": "length works against the difference in {names}, so it explains none of it",
     "not shown": "length is not shown to explain the difference in {names}",
 }
 

@@ -56,8 +56,9 @@ def bend_clause(judge: JudgeBesidePeople) -> str:
     biases = {one.score: one.bias for one in judge.bias_by_score}
     low, high = (biases.get(judge.steps[end], 0.0) for end in (0, -1))
     if low > 0 > high:
-        return ", so it makes the distance between good and bad answers smaller than people do"
-    return ", so it makes the distance between good and bad answers larger than people do" if low < 0 < high else ""
+        return ", so a gain from bad answers to good ones is rather larger by people's measure than by its scores"
+    wide = ", so a gain from bad answers to good ones is rather smaller by people's measure than by its scores"
+    return wide if low < 0 < high else ""
 
 
 def rated_answers(run: RunDetails) -> str:
@@ -66,7 +67,10 @@ def rated_answers(run: RunDetails) -> str:
     if found is None or found.source is None:
         return ""
     rated = f"{found.rated:,} answers to {found.questions:,} questions"
-    return f"{rated} of this run" if found.source == "labels" else f"{rated} that were graded before, none of this run"
+    if found.source == "labels":
+        return f"{rated} of this run"
+    unknown = f"none is of this run, so of answers like {plain_name(run.baseline)}'s nothing is known"
+    return f"{rated} that were graded before; {unknown}"
 
 
 def given_clause(judge: JudgeBesidePeople, end: int) -> str:

@@ -42,7 +42,7 @@ EDGE = (
         (0.3, equal(0.05), PART, True),
         (-0.3, equal(-0.05), PART, True),
         (0.3, equal(0.2), f"{PART}{KEPT}", True),
-        (0.3, equal(0.4), f"length hides a part of the difference in style and explains none of it{KEPT}", False),
+        (0.3, equal(0.4), f"length works against the difference in style, so it explains none of it{KEPT}", False),
         (0.3, equal(0.2, NOT_SHOWN), f"{EXPLAINS_NOTHING}{KEPT}", False),
         (0.3, equal(0.05, NOT_SHOWN), EXPLAINS_NOTHING, False),
         (0.3, equal(0.05, outside=True), EDGE, True),
