@@ -33,6 +33,7 @@ KEPT = "run again: finished answers are kept"
 # An engine frees what it has of the device at once and then spends 3 to 5 s on taking its interpreter apart. All of it
 # goes with its process anyway, and `vllm serve` gives it no time at all.
 SECONDS_TO_END = 1.0
+SECONDS_UNTIL_GONE = 60.0  # of a process that was killed; one that its driver holds for longer is left to the system
 
 
 def renderer(job: Job) -> Renderer:
@@ -180,7 +181,7 @@ class Engine:
         """
         self.engine.shutdown(timeout=SECONDS_TO_END)
         for process in self.processes:
-            process.join()
+            process.join(SECONDS_UNTIL_GONE)
         self.engine = None
         gc.collect()
 
