@@ -35,12 +35,18 @@ def records_of(page: Page) -> list[dict[str, Any]]:
     return [json.loads(line) for line in saved(page, "JSON Lines").splitlines()]
 
 
+def orders_differ(pairs: list[dict[str, Any]]) -> bool:
+    sides = [pair["preference"] for pair in pairs if pair["preference"] is not None]
+    return len({(side > 0.5) - (side < 0.5) for side in sides}) > 1
+
+
 @pytest.mark.parametrize(
     ("asked", "meant"),
     [
         ("status=unscored", lambda question, model: question["answers"][model][0]["scores"] is None),
         ("finish=length", lambda question, model: question["answers"][model][0]["finish"] == "length"),
         ("change=worse&criterion=accuracy", lambda question, model: (change(question, model, 0) or 0) < 0),
+        ("show=orders", lambda question, model: orders_differ(question["pairs"][model])),
         ("slice=source:blog", lambda question, model: ["source", "blog"] in question["tags"]),
     ],
 )

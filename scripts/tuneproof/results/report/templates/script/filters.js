@@ -22,12 +22,15 @@ function searchText(question) {
   return question.search;
 }
 
+// Whether the judge preferred one of a model's answers and the baseline's in one order, and not in the other.
+function ordersDiffer(question, model) {
+  const sides = question.pairs[model].map((pair) => pair.preference).filter((preference) => preference !== null);
+  return new Set(sides.map((preference) => Math.sign(preference - 0.5))).size > 1;
+}
+
 const special = {
   disagree: (question) => chosenCriteria().some((at) => spread(question, at) > 0),
-  orders: (question) => chosenModels().some((model) => {
-    const sides = question.pairs[model].map((pair) => pair.preference).filter((preference) => preference !== null);
-    return new Set(sides.map((preference) => Math.sign(preference - 0.5))).size > 1;
-  }),
+  orders: (question) => chosenModels().some((model) => ordersDiffer(question, model)),
   turns: (question) => (question.turns?.length ?? 1) > 1,
   people: (question) => question.answers.flat().some((answer) => answer.people) || question.opinions,
 };
@@ -43,7 +46,7 @@ function hasFinish(answer, finish) {
 
 // What is asked of a model and of its answers.
 const askedOfModels = () => ({
-  status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
+  show: chosen("show"), status: chosen("status"), finish: chosen("finish"), length: chosen("length"), score: chosen("score"),
   wanted: chosen("change"), other: reference(), at: chosenCriteria(),
 });
 
@@ -53,7 +56,8 @@ const answersAsked = (question, model, { status, finish }) =>
 
 // Everything that is asked of a model must hold for one and the same model.
 function modelMatches(question, model, asked) {
-  const { status, finish, length, score, wanted, other, at } = asked;
+  const { show, status, finish, length, score, wanted, other, at } = asked;
+  if (show === "orders" && !ordersDiffer(question, model)) return false;
   if ((status || finish) && !answersAsked(question, model, asked).length) return false;
   if (length === "short" && question.characters[model] > short) return false;
   if (length === "long" && question.characters[model] < long) return false;
