@@ -83,12 +83,14 @@ def confidence(models: Sequence[Details]) -> str:
             f"at {1 - run.alpha:.0%} confidence, over all that is claimed against {run.baseline}"
             f"{verdicts.sharing_clause(run)}."
         )
-    sure = f"at {1 - run.alpha:.0%} confidence, over all that is claimed{verdicts.sharing_clause(run)}"
-    together = f"How sure, against {run.baseline}: {sure}."
+    sharing = verdicts.sharing_clause(run)
+    together = (
+        f"How sure, against {run.baseline}: at {1 - run.alpha:.0%} confidence, over all that is claimed{sharing}."
+    )
     if pairs.shipping_pairs(models):
         together = (
-            f"How sure, all of it together: {1 - 2 * run.alpha:.0%} or more. Against {run.baseline}: {sure}; of the "
-            f"models beside each other at {1 - run.alpha:.0%} as well."
+            f"How sure: {1 - 2 * run.alpha:.0%} or more that all of it holds at once, {1 - run.alpha:.0%} that all "
+            f"against {run.baseline} does{sharing}, {1 - run.alpha:.0%} that all between the models does."
         )
     return (
         f"{together} If no model truly differed from {run.baseline}, at most {run.alpha:.0%} of "

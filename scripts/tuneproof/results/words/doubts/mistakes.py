@@ -56,8 +56,8 @@ def bend_clause(judge: JudgeBesidePeople) -> str:
     biases = {one.score: one.bias for one in judge.bias_by_score}
     low, high = (biases.get(judge.steps[end], 0.0) for end in (0, -1))
     if low > 0 > high:
-        return ", so a gain from bad answers to good ones is rather larger by people's measure than by its scores"
-    wide = ", so a gain from bad answers to good ones is rather smaller by people's measure than by its scores"
+        return ", so between such answers a gain is rather larger by people's measure than by its scores"
+    wide = ", so between such answers a gain is rather smaller by people's measure than by its scores"
     return wide if low < 0 < high else ""
 
 
@@ -67,10 +67,17 @@ def rated_answers(run: RunDetails) -> str:
     if found is None or found.source is None:
         return ""
     rated = f"{found.rated:,} answers to {found.questions:,} questions"
-    if found.source == "labels":
-        return f"{rated} of this run"
-    unknown = f"none is of this run, so of answers like {plain_name(run.baseline)}'s nothing is known"
-    return f"{rated} that were graded before; {unknown}"
+    return f"{rated} of this run" if found.source == "labels" else f"{rated} that were graded before"
+
+
+def beyond_the_rated(run: RunDetails) -> str:
+    """That nothing of this run's answers was rated, and what that leaves open; empty where some were."""
+    if run.agreement is None or run.agreement.source != "graded":
+        return ""
+    return (
+        f"None of these is of this run. How it scores answers like {plain_name(run.baseline)}'s is not known, nor what "
+        "its errors there do to the gains: the examples below are all there is."
+    )
 
 
 def given_clause(judge: JudgeBesidePeople, end: int) -> str:

@@ -9,6 +9,7 @@ from tuneproof.records.documents.agreement import Agreement, ScoreBias, Source
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.words.doubts.mistakes import (
     bend_clause,
+    beyond_the_rated,
     errors_by_criterion,
     mistakes_note,
     one_source_note,
@@ -117,4 +118,16 @@ def test_what_the_judges_errors_do_to_a_distance_is_said(low: float, high: float
     assert judge
     biases = [ScoreBias(score=step, answers=9, bias=bias) for step, bias in ((1, low), (3, high))]
     found = bend_clause(judge.model_copy(update={"bias_by_score": biases}))
-    assert (f"good ones is rather {said} by people's measure" in found) if said else found == ""
+    assert (f"between such answers a gain is rather {said} by people's measure" in found) if said else found == ""
+
+
+def test_where_no_answer_of_the_run_was_rated_what_errors_do_to_its_gains_is_unknown(
+    aggregated: Path,
+) -> None:
+    run = details(aggregated, "sft").run
+    said = [
+        beyond_the_rated(run.model_copy(update={"agreement": found}))
+        for found in (agreement("graded", 0.75), agreement("labels", 0.75), None)
+    ]
+    assert said[0].startswith("None of these is of this run. How it scores answers like baseline's is not known, nor")
+    assert said[1:] == ["", ""]
