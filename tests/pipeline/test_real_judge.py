@@ -10,6 +10,9 @@ from tests.conftest import ROOT, Project
 from tests.made_up.judging import rows_of, with_answers
 from tests.pipeline.vllm_server import vllm_server
 
+# A minute of vLLM's server for each run; `make test` has vLLM's engine, and a server that speaks the judge's protocol.
+pytestmark = pytest.mark.exhaustive
+
 TOKENIZER = ROOT / "data" / "embedded" / "models" / "sft"
 HIDDEN, CONTEXT = 64, 4096
 
@@ -68,7 +71,6 @@ def test_a_real_local_judge_scores_every_answer(project: Project, judge: tuple[s
     assert all(reply["prompt_tokens"] > 100 for row in rows for reply in row["replies"])
 
 
-@pytest.mark.exhaustive
 def test_a_real_local_judge_compares_and_gives_logprobs(project: Project, judge: tuple[str, str]) -> None:
     url, model = judge
     answers = {"sft": ["It is a number.", "I am not sure."], "baseline": ["Why?", "A letter."]}
