@@ -11,7 +11,8 @@ DVC_FILE = "dvc.yaml"
 USUAL_REMOTE = "origin"
 PUBLIC_SCHEMES = ("https", "http", "git", "ssh")  # a folder of this machine leads nobody else anywhere
 HERE_ALONE = (".local", ".localhost", ".internal", ".lan", ".home")
-HOST = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)+", re.IGNORECASE)  # a name without a dot is an alias of this machine's
+# A host's name: one without a dot is an alias of this machine's, and one that begins with a hyphen an option of Git's.
+HOST = re.compile(r"[a-z0-9][a-z0-9-]*(\.[a-z0-9-]+)+", re.IGNORECASE)
 PATH = re.compile(r"/[\w.~-][\w.~/-]*", re.ASCII)
 SSH_USER = "git"  # the one that all share; another is a person's
 ONE_BY_ALL_WAYS = ("github.com", "gitlab.com", "bitbucket.org", "codeberg.org")  # by SSH the path is that of HTTPS

@@ -57,6 +57,7 @@ def git(*arguments: str) -> None:
         ("someone-alias:team/project", None),
         ("[git@example.org:2222]:team/project", None),
         ("--upload-pack=a-secret:x", None),
+        ("-o.a-secret:x", None),
         ("", None),
     ],
 )

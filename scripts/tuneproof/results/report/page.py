@@ -105,8 +105,7 @@ def of_sections(models: Sequence[Details]) -> dict[str, Any]:
         "benchmark_rows": task_rows(models),
         "lost_items": lost_items(models),
         "pairs": pairs.pairs(models),
-        "alike": alike_answers(pairs.pairs(models)[: pairs.neighbours(models)]),
-        "alike_shipping": list(filter(None, alike_answers(pairs.shipping_pairs(models)).values())),
+        "alike": alike_answers([*pairs.pairs(models)[: pairs.neighbours(models)], *pairs.shipping_pairs(models)]),
         "kind_criteria": kind_criteria(models),
         "questions_with": questions_with(models),
         "again": how_again(),
@@ -146,8 +145,9 @@ def page_style(*paths: Path) -> Markup:
 
 
 def alike_answers(shown: Sequence[pairs.Pair]) -> dict[tuple[str, str], str]:
-    """What of the answers is the same, for each of these pairs."""
-    return {(details.model, other): alike_sentence(details.model, other) for details, other in shown}
+    """What of the answers is the same, for each of these pairs once."""
+    both = dict.fromkeys((details.model, other) for details, other in shown)
+    return {pair: alike_sentence(*pair) for pair in both}
 
 
 def kind_criteria(models: Sequence[Details]) -> list[str]:
