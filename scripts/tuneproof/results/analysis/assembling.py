@@ -13,7 +13,7 @@ from tuneproof.results.analysis.benchmarks import Measured, add_benchmarks
 from tuneproof.results.analysis.collapses import Falls, collapse_details, falls
 from tuneproof.results.analysis.criteria import Groups, Scored, criterion_details, groups, paired
 from tuneproof.results.analysis.decisions import claims, claims_by_people, decision_details, shown
-from tuneproof.results.analysis.exploring.changes import changes, losses, outcomes
+from tuneproof.results.analysis.exploring.changes import changes, losses, models_before, outcomes
 from tuneproof.results.analysis.exploring.equal_length import equal_length
 from tuneproof.results.analysis.exploring.pairs import Pairs, pairs
 from tuneproof.results.analysis.exploring.slices import kinds_by_chance, over_finished, slices, turn_slices
@@ -40,6 +40,7 @@ from tuneproof.settings.execution import Price
 from tuneproof.settings.params import Params
 from tuneproof.statistics.differences import Difference, Overall, overall_verdict
 from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.equal_length import ratios
 from tuneproof.statistics.intervals import wilson_interval
 from tuneproof.statistics.shipping import Key
 
@@ -193,18 +194,18 @@ class Analysis:
             run, name, scores, scored, baseline, difference, tested or difference is None, fallen
         )
         if key in self.differences:
+            lengths, apart = ratios(scored.characters, baseline.characters), self.differences[key]
             explored = {
-                "changes": changes(self.differences[key], run.criteria[name].counts_from),
-                "equal_length": equal_length(run, name, scored, baseline),
+                "changes": changes(apart, run.criteria[name].counts_from),
+                "equal_length": equal_length(run, name, apart, lengths),
             }
             details = details.model_copy(update=explored)
         return with_people(run, key, details, self.by_people.get(key), self.people)
 
     def lost_to_the_one_before(self, model: str) -> dict[str, Losses]:
         """What one model lost to the model named before it, which is no baseline; nothing where there is none."""
-        compared = [name for name in self.run.models if name != self.run.baseline]
-        before = compared[: compared.index(model)] if model in compared else []
-        return {other: losses(self.run, self.scored[model], self.scored[other], self.ids) for other in before[-1:]}
+        before = models_before(self.run, model)[-1:]
+        return {other: losses(self.run, self.scored[model], self.scored[other], self.ids) for other in before}
 
     def falls(self, model: str, names: Sequence[str]) -> Falls | None:
         """On which questions a model falls on any of these criteria; None for the baseline."""

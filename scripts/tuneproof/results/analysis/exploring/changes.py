@@ -51,8 +51,7 @@ def outcomes(run: RunDetails, model: str, scored: Mapping[str, Scored]) -> dict[
 
     So every two models are here once, from the side of one of them.
     """
-    compared = [name for name in run.models if name != run.baseline]
-    others = [run.baseline, *compared[: compared.index(model)]] if model in compared else []
+    others = [] if model == run.baseline else [run.baseline, *models_before(run, model)]
     return {
         other: {
             name: letters(scored[model].counted(name) - scored[other].counted(name), criterion.counts_from)
@@ -61,6 +60,12 @@ def outcomes(run: RunDetails, model: str, scored: Mapping[str, Scored]) -> dict[
         }
         for other in others
     }
+
+
+def models_before(run: RunDetails, model: str) -> list[str]:
+    """The models that are named before one in params.yaml, without the baseline; none for the baseline itself."""
+    compared = [name for name in run.models if name != run.baseline]
+    return compared[: compared.index(model)] if model in compared else []
 
 
 def fell(differences: Array, counts_from: float) -> NDArray[np.bool_]:

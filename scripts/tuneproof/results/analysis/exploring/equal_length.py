@@ -2,19 +2,20 @@
 
 import numpy as np
 
-from tuneproof.results.analysis.criteria import Scored
 from tuneproof.results.details.criteria import EqualLength
 from tuneproof.results.details.run import RunDetails
 from tuneproof.results.details.slices import FEWEST_FOR_INTERVAL
-from tuneproof.statistics.equal_length import gain_at_equal_length, ratios
+from tuneproof.statistics.distributions import Array
+from tuneproof.statistics.equal_length import gain_at_equal_length
 
 
-def equal_length(run: RunDetails, criterion: str, scored: Scored, baseline: Scored) -> EqualLength | None:
-    """One criterion of the judge's at equal length; None for the baseline, and where too few questions can tell."""
-    if criterion not in run.rubric or scored is baseline:
+def equal_length(run: RunDetails, criterion: str, differences: Array, lengths: Array) -> EqualLength | None:
+    """One criterion of the judge's at equal length; None of another source, and where too few questions can tell.
+
+    `differences` to the baseline and ratios of `lengths` are by question, NaN where either has none.
+    """
+    if criterion not in run.rubric:
         return None
-    differences = scored.scores[criterion] - baseline.scores[criterion]
-    lengths = ratios(scored.characters, baseline.characters)
     known = ~np.isnan(differences) & ~np.isnan(lengths)
     if known.sum() < FEWEST_FOR_INTERVAL:
         return None

@@ -28,8 +28,7 @@ def mistakes_note(run: RunDetails) -> str:
 
 def known_mistakes(run: RunDetails) -> str:
     """How often the judge scores otherwise than people, and of what answers that is known."""
-    beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
-    shares = {name: one.share_equal.value for name, one in beside.items() if one.share_equal}
+    shares = {name: one.share_equal.value for name, one in beside_people(run).items() if one.share_equal}
     if run.agreement and shares:
         otherwise = listed([f"{1 - share:.1%} in {plain_name(name)}" for name, share in shares.items()])
         if run.agreement.source == "labels":
@@ -42,9 +41,14 @@ def known_mistakes(run: RunDetails) -> str:
     return "" if run.admission.asked else "How often it is mistaken is not known: nothing was held against it."
 
 
+def beside_people(run: RunDetails) -> dict[str, JudgeBesidePeople]:
+    """The judge beside people, by criterion; empty where nobody rated."""
+    return {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
+
+
 def errors_by_criterion(run: RunDetails) -> list[str]:
     """What the judge gave the answers that people gave the highest score, and the lowest; empty where nobody rated."""
-    beside = {name: one.judge for name, one in run.agreement.criteria.items() if one.judge} if run.agreement else {}
+    beside = beside_people(run)
     clauses = {name: [clause for end in (-1, 0) if (clause := given_clause(one, end))] for name, one in beside.items()}
     return [
         f"{plain_name(name)}: {'; '.join(found)}{bend_clause(beside[name])}" for name, found in clauses.items() if found
